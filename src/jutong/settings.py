@@ -1,0 +1,149 @@
+"""One frozen Settings, read once from ``DIR/jutong.toml`` and the environment.
+
+Every key ``gate_port`` may also be given as ``JUTONG_GATE_PORT``; the environment wins.  A secret may come
+from a file instead, named by ``JUTONG_…_FILE``.  An unknown key or an unreadable value stops the program.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from jutong.terms import BadInput
+
+
+@dataclass(frozen=True)
+class Settings:
+    #: The data folder DIR; everything the city keeps lies below it.
+    home: Path
+    #: A PostgreSQL of yours; empty means the embedded one under DIR/postgres.
+    database_url: str = ""
+    #: Where the lake's Parquet lies; empty means DIR/lake.
+    lake_path: str = ""
+    #: DuckDB's memory limit for one heavy job; half of the job's resident budget (design §11).
+    lake_memory: str = "4GB"
+    lake_threads: int = 2
+    #: Written into every checkpoint and shown on the portal.
+    city: str = "邵阳市"
+    #: The ledger's name towards witnesses and other cities (a schema-less URL, C2SP tlog-checkpoint).
+    ledger_origin: str = "jutong.example/shaoyang"
+    #: The sample city's scale; 0 where the data are real. Shown beside every record count.
+    scale: float = 0.0
+    portal_host: str = "127.0.0.1"
+    portal_port: int = 8080
+    gate_host: str = "127.0.0.1"
+    gate_port: int = 8090
+    gate_workers: int = 1
+    #: Seconds the gate may go on answering without contact to the control database (design §11).
+    gate_lease: float = 30.0
+    #: Seconds after which a portal session without a request ends (等保三级: 15 minutes).
+    session_idle: int = 900
+    #: Administrators must have a second factor; the sample city switches it off for its demo accounts.
+    second_factor: bool = True
+    #: Show the sample city's accounts on the sign-in page.
+    demo_accounts: bool = False
+    #: Seconds before a running job is killed.
+    job_timeout: int = 3600
+
+    @property
+    def lake_folder(self) -> str:
+        return self.lake_path or str(self.home / "lake")
+
+    @property
+    def ledger_folder(self) -> Path:
+        return self.home / "ledger"
+
+    @property
+    def keys_folder(self) -> Path:
+        return self.home / "keys"
+
+    @property
+    def files_folder(self) -> Path:
+        """Delivered files, byte for byte (law 2)."""
+        return self.home / "files"
+
+    @property
+    def gate_folder(self) -> Path:
+        return self.home / "gate"
+
+    @property
+    def truth_folder(self) -> Path:
+        """The sample city's truth; the pipeline never reads it."""
+        return self.home / "truth"
+
+
+def read_settings(home: Path | str, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """Settings of the data folder ``home``; ``given`` (command-line options) wins over everything.
+
+    Raises BadInput ``settings.unknown_key`` or ``settings.bad_value`` with the file or variable as address.
+    """
+    environ = os.environ if environ is None else environ
+    home = Path(home).expanduser().resolve()
+    values: dict[str, Any] = {}
+    file = home / "jutong.toml"
+    if file.exists():
+        values.update(_from_toml(file))
+    values.update(_from_environment(environ))
+    values.update({name: value for name, value in given.items() if value is not None})
+    return Settings(home=home, **{name: _typed(name, value) for name, value in values.items()})
+
+
+def write_settings(settings: Settings) -> None:
+    """Keep what differs from the defaults in ``DIR/jutong.toml``; secrets such as the URL stay out."""
+    lines = []
+    for field in fields(Settings):
+        value = getattr(settings, field.name)
+        if field.name in ("home", "database_url") or value == field.default:
+            continue
+        text = str(value).lower() if isinstance(value, bool) else _toml(value)
+        lines.append(f"{field.name} = {text}\n")
+    settings.home.mkdir(parents=True, exist_ok=True)
+    (settings.home / "jutong.toml").write_text("".join(lines), encoding="utf-8")
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)
+
+
+_TYPES = {field.name: field.type for field in fields(Settings) if field.name != "home"}
+_READERS = {"int": int, "float": float, "str": str}
+
+
+def _typed(name: str, value: Any) -> Any:
+    kind = str(_TYPES[name])
+    try:
+        if kind == "bool":
+            if isinstance(value, bool):
+                return value
+            return {"1": True, "true": True, "0": False, "false": False}[str(value).lower()]
+        return _READERS[kind](value)
+    except (KeyError, ValueError) as problem:
+        raise BadInput("settings.bad_value", f"设置 {name} 的值 {value!r} 不是 {kind}") from problem
+
+
+def _from_toml(file: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise BadInput("settings.unreadable", f"{file} 不是有效的 TOML：{problem}") from problem
+    for name in values:
+        if name not in _TYPES:
+            raise BadInput("settings.unknown_key", f"{file} 中的设置 {name} 不存在")
+    return values
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    values = {}
+    for name in _TYPES:
+        variable = f"JUTONG_{name.upper()}"
+        if variable in environ:
+            values[name] = environ[variable]
+        elif f"{variable}_FILE" in environ:
+            values[name] = Path(environ[f"{variable}_FILE"]).read_text(encoding="utf-8").strip()
+    return values
