@@ -1,0 +1,1 @@
+"""Benches: product, limit and peers measured in one run, alternating (design §9)."""

@@ -1,0 +1,65 @@
+"""命令行: every command of design §9; ``-C DIR`` names the data folder everywhere."""
+
+from __future__ import annotations
+
+import click
+
+from jutong import __version__
+from jutong.cli.shared import guarded
+
+#: command → module that holds it; a module is imported only when its command is used, so that help is instant.
+_COMMANDS = {
+    "demo": "journey",
+    "init": "running",
+    "serve": "running",
+    "portal": "running",
+    "gate": "running",
+    "work": "running",
+    "stage": "running",
+    "doctor": "running",
+    "user": "running",
+    "app": "running",
+    "gather": "journey",
+    "refine": "journey",
+    "fuse": "journey",
+    "run": "journey",
+    "deliver": "journey",
+    "source": "journey",
+    "catalogue": "catalogue",
+    "figures": "figures",
+    "ledger": "ledger",
+    "backup": "keeping",
+    "restore": "keeping",
+    "upgrade": "keeping",
+}
+_HIDDEN = {"portal", "gate", "work", "stage"}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return [name for name in _COMMANDS if name not in _HIDDEN]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        from importlib import import_module
+
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        found = getattr(import_module(f"jutong.cli.{module}"), cmd_name)
+        assert isinstance(found, click.Command)
+        return found
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-C", "home", default="./city", show_default=True, metavar="DIR", help="数据目录")
+@click.version_option(__version__, prog_name="jutong")
+def _jutong(home: str) -> None:
+    """聚通 Jutong：一座城市归集、清洗、融合、编目、共享并使用各部门数据的平台。"""
+
+
+@guarded
+def main() -> None:
+    _jutong(standalone_mode=True, prog_name="jutong")
+
+
+__all__ = ["main"]

@@ -1,0 +1,3 @@
+from jutong.cli import main
+
+main()

@@ -1,0 +1,43 @@
+"""数据元: kinds of values, each saying how it is cleaned, read, questioned, masked and graded.
+
+``ELEMENTS`` holds them by name; a new file under ``kinds/`` is a new element.
+"""
+
+from jutong.elements.divisions import Division, current_division_sql, divisions
+from jutong.elements.element import (
+    FLAG,
+    REJECT,
+    Check,
+    Dimension,
+    Element,
+    Severity,
+    Sql,
+    cast_to,
+    verdict_sql,
+)
+from jutong.elements.masking import PROFILES
+from jutong.elements.registry import ELEMENTS, element_of, masked_sql, valid_sql
+from jutong.elements.trial import TriedOut, try_many, try_out
+
+__all__ = [
+    "ELEMENTS",
+    "FLAG",
+    "PROFILES",
+    "REJECT",
+    "Check",
+    "Dimension",
+    "Division",
+    "Element",
+    "Severity",
+    "Sql",
+    "TriedOut",
+    "cast_to",
+    "current_division_sql",
+    "divisions",
+    "element_of",
+    "masked_sql",
+    "try_many",
+    "try_out",
+    "valid_sql",
+    "verdict_sql",
+]

@@ -1,0 +1,1 @@
+"""One element per file; a new file here is a new element."""

@@ -1,0 +1,41 @@
+"""归集: raw rows, exactly as given, with a receipt for every delivery (use case UC-GATHER-01).
+
+``take_many`` takes tables of one source; the other functions declare sources and answer the pages.
+"""
+
+from jutong.gather.declaring import (
+    Source,
+    SourceTable,
+    declare_sources,
+    find_source,
+    find_tables,
+    list_sources,
+    raw_dataset,
+)
+from jutong.gather.looking import batch, batches, sample_rows, sources, tables
+from jutong.gather.probing import Probed, ProbedTable, probe_source
+from jutong.gather.receipts import Batch, kept_file
+from jutong.gather.taking import recover, take, take_many
+
+__all__ = [
+    "Batch",
+    "Probed",
+    "ProbedTable",
+    "Source",
+    "SourceTable",
+    "batch",
+    "batches",
+    "declare_sources",
+    "find_source",
+    "find_tables",
+    "kept_file",
+    "list_sources",
+    "probe_source",
+    "raw_dataset",
+    "recover",
+    "sample_rows",
+    "sources",
+    "tables",
+    "take",
+    "take_many",
+]

@@ -1,0 +1,60 @@
+"""Probing a source (``jutong source test``): can it be reached, is every declared table there, do its columns fit. Nothing is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jutong.gather.declaring import Source, SourceTable, raw_columns
+from jutong.gather.receipts import problem_row
+from jutong.keys import KeyProvider
+from jutong.outside import Found, open_source
+from jutong.outside import Source as OpenedSource
+from jutong.terms import Address, JutongError
+
+
+@dataclass(frozen=True)
+class ProbedTable:
+    """``problem`` is None when the table can be taken; ``rows`` are the first few, as they would land."""
+
+    table: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[Mapping[str, Any], ...] = ()
+    problem: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Probed:
+    """``problem`` is set when the source itself cannot be reached; ``found`` is all it offers."""
+
+    ok: bool
+    tables: tuple[ProbedTable, ...] = ()
+    found: tuple[Found, ...] = ()
+    problem: Mapping[str, Any] | None = None
+
+
+def probe_source(
+    source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None = None, rows: int = 5
+) -> Probed:
+    """Reach the source and read the first rows of each table. Never raises JutongError: the answer says it."""
+    try:
+        with open_source(source.kind, source.config, source.secret(keys)) as opened:
+            probed = tuple(_probed(opened, table, rows) for table in tables)
+            found = tuple(opened.find())
+    except JutongError as problem:
+        return Probed(ok=False, problem=problem_row(problem))
+    return Probed(all(each.problem is None for each in probed), probed, found)
+
+
+def _probed(opened: OpenedSource, table: SourceTable, rows: int) -> ProbedTable:
+    columns: tuple[str, ...] = ()
+    try:
+        reading = opened.read(table.locator)
+        address = Address(str(table.locator.get("file", table.source_name)))
+        columns = tuple(item.name for item in raw_columns(reading.columns, table.items, address))
+        first = next(reading.batches, None)
+        shown = [] if first is None else first.slice(0, rows).rename_columns(list(columns)).to_pylist()
+    except JutongError as problem:
+        return ProbedTable(table.name, columns, problem=problem_row(problem))
+    return ProbedTable(table.name, columns, tuple(shown))

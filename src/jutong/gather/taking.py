@@ -1,0 +1,284 @@
+"""Taking a source: its tables read in one snapshot, counted while they pass, landed with receipts.
+
+Procedure UC-GATHER-01.  A run has an id; the same run may be repeated after any crash and goes on where it was.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from jutong.database import Database, named_sql
+from jutong.gather import landing
+from jutong.gather.counting import Counted, engine, without_landed
+from jutong.gather.declaring import Source, SourceTable, find_source, raw_columns, raw_dataset
+from jutong.gather.keeping import Kept, keep
+from jutong.gather.landing import Incoming, land_streaming, land_together
+from jutong.gather.receipts import Batch, batch_id, problem_row, save_batches, settle
+from jutong.keys import KeyProvider
+from jutong.outside import Since, open_source
+from jutong.outside import Source as OpenedSource
+from jutong.store import Store
+from jutong.terms import Address, BadInput, Broken, Conflict, JutongError
+
+_sql = named_sql(__file__)
+
+#: A table up to this size is held in memory and lands together with others of its source (design §11:
+#: chunks of at least 50 000 rows, no commit per small thing).
+SMALL_ROWS = 200_000
+SMALL_BYTES = 64 << 20
+_TOGETHER_BYTES = 256 << 20
+#: Seconds behind a timestamp watermark that are read again for rows committed late.
+_LOOKBACK = 300
+
+_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def take(
+    table: SourceTable,
+    *,
+    database: Database,
+    store: Store,
+    home: Path,
+    run_id: str | None = None,
+    keys: KeyProvider | None = None,
+    full: bool = False,
+) -> Batch:
+    """Take one table; like ``take_many``, but a problem is raised after its failed batch is written."""
+    batch = take_many(
+        [table], database=database, store=store, home=home, run_id=run_id, keys=keys, full=full
+    )[0]
+    if batch.problem:
+        address = {name: batch.problem.get(name) for name in Address.__dataclass_fields__}
+        raise BadInput(batch.problem["code"], batch.problem["sentence"], Address(**address))
+    return batch
+
+
+def take_many(
+    tables: Sequence[SourceTable],
+    *,
+    database: Database,
+    store: Store,
+    home: Path,
+    run_id: str | None = None,
+    keys: KeyProvider | None = None,
+    full: bool = False,
+) -> list[Batch]:
+    """Take tables of one source; one batch per table, in their order.
+
+    A table that cannot be taken gives a batch in state ``failed`` with its sentence and stops no other.  A file
+    whose content was taken before gives that earlier batch.  ``full`` reads incremental tables from the start.
+    Raises Conflict ``gather.source_busy`` when another process is taking this source; BadInput
+    ``gather.mixed_sources``.
+    """
+    if not tables:
+        return []
+    run_id = run_id or dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    if not _RUN.fullmatch(run_id):
+        raise BadInput("gather.bad_run", f"归集轮次号 {run_id!r} 只能由字母、数字、- 和 _ 组成")
+    if len({table.source_name for table in tables}) != 1:
+        raise BadInput("gather.mixed_sources", "一次只能归集同一数据源的表")
+    with database.connection() as connection:
+        source = find_source(connection, tables[0].source_name)
+    with _held(database, source.name):  # 1
+        with database.connection() as connection:
+            settle(connection, store, source.name)  # 2
+            done = _of_run(connection, run_id, tables)  # 3
+        due = [table for table in tables if table.name not in done]
+        taker = _Taker(source, run_id, database, store, home, full)
+        done |= {batch.source_table: batch for batch in taker.run(due, keys)}
+    return [done[table.name] for table in tables]
+
+
+def recover(database: Database, store: Store) -> list[Batch]:
+    """Settle what killed runs left, for all sources nobody is taking just now."""
+    settled: list[Batch] = []
+    with database.connection() as connection:
+        names = [row["name"] for row in connection.execute(_sql.find_sources, {"names": None})]
+    for name in names:
+        try:
+            with _held(database, name), database.connection() as connection:
+                settled += settle(connection, store, name)
+        except Conflict:
+            continue  # somebody is at it, and settles by himself
+    return settled
+
+
+class _Taker:
+    """One source in one run: what is shared between its tables while they are read."""
+
+    def __init__(
+        self, source: Source, run_id: str, database: Database, store: Store, home: Path, full: bool
+    ) -> None:
+        self._source = source
+        self._run_id = run_id
+        self._database = database
+        self._store = store
+        self._home = home
+        self._full = full
+        self._last: dict[str, dict[str, Any]] = {}
+        self._duck: duckdb.DuckDBPyConnection | None = None
+
+    def run(self, tables: Sequence[SourceTable], keys: KeyProvider | None) -> list[Batch]:
+        if not tables:
+            return []
+        started = dt.datetime.now(dt.UTC)
+        try:
+            opened = open_source(self._source.kind, self._source.config, self._source.secret(keys))  # 4
+        except JutongError as problem:
+            return [self._failed(table, problem, started) for table in tables]
+        with self._database.connection() as connection:
+            names = {"tables": [table.name for table in tables]}
+            self._last = {row["source_table"]: row for row in connection.execute(_sql.last_batches, names)}
+        with opened, engine() as self._duck:
+            return self._take_all(opened, tables)
+
+    def _take_all(self, opened: OpenedSource, tables: Sequence[SourceTable]) -> list[Batch]:
+        batches: list[Batch] = []
+        together: list[tuple[Incoming, pa.Table]] = []
+        for table in tables:
+            started = dt.datetime.now(dt.UTC)
+            try:
+                incoming = self._begin(opened, table, started)  # 5
+                if isinstance(incoming, Batch):
+                    batches.append(incoming)
+                    continue
+                head, rest = _head(incoming)
+                if rest is None:
+                    together.append((incoming, _whole(incoming, head)))
+                else:
+                    batches += land_streaming(
+                        incoming, chain(head, rest), self._source, self._database, self._store
+                    )
+            except (JutongError, *landing.LAKE_PROBLEMS) as problem:
+                batches.append(self._failed(table, problem, started))
+            if sum(rows.nbytes for _, rows in together) > _TOGETHER_BYTES:
+                batches += self._land(together)
+                together = []
+        return batches + self._land(together)
+
+    def _begin(self, opened: OpenedSource, table: SourceTable, started: dt.datetime) -> Incoming | Batch:
+        """Open the reading of one table; a file already taken answers with its earlier batch."""
+        kept = self._keep(opened, table)
+        last = self._last.get(table.name)
+        if kept and last and last["file_sha256"] == kept.sha256 and not self._full:
+            with self._database.connection() as connection:
+                row = connection.execute(_sql.page_batches, {**_ANY_BATCH, "id": last["id"]}).fetchone()
+            if row:
+                return Batch.from_row(row)
+        since = self._since(table, last) if kept is None else None
+        reading = opened.read(table.locator, since=since, file=kept.path if kept else None)
+        address = Address(
+            str(table.locator.get("file", self._source.name)),
+            table.locator.get("sheet") or table.locator.get("table"),
+            reading.row_offset or None,
+        )
+        columns = raw_columns(reading.columns, table.items, address)
+        batches = reading.batches
+        assert self._duck is not None
+        if since and last and not self._full:
+            watermark = columns[[column.name for column in reading.columns].index(since.item)].name
+            landed = landing.landed_rows(
+                self._store, columns, raw_dataset(table.name), watermark, reading.since
+            )
+            landed = landed.rename_columns([column.name for column in reading.columns])
+            batches = without_landed(batches, reading.schema, landed, self._duck)
+        mode = "incremental" if table.mode == "incremental" and not self._full else "full"
+        return Incoming(
+            table, self._run_id, mode, started, columns, reading, Counted(batches, columns, self._duck), kept,
+            since.value if since else None,
+        )  # fmt: skip
+
+    def _keep(self, opened: OpenedSource, table: SourceTable) -> Kept | None:
+        delivered = opened.file(table.locator)
+        if delivered is None:
+            return None
+        return keep(delivered, self._home, str(table.locator["file"]))
+
+    def _since(self, table: SourceTable, last: dict[str, Any] | None) -> Since | None:
+        if table.mode != "incremental" or table.watermark_item is None:
+            return None
+        value = last["watermark_to"] if last and not self._full else None
+        lookback = int(table.locator.get("lookback", _LOOKBACK))
+        return Since(table.watermark_item, value, table.keys, lookback)
+
+    def _land(self, together: list[tuple[Incoming, pa.Table]]) -> list[Batch]:
+        """All in one commit; when the lake refuses it, one by one, so that the one at fault fails alone."""
+        try:
+            return land_together(together, self._source, self._database, self._store)  # 6, 7
+        except (JutongError, *landing.LAKE_PROBLEMS) as problem:
+            if len(together) == 1:
+                incoming = together[0][0]
+                return [self._failed(incoming.table, problem, incoming.started_at)]
+        return list(chain.from_iterable(self._land([each]) for each in together))
+
+    def _failed(self, table: SourceTable, problem: Exception, started: dt.datetime) -> Batch:
+        """A failed batch row: one sentence, code and address; nothing of the batch has landed."""
+        if not isinstance(problem, JutongError):
+            problem = Broken("gather.not_landed", f"没能写入数据湖：{' '.join(str(problem).split())[:300]}")
+        batch = Batch(
+            id=batch_id(self._run_id, table.name),
+            source_table=table.name,
+            run_id=self._run_id,
+            mode=table.mode,
+            started_at=started,
+            received_at=dt.datetime.now(dt.UTC),
+            state="failed",
+            file_name=table.locator.get("file"),
+            problem=problem_row(problem),
+        )
+        with self._database.connection() as connection:
+            save_batches(connection, [batch])
+        return batch
+
+
+_ANY_BATCH = {
+    **dict.fromkeys(("id", "table", "source", "department", "state", "text")), "limit": 1, "offset": 0,
+}  # fmt: skip
+
+
+def _head(incoming: Incoming) -> tuple[list[pa.RecordBatch], Iterator[pa.RecordBatch] | None]:
+    """Read until the table is known to be small (then all of it, and None) or large (then the rest too)."""
+    rest = iter(incoming.counted)
+    head: list[pa.RecordBatch] = []
+    for batch in rest:
+        head.append(batch)
+        if incoming.counted.given > SMALL_ROWS or incoming.counted.bytes > SMALL_BYTES:
+            return head, rest
+    return head, None
+
+
+def _whole(incoming: Incoming, batches: list[pa.RecordBatch]) -> pa.Table:
+    schema = pa.schema([("_row", pa.int64()), *landing.zip_schema(incoming)])
+    table = pa.Table.from_batches(batches, schema)
+    if table.num_rows:
+        incoming.counted.hash(table)
+    return table
+
+
+def _of_run(connection: Any, run_id: str, tables: Sequence[SourceTable]) -> dict[str, Batch]:
+    rows = connection.execute(
+        _sql.batches_of_run, {"run_id": run_id, "tables": [table.name for table in tables]}
+    )
+    return {row["source_table"]: Batch.from_row(row) for row in rows if row["state"] != "failed"}
+
+
+@contextmanager
+def _held(database: Database, source: str) -> Iterator[None]:
+    """One taker per source; the lock ends with its connection, however that ends."""
+    connection = database.connect(autocommit=True)
+    try:
+        row = connection.execute(_sql.lock_source, {"source": source}).fetchone()
+        if not row or not row["taken"]:
+            raise Conflict("gather.source_busy", f"数据源 {source} 正在归集，请稍后再试")
+        yield
+    finally:
+        connection.close()

@@ -1,0 +1,144 @@
+"""The ledger of one host: streams to write to, one log to prove from."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+from jutong.keys import KeyProvider
+from jutong.ledger.exchange import Exchange
+from jutong.ledger.files import check_room, locked, write_whole
+from jutong.ledger.sequencer import Log
+from jutong.ledger.stream import Head, Stream
+from jutong.terms import Conflict, NotFound, Unavailable
+from jutong_verify import Checkpoint, Proof, Receipt, Report, VerifierKey, leaf_hash, sha256, verify_folder
+
+
+class Ledger:
+    """DIR/ledger.  Every process may open it; only one at a time merges."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.folder = log.folder
+        self.origin = log.origin
+
+    @classmethod
+    def open(cls, folder: Path, keys: KeyProvider, origin: str = "jutong.example/ledger") -> Self:
+        """The ledger of this folder, begun if it is empty.
+
+        Raises Conflict ``ledger.other_origin`` if the folder's log belongs to another origin or key, and
+        Unavailable ``ledger.no_room`` where it cannot be written.
+        """
+        log = Log(folder, origin, keys)
+        try:
+            for part in (folder, folder / "streams", folder / "tmp"):
+                part.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with locked(folder / "lock"):
+                if not (folder / "vkey").exists():
+                    write_whole(folder, [("vkey", f"{log.key}\n".encode())])
+                if (folder / "vkey").read_text(encoding="utf-8") != f"{log.key}\n":
+                    raise Conflict(
+                        "ledger.other_origin", f"账本 {folder} 属于另一个来源或密钥，不是 {origin}"
+                    )
+                log.begin()
+        except OSError as problem:
+            raise _no_room(problem) from problem
+        return cls(log)
+
+    @property
+    def vkey(self) -> VerifierKey:
+        """What a verifier must hold: name, key id and public key."""
+        return self._log.key
+
+    def stream(self, name: str) -> Stream:
+        """A new stream of this process, after a successful test write (design §11).
+
+        Raises Unavailable ``ledger.no_room``: nothing may be served without evidence.
+        """
+        started = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+        try:
+            check_room(self.folder)
+            return Stream(self.folder, self._log.keys, self.origin, name, started)
+        except OSError as problem:
+            raise _no_room(problem) from problem
+
+    def sequence(self) -> Checkpoint:
+        """Merge what is waiting in all streams; returns the newest checkpoint."""
+        try:
+            with locked(self.folder / "lock"):
+                return self._log.merge()
+        except OSError as problem:
+            raise _no_room(problem) from problem
+
+    def checkpoint(self) -> Checkpoint:
+        """The newest signed checkpoint."""
+        return self._log.checkpoint()
+
+    def note(self) -> str:
+        """The newest checkpoint as the signed note a witness or an auditor keeps."""
+        return (self.folder / "checkpoint").read_text(encoding="utf-8")
+
+    def entries(self, since: int = 0) -> Iterator[tuple[int, Exchange]]:
+        """(index, fact) of the log from ``since`` on, in order; only what is sequenced."""
+        for index, entry in self._log.entries(since):
+            yield index, Exchange.from_entry(entry)
+
+    def entry(self, index: int) -> bytes:
+        """The entry's bytes, as they are hashed.  Raises NotFound ``ledger.no_entry``."""
+        for found, entry in self._log.entries(index):
+            if found == index:
+                return entry
+        raise NotFound("ledger.no_entry", f"账本没有第 {index} 条")
+
+    def root_at(self, size: int) -> bytes:
+        """Root of the first ``size`` entries."""
+        return self._log.tree.root(size, self.checkpoint().size)
+
+    def heads(self) -> list[Head]:
+        """How far each stream that still has a file is durable, whichever process writes it."""
+        return [
+            Head(segment.stream, segment.following - 1, leaf_hash(sha256, segment.batches[-1].leaves[-1]))
+            for segment in self._log.streams.newest()
+        ]
+
+    def index_of(self, leaf: bytes) -> int | None:
+        """Where a leaf hash stands in the log; newest first, reading 32 bytes per entry."""
+        size = self.checkpoint().size
+        return self._log.tree.find(leaf, size) if size else None
+
+    def prove(self, receipt: Receipt | str) -> Proof:
+        """That the receipt's record is in the log: a C2SP tlog-proof anyone verifies offline.
+
+        Raises NotFound ``ledger.not_merged`` while it waits in its stream (at most some seconds), and
+        jutong_verify.Damaged if the receipt is not ours.
+        """
+        receipt = Receipt.parse(receipt) if isinstance(receipt, str) else receipt
+        receipt.check(self.vkey)
+        note = self.note()
+        checkpoint = Checkpoint.open(note, self.vkey)
+        index = self._log.tree.find(receipt.leaf, checkpoint.size) if checkpoint.size else None
+        if index is None:
+            raise NotFound("ledger.not_merged", "这张回执的记录尚未并入账本，请几秒后再查")
+        return Proof(index, tuple(self._log.tree.inclusion(index, checkpoint.size)), note)
+
+    def consistency(self, old: int, new: int | None = None) -> list[bytes]:
+        """Proof that the log of ``old`` entries is a prefix of that of ``new`` (RFC 6962 2.1.2)."""
+        return self._log.tree.consistency(old, self.checkpoint().size if new is None else new)
+
+    def verify(self, since: str | None = None) -> Report:
+        """Check every byte of the folder with the offline verifier and our own key.
+
+        What a crash left behind is finished first, so that only real damage is reported.
+        """
+        report = verify_folder(self.folder, str(self.vkey), since)
+        if report.ok and report.notes:
+            with locked(self.folder / "lock"):
+                self._log.finish()
+            report = verify_folder(self.folder, str(self.vkey), since)
+        return report
+
+
+def _no_room(problem: OSError) -> Unavailable:
+    return Unavailable("ledger.no_room", f"账本写不下去：{problem.strerror or problem}")

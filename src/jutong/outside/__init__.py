@@ -1,0 +1,25 @@
+"""外部系统: one folder per foreign system; a new kind is a copied folder and one line in ``open_source``.
+
+Every kind answers the same three questions (``Source``): what is there, which file was delivered, and give me
+this table as Arrow batches.  PostgreSQL is also written to (``jutong.outside.postgres``: ``create_table_sql``,
+``copy_rows``, ``merge_sql``, ``content_hash``), always inside the caller's transaction.
+"""
+
+from jutong.outside.opening import KINDS, open_source
+from jutong.outside.postgres import connect_postgres, content_hash, copy_rows, create_table_sql, merge_sql
+from jutong.outside.reading import Found, Notice, Reading, Since, Source
+
+__all__ = [
+    "KINDS",
+    "Found",
+    "Notice",
+    "Reading",
+    "Since",
+    "Source",
+    "connect_postgres",
+    "content_hash",
+    "copy_rows",
+    "create_table_sql",
+    "merge_sql",
+    "open_source",
+]

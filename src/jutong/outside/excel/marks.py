@@ -1,0 +1,127 @@
+"""What the cell values of an .xlsx do not say: zeros drawn by a number format, and error values.
+
+The fast reader gives ``42`` for a cell shown as ``000042`` and nothing for ``#DIV/0!``; both would be silent
+changes (law 2).  The workbook's own XML knows; it is scanned only when it can matter.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_CHUNK = 1 << 20
+#: A cell tag is far shorter; what is left at a chunk's end is carried over.
+_TAG = 512
+
+_SHEET = re.compile(r'<sheet\b[^>]*\bname="([^"]*)"[^>]*\br:id="([^"]*)"')
+_RELATION = re.compile(r"<Relationship\b[^>]*>")
+_FORMAT = re.compile(r'<numFmt\b[^>]*\bnumFmtId="(\d+)"[^>]*\bformatCode="([^"]*)"')
+_FORMAT_TURNED = re.compile(r'<numFmt\b[^>]*\bformatCode="([^"]*)"[^>]*\bnumFmtId="(\d+)"')
+_CELL = re.compile(rb"<c\b[^>]*>")
+_ZEROS = re.compile(r"0{2,}")
+
+
+@dataclass
+class Marks:
+    """Cells by (row, column), both from 0: how wide the zeros are, and which hold an error."""
+
+    padded: dict[tuple[int, int], int] = field(default_factory=dict)
+    errors: list[tuple[int, int]] = field(default_factory=list)
+
+
+def sheet_bytes(path: Path, sheet: str) -> int:
+    """Size of the sheet's XML when unpacked, 0 where the file is not an .xlsx."""
+    with _opened(path) as book:
+        part = _part_of(book, sheet) if book else None
+        return book.getinfo(part).file_size if book and part else 0
+
+
+def marks_of(path: Path, sheet: str) -> Marks:
+    """Scan one sheet; an .xls or .ods gives no marks."""
+    marks = Marks()
+    with _opened(path) as book:
+        part = _part_of(book, sheet) if book else None
+        if book and part:
+            _scan(book, part, _zero_styles(book), marks)
+    return marks
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile | None]:
+    if not zipfile.is_zipfile(path):
+        yield None
+        return
+    with zipfile.ZipFile(path) as book:
+        yield book
+
+
+def _part_of(book: zipfile.ZipFile, sheet: str) -> str | None:
+    """The zip member of a sheet, by way of the workbook's relations."""
+    workbook, relations = _text(book, "xl/workbook.xml"), _text(book, "xl/_rels/workbook.xml.rels")
+    for name, relation in _SHEET.findall(workbook):
+        if html.unescape(name) == sheet:
+            for tag in _RELATION.findall(relations):
+                if f'Id="{relation}"' in tag and (target := re.search(r'\bTarget="([^"]*)"', tag)):
+                    part = target[1].lstrip("/")
+                    part = part if part.startswith("xl/") else f"xl/{part}"
+                    return part if part in book.namelist() else None
+    return None
+
+
+def _zero_styles(book: zipfile.ZipFile) -> dict[int, int]:
+    """Cell style number → width, for styles whose number format is nothing but zeros."""
+    styles = _text(book, "xl/styles.xml")
+    formats = {int(number): code for number, code in _FORMAT.findall(styles)}
+    formats |= {int(number): code for code, number in _FORMAT_TURNED.findall(styles)}
+    widths = {number: len(code) for number, code in formats.items() if _ZEROS.fullmatch(code)}
+    cells = re.search(r"<cellXfs\b.*?</cellXfs>", styles, re.DOTALL)
+    if not widths or not cells:
+        return {}
+    used = [int(number) for number in re.findall(r'<xf\b[^>]*\bnumFmtId="(\d+)"', cells[0])]
+    return {style: widths[number] for style, number in enumerate(used) if number in widths}
+
+
+def _scan(book: zipfile.ZipFile, part: str, zeros: dict[int, int], marks: Marks) -> None:
+    for tag in _cells(book, part):
+        error = b't="e"' in tag
+        if not error and not zeros:
+            continue
+        place = re.search(rb'\br="([A-Z]+)(\d+)"', tag)
+        if not place:
+            continue
+        cell = int(place[2]) - 1, _column(place[1])
+        if error:
+            marks.errors.append(cell)
+        elif (style := re.search(rb'\bs="(\d+)"', tag)) and int(style[1]) in zeros and b't="s"' not in tag:
+            marks.padded[cell] = zeros[int(style[1])]
+
+
+def _cells(book: zipfile.ZipFile, part: str) -> Iterator[bytes]:
+    with book.open(part) as xml:
+        rest = b""
+        while chunk := xml.read(_CHUNK):
+            block = rest + chunk
+            done = 0
+            for tag in _CELL.finditer(block):
+                done = tag.end()
+                yield tag[0]
+            rest = block[max(done, len(block) - _TAG) :]
+
+
+def _text(book: zipfile.ZipFile, part: str) -> str:
+    try:
+        return book.read(part).decode("utf-8", errors="replace")
+    except KeyError:
+        return ""
+
+
+def _column(letters: bytes) -> int:
+    place = 0
+    for letter in letters:
+        place = place * 26 + letter - 64
+    return place - 1

@@ -1,0 +1,142 @@
+"""What every kind of source gives: a reading, batch by batch, and what was noticed on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import pyarrow as pa
+
+from jutong.terms import Address, BadInput, Item
+
+#: How many notices of one kind a reading keeps; the rest are counted.
+NOTICES_KEPT = 100
+
+_ARROW = {
+    "text": pa.string(),
+    "integer": pa.int64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+    "boolean": pa.bool_(),
+}
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the provider should know that does not stop the reading (a number already rounded)."""
+
+    code: str
+    sentence: str
+    address: Address
+
+
+@dataclass(frozen=True)
+class Since:
+    """Where the last incremental reading stopped: ``value`` is the source's own text of the watermark."""
+
+    item: str
+    value: str | None
+    keys: tuple[str, ...] = ()
+    #: Seconds (for a date watermark: whole days) read again behind ``value`` for rows committed late.
+    lookback: int = 0
+
+
+@dataclass
+class Reading:
+    """One table as the source holds it.
+
+    ``batches`` may be consumed once; it raises JutongError with an address when the source breaks.
+    Values keep their type when it is text, integer, date, timestamp or boolean; everything else, NUMERIC
+    above all, is the source's own text (law 2: never through float).
+    """
+
+    columns: tuple[Item, ...]
+    batches: Iterator[pa.RecordBatch]
+    #: Rows above the first data row in the clerk's view: header and what stands before it.
+    row_offset: int = 0
+    #: Upper watermark of what is read here, as the source's text; None where the source has none.
+    watermark: str | None = None
+    #: Lower bound actually asked for (``Since.value`` less the look-back), as the source's text.
+    since: str | None = None
+    notices: list[Notice] = field(default_factory=list)
+    noticed: int = 0
+
+    @property
+    def schema(self) -> pa.Schema:
+        return schema_of(self.columns)
+
+    def notice(self, code: str, sentence: str, address: Address) -> None:
+        self.noticed += 1
+        if len(self.notices) < NOTICES_KEPT:
+            self.notices.append(Notice(code, sentence, address))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A table or file that a source offers, with its columns as the source names them."""
+
+    locator: Mapping[str, Any]
+    label: str
+    columns: tuple[Item, ...]
+
+
+class Source(Protocol):
+    """An opened source; all readings of one source see one consistent state where the system can give it."""
+
+    def find(self) -> list[Found]: ...
+
+    def file(self, locator: Mapping[str, Any]) -> Path | None: ...
+
+    def read(
+        self, locator: Mapping[str, Any], *, since: Since | None = None, file: Path | None = None
+    ) -> Reading: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *problem: object) -> None: ...
+
+
+def schema_of(columns: Sequence[Item]) -> pa.Schema:
+    return pa.schema([pa.field(column.name, _ARROW[column.type]) for column in columns])
+
+
+def header_columns(header: Sequence[str | None], address: Address) -> tuple[Item, ...]:
+    """Text columns named as a file's header names them.
+
+    Raises BadInput ``outside.header_blank`` and ``outside.header_duplicate`` (names are compared without
+    regard to case, as every database here does) with the column's place.
+    """
+    seen: dict[str, int] = {}
+    columns = []
+    for place, raw in enumerate(header, start=1):
+        name = (raw or "").strip()
+        where = Address(address.file, address.sheet, address.row, f"第 {place} 列")
+        if not name or "\0" in name:
+            raise BadInput("outside.header_blank", "表头中有一列没有名称", where)
+        if name.casefold() in seen:
+            first = seen[name.casefold()]
+            raise BadInput("outside.header_duplicate", f"表头「{name}」与第 {first} 列重名", where)
+        seen[name.casefold()] = place
+        columns.append(Item(name, name))
+    return tuple(columns)
+
+
+def file_in(folder: str, locator: Mapping[str, Any]) -> Path:
+    """The delivered file a locator names, which must lie inside the source's folder.
+
+    Raises BadInput ``outside.file_outside``, ``outside.file_missing`` or ``outside.file_unreadable``.
+    """
+    base = Path(folder).resolve()
+    path = (base / str(locator.get("file", ""))).resolve()
+    address = Address(file=str(locator.get("file", "")))
+    if not path.is_relative_to(base) or path == base:
+        raise BadInput("outside.file_outside", "文件不在数据源登记的目录之内", address)
+    if not path.exists():
+        raise BadInput("outside.file_missing", "约定的文件不存在", address)
+    if not path.is_file():
+        raise BadInput("outside.file_unreadable", "约定的路径不是一个文件", address)
+    return path

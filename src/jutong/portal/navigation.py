@@ -1,0 +1,66 @@
+"""The eight stops of the journey of data, and what stands at each.
+
+A tab is shown to whoever may open its page; a stop leads to the first of its tabs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tab:
+    name: str
+    label: str
+    path: str
+    may: str = "signed_in"
+
+
+@dataclass(frozen=True)
+class Stop:
+    name: str
+    label: str
+    tabs: tuple[Tab, ...]
+
+
+JOURNEY = (
+    Stop("gather", "归集", (
+        Tab("sources", "数据源", "/sources", "source:read"),
+        Tab("batches", "批次", "/batches", "batch:read"),
+    )),
+    Stop("refine", "治理", (
+        Tab("issues", "问题数据", "/issues", "issue:read"),
+        Tab("elements", "数据元", "/elements"),
+    )),
+    Stop("fuse", "处理", (
+        Tab("companies", "法人基础库", "/companies", "register:read"),
+        Tab("merging", "合并规则", "/merging", "register:read"),
+    )),
+    Stop("store", "存储", (Tab("storage", "四个区", "/storage", "dataset:read"),)),
+    Stop("catalogue", "编目", (
+        Tab("catalogue", "资源目录", "/catalogue", "entry:read"),
+        Tab("supply", "供给清单", "/lists/supply", "entry:read"),
+        Tab("demand", "需求清单", "/lists/demand", "demand:read"),
+        Tab("negative", "负面清单", "/lists/negative", "entry:read"),
+    )),
+    Stop("share", "共享", (
+        Tab("cases", "待我办理", "/cases", "case:read"),
+        Tab("requests", "申请", "/requests", "request:read"),
+        Tab("grants", "授权", "/grants", "grant:read"),
+        Tab("services", "接口服务", "/services", "service:read"),
+        Tab("deliveries", "库表交换", "/deliveries", "delivery:read"),
+        Tab("ledger", "交换记录", "/ledger", "ledger:read"),
+    )),
+    Stop("develop", "应用", (
+        Tab("applications", "应用", "/applications", "application:read"),
+        Tab("models", "模型", "/models", "model:read"),
+    )),
+    Stop("oversee", "督导", (
+        Tab("indicators", "指标", "/indicators", "indicator:read"),
+        Tab("campaign", "攻坚行动", "/campaign", "campaign:read"),
+        Tab("projects", "重点项目", "/projects", "project:read"),
+        Tab("cloud", "政务云", "/cloud", "cloud:read"),
+        Tab("people", "机构与人员", "/people", "department:read"),
+        Tab("security", "安全日志", "/security", "security_event:read"),
+    )),
+)  # fmt: skip

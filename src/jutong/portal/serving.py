@@ -1,0 +1,57 @@
+"""The portal as a process: Granian around the ASGI application, on loopback unless the settings say otherwise.
+
+Granian starts its workers by spawning, so the settings travel to them in the environment and each worker opens
+its own rooms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+from fastapi import FastAPI
+from granian import Granian
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+
+from jutong.database import open_database
+from jutong.keys import SoftwareKeys
+from jutong.ledger import Ledger
+from jutong.portal.app import make_portal
+from jutong.settings import Settings
+from jutong.store import Store
+
+_VARIABLE = "JUTONG_PORTAL_SETTINGS"
+#: Pages are drawn in threads; more of them than this only wait for the two cores.
+THREADS = 8
+
+
+def serve(settings: Settings) -> None:
+    """Answer people until the process is told to end."""
+    os.environ[_VARIABLE] = json.dumps({**dataclasses.asdict(settings), "home": str(settings.home)})
+    server = Granian(
+        "jutong.portal.serving:application",
+        factory=True,
+        address=settings.portal_host,
+        port=settings.portal_port,
+        interface=Interfaces.ASGI,
+        workers=1,
+        backpressure=256,
+        http1_settings=HTTP1Settings(max_buffer_size=64 * 1024),
+        log_access=False,
+        websockets=False,
+    )
+    server.serve()
+
+
+def application() -> FastAPI:
+    """What a worker runs: the rooms of this city and the portal over them."""
+    given = json.loads(os.environ[_VARIABLE])
+    settings = Settings(**{**given, "home": Path(given["home"])})
+    database = open_database(settings)
+    keys = SoftwareKeys.open(settings.keys_folder)
+    store = Store.open(database, settings)
+    ledger = Ledger.open(settings.ledger_folder, keys, origin=settings.ledger_origin)
+    return make_portal(database=database, store=store, ledger=ledger, keys=keys, settings=settings)

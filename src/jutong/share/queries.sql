@@ -1,0 +1,253 @@
+-- The control database's part of sharing.
+
+-- name: add_application
+INSERT INTO application (id, name, department_code, purpose)
+VALUES (%(id)s, %(name)s, %(department)s, %(purpose)s)
+RETURNING *
+
+-- name: set_token
+UPDATE application SET token_hash = %(hash)s, token_hint = %(hint)s, token_at = now()
+WHERE id = %(id)s AND state <> 'retired'
+RETURNING id
+
+-- name: set_application_state
+-- A retired application loses its token for good.
+UPDATE application
+SET state = %(state)s, token_hash = CASE WHEN %(state)s = 'retired' THEN NULL ELSE token_hash END
+WHERE id = %(id)s AND state <> 'retired'
+RETURNING *
+
+-- name: find_application
+SELECT * FROM application WHERE id = %(id)s
+
+-- name: list_applications
+SELECT * FROM application
+WHERE %(department)s::text IS NULL OR department_code = %(department)s
+ORDER BY id
+
+-- name: whose_token
+SELECT * FROM application WHERE token_hash = %(hash)s AND state = 'active'
+
+-- name: entry_for_request
+-- The entry as a request sees it; its dataset may be missing.
+SELECT id, code, name, department_code, share_type, share_condition, share_methods, state, dataset, grade
+FROM entry WHERE id = %(entry)s
+
+-- name: entry_items
+-- Share type and grade per item: the stricter of the entry's and its own (domain §2.2).
+SELECT item.name, item.label, item.element, item.is_key, item.mask,
+       greatest(item.share_type, entry.share_type)::int AS share_type,
+       greatest(item.grade, 1)::int AS grade
+FROM item JOIN entry ON entry.id = item.entry_id
+WHERE item.entry_id = %(entry)s
+ORDER BY item.no
+
+-- name: dataset_spec
+SELECT items, keys FROM dataset WHERE name = %(name)s
+
+-- name: next_request
+-- The number comes first, because the case names it.
+SELECT nextval(pg_get_serial_sequence('request', 'id')) AS id
+
+-- name: add_request
+INSERT INTO request (id, case_id, entry_id, department_code, provider_code, application_id, basis, scene, scope,
+                     purpose, method, items, row_filter, share_type, until, created_by)
+VALUES (%(id)s, %(case_id)s, %(entry_id)s, %(department_code)s, %(provider_code)s, %(application_id)s, %(basis)s,
+        %(scene)s, %(scope)s, %(purpose)s, %(method)s, %(items)s, %(row_filter)s, %(share_type)s, %(until)s,
+        %(created_by)s)
+RETURNING *
+
+-- name: amend_request
+UPDATE request
+SET basis = %(basis)s, scene = %(scene)s, scope = %(scope)s, purpose = %(purpose)s, method = %(method)s,
+    items = %(items)s, row_filter = %(row_filter)s, until = %(until)s
+WHERE id = %(id)s
+RETURNING *
+
+-- name: find_request
+SELECT * FROM request WHERE id = %(id)s
+
+-- name: request_of_case
+SELECT * FROM request WHERE case_id = %(case_id)s
+
+-- name: add_grant
+-- Idempotent by request: a request has at most one grant.
+INSERT INTO share_grant (id, request_id, application_id, department_code, provider_code, entry_id, dataset,
+                         items, row_filter, masks, grade, purpose, method, until, issued_by)
+VALUES (%(id)s, %(request_id)s, %(application_id)s, %(department_code)s, %(provider_code)s, %(entry_id)s,
+        %(dataset)s, %(items)s, %(row_filter)s, %(masks)s, %(grade)s, %(purpose)s, %(method)s, %(until)s,
+        %(issued_by)s)
+RETURNING *
+
+-- name: find_grant
+SELECT * FROM share_grant WHERE id = %(id)s
+
+-- name: waiting_grants
+-- Grants by api on an entry whose case still waits for the data to be provided (T6).
+SELECT g.id, r.case_id
+FROM share_grant g JOIN request r ON r.id = g.request_id JOIN case_file c ON c.id = r.case_id
+WHERE g.entry_id = %(entry)s AND g.method = 'api' AND g.state = 'active' AND c.state = 'granted'
+ORDER BY g.id
+
+-- name: case_of_grant
+SELECT c.id, c.state FROM share_grant g JOIN request r ON r.id = g.request_id JOIN case_file c ON c.id = r.case_id
+WHERE g.id = %(id)s
+
+-- name: grant_of_request
+SELECT * FROM share_grant WHERE request_id = %(request_id)s
+
+-- name: grant_with_states
+SELECT g.*, a.state AS application_state, e.state AS entry_state, e.share_type, e.code AS entry_code
+FROM share_grant g
+JOIN application a ON a.id = g.application_id
+JOIN entry e ON e.id = g.entry_id
+WHERE g.id = %(id)s
+
+-- name: move_grant
+-- Compare and set: touches one row or none.
+UPDATE share_grant SET state = %(to)s, reason = %(reason)s
+WHERE id = %(id)s AND state = ANY (%(from)s)
+RETURNING *
+
+-- name: add_grant_change
+INSERT INTO grant_change (grant_id, from_state, to_state, reason, by_user)
+VALUES (%(id)s, %(from)s, %(to)s, %(reason)s, %(by_user)s)
+
+-- name: expire_grants
+WITH late AS (
+    SELECT id, state FROM share_grant
+    WHERE state IN ('active', 'suspended') AND until <= %(now)s
+    FOR UPDATE
+), ended AS (
+    UPDATE share_grant g SET state = 'expired' FROM late WHERE g.id = late.id
+    RETURNING g.id, late.state AS was
+)
+INSERT INTO grant_change (grant_id, from_state, to_state, reason)
+SELECT id, was, 'expired', '使用时限已到' FROM ended
+RETURNING grant_id
+
+-- name: grants_of_entry
+SELECT id FROM share_grant WHERE entry_id = %(entry)s AND state IN ('active', 'suspended') ORDER BY id
+
+-- name: tighten_grant
+UPDATE share_grant SET items = %(items)s, masks = %(masks)s
+WHERE id = %(id)s AND (items, masks) IS DISTINCT FROM (%(items)s, %(masks)s)
+
+-- name: add_service
+INSERT INTO service (name, label, department_code, entry_id, dataset, keys, items, max_rows)
+VALUES (%(name)s, %(label)s, %(department_code)s, %(entry_id)s, %(dataset)s, %(keys)s, %(items)s, %(max_rows)s)
+ON CONFLICT (name) DO UPDATE
+SET label = excluded.label, dataset = excluded.dataset, keys = excluded.keys, items = excluded.items,
+    max_rows = excluded.max_rows, state = 'active'
+WHERE service.entry_id = excluded.entry_id
+RETURNING *
+
+-- name: set_service_state
+UPDATE service SET state = %(state)s WHERE name = %(name)s RETURNING *
+
+-- name: find_service
+SELECT * FROM service WHERE name = %(name)s
+
+-- name: list_services
+SELECT * FROM service
+WHERE %(entry)s::bigint IS NULL OR entry_id = %(entry)s
+ORDER BY name
+
+-- name: add_delivery
+INSERT INTO delivery (name, grant_id, department_code, provider_code, receiver, secret, table_name)
+VALUES (%(name)s, %(grant_id)s, %(department_code)s, %(provider_code)s, %(receiver)s, %(secret)s, %(table_name)s)
+ON CONFLICT (name) DO UPDATE
+SET receiver = excluded.receiver, secret = excluded.secret
+WHERE delivery.grant_id = excluded.grant_id AND delivery.table_name = excluded.table_name
+RETURNING *
+
+-- name: find_delivery
+SELECT * FROM delivery WHERE name = %(name)s
+
+-- name: list_deliveries
+SELECT * FROM delivery
+WHERE %(application)s::text IS NULL
+   OR grant_id IN (SELECT id FROM share_grant WHERE application_id = %(application)s)
+ORDER BY name
+
+-- name: set_delivery_state
+UPDATE delivery SET state = %(state)s WHERE name = %(name)s RETURNING *
+
+-- name: renew_delivery
+-- A delivery goes on under a later grant of the same application and entry.
+UPDATE delivery d SET grant_id = %(grant)s
+FROM share_grant old, share_grant new
+WHERE d.name = %(name)s AND old.id = d.grant_id AND new.id = %(grant)s
+  AND (new.application_id, new.entry_id, new.method) = (old.application_id, old.entry_id, 'table')
+RETURNING d.*
+
+-- name: set_delivery_snapshot
+UPDATE delivery SET snapshot = %(snapshot)s WHERE name = %(name)s
+
+-- name: slowest_delivery
+-- The oldest lake snapshot a living delivery still stands at: the store keeps it (within its cap).
+SELECT min(d.snapshot) AS snapshot
+FROM delivery d JOIN share_grant g ON g.id = d.grant_id
+WHERE d.state <> 'stopped' AND g.state IN ('active', 'suspended')
+
+-- name: begin_run
+INSERT INTO delivery_run (id, delivery_name, kind, from_snapshot, to_snapshot)
+VALUES (%(id)s, %(delivery)s, %(kind)s, %(from)s, %(to)s)
+ON CONFLICT (id) DO UPDATE SET state = 'running', error = NULL, finished_at = NULL
+
+-- name: end_run
+UPDATE delivery_run
+SET state = %(state)s, chunks = %(chunks)s, upserted = %(upserted)s, deleted = %(deleted)s, error = %(error)s,
+    finished_at = clock_timestamp()
+WHERE id = %(id)s
+
+-- name: list_runs
+SELECT * FROM delivery_run WHERE delivery_name = %(name)s ORDER BY started_at DESC, id LIMIT %(limit)s
+
+-- name: add_reconciliation
+INSERT INTO reconciliation (delivery_name, snapshot, result, rows_here, rows_there, digest_here, digest_there,
+                            ranges, ranges_apart)
+VALUES (%(name)s, %(snapshot)s, %(result)s, %(rows_here)s, %(rows_there)s, %(digest_here)s, %(digest_there)s,
+        %(ranges)s, %(apart)s)
+
+-- name: list_reconciliations
+SELECT * FROM reconciliation WHERE delivery_name = %(name)s ORDER BY id DESC LIMIT %(limit)s
+
+-- name: politeness_lock
+-- One run of a delivery at a time; safety is the receiver's checkpoint, this only saves work.
+SELECT pg_try_advisory_lock(hashtext('jutong_delivery'), hashtext(%(name)s)) AS got
+
+-- name: politeness_unlock
+SELECT pg_advisory_unlock(hashtext('jutong_delivery'), hashtext(%(name)s))
+
+-- name: keep_subjects
+INSERT INTO exchange_subjects (bucket, period, request_id, attempt, hashes)
+VALUES (%(bucket)s, %(period)s, %(request_id)s, %(attempt)s, %(hashes)s)
+ON CONFLICT (bucket, period, request_id, attempt) DO NOTHING
+
+-- name: subject_periods
+SELECT DISTINCT period FROM exchange_subjects
+UNION
+SELECT DISTINCT to_char(at, 'YYYY') FROM exchange WHERE subjects <> ''
+ORDER BY 1 DESC
+
+-- name: bulk_sightings
+-- The hashes come along because a match must stand on an 8-byte boundary.
+SELECT s.hashes, e.at, e.consumer, e.application, e.provider, e.entry, e.resource, e.purpose, e.grant_id, e.event,
+       e.log_index
+FROM exchange_subjects s
+JOIN exchange e ON e.request_id = s.request_id AND coalesce(e.attempt, '') = s.attempt
+WHERE s.bucket = %(bucket)s AND s.period = %(period)s AND position(%(hash)s::bytea IN s.hashes) > 0
+
+-- name: single_sightings
+-- Answers of the gate carry their few hashes themselves, as hexadecimal words.
+SELECT at, consumer, application, provider, entry, resource, purpose, grant_id, event, log_index
+FROM exchange
+WHERE subjects LIKE '%%' || %(hash)s || '%%' AND to_char(at, 'YYYY')::int = %(year)s
+
+-- name: fail_runs
+UPDATE delivery_run SET state = 'failed', error = %(error)s, finished_at = clock_timestamp()
+WHERE delivery_name = %(name)s AND state = 'running'
+
+-- name: answering_service
+SELECT name FROM service WHERE entry_id = %(entry)s AND dataset = %(dataset)s AND state = 'active' LIMIT 1

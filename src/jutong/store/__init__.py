@@ -1,0 +1,28 @@
+"""存储: the lake behind one door. Zones, declared datasets, merges, net changes, snapshots, upkeep.
+
+Rooms write through ``Store.writing`` or ``Store.write``, read through ``Store.reading``, and follow through
+``Store.changes``.  Plan SQL names lake tables ``lake.<zone>.<table>``.
+"""
+
+from jutong.store.changes import Changes
+from jutong.store.guard import Bounds, View, checked_sql, filter_sql
+from jutong.store.reading import Reading
+from jutong.store.spec import DatasetSpec, column_type, table_sql
+from jutong.store.store import Store
+from jutong.store.writing import AlreadyCommitted, Merged, Writer
+
+__all__ = [
+    "AlreadyCommitted",
+    "Bounds",
+    "Changes",
+    "DatasetSpec",
+    "Merged",
+    "Reading",
+    "Store",
+    "View",
+    "Writer",
+    "checked_sql",
+    "column_type",
+    "filter_sql",
+    "table_sql",
+]

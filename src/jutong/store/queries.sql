@@ -1,0 +1,150 @@
+-- Two kinds of query: on the control database (search_path jutong), and on DuckLake's own catalogue (schema
+-- lake, read through the lake's role and always written with its schema).
+
+-- name: find_dataset
+SELECT name, label, keys, items, version, department_code FROM dataset WHERE name = %(name)s;
+
+-- name: find_datasets
+SELECT name, label, keys, items, version, department_code FROM dataset WHERE name = ANY(%(names)s);
+
+-- name: list_datasets
+SELECT name, label, keys, items, version, department_code FROM dataset
+WHERE %(zone)s::text IS NULL OR zone = %(zone)s ORDER BY name;
+
+-- name: save_dataset
+INSERT INTO dataset (name, zone, label, keys, items, version, department_code)
+VALUES (%(name)s, %(zone)s, %(label)s, %(keys)s, %(items)s, %(version)s, %(department_code)s)
+ON CONFLICT (name) DO UPDATE SET label = EXCLUDED.label, keys = EXCLUDED.keys, items = EXCLUDED.items,
+    version = EXCLUDED.version, department_code = EXCLUDED.department_code, declared_at = now();
+
+-- name: lock_datasets
+-- Politeness: whoever holds these waits in line; released with the transaction, so a lost connection frees them.
+SELECT pg_advisory_xact_lock(hashtextextended('jutong.store ' || name, 0))
+FROM (SELECT unnest(%(names)s::text[]) AS name ORDER BY 1) AS ordered;
+
+-- name: keep_commits
+INSERT INTO lake_commit (commit_id, snapshot, at) VALUES (%(commit_id)s, %(snapshot)s, %(at)s)
+ON CONFLICT (commit_id) DO NOTHING;
+
+-- name: expired_commit
+SELECT snapshot FROM lake_commit WHERE commit_id = %(commit_id)s;
+
+-- name: follow
+INSERT INTO lake_follower (name, dataset, snapshot) VALUES (%(name)s, %(dataset)s, %(snapshot)s)
+ON CONFLICT (name, dataset) DO UPDATE SET snapshot = EXCLUDED.snapshot, moved_at = now();
+
+-- name: unfollow
+DELETE FROM lake_follower WHERE name = %(name)s AND (%(dataset)s::text IS NULL OR dataset = %(dataset)s);
+
+-- name: slowest_follower
+SELECT min(snapshot) AS snapshot FROM lake_follower WHERE moved_at > now() - %(cap)s::interval;
+
+-- name: lake_commit
+SELECT snapshot_id FROM lake.ducklake_snapshot_changes WHERE commit_extra_info = %(commit_id)s
+ORDER BY snapshot_id LIMIT 1;
+
+-- name: lake_snapshot
+SELECT max(snapshot_id) AS snapshot, min(snapshot_id) AS oldest FROM lake.ducklake_snapshot;
+
+-- name: lake_snapshot_at
+SELECT max(snapshot_id) AS snapshot FROM lake.ducklake_snapshot WHERE snapshot_time <= %(instant)s;
+
+-- name: lake_commits_before
+SELECT c.commit_extra_info AS commit_id, c.snapshot_id AS snapshot, s.snapshot_time AS at
+FROM lake.ducklake_snapshot_changes c JOIN lake.ducklake_snapshot s USING (snapshot_id)
+WHERE c.snapshot_id < %(keep_from)s AND c.commit_extra_info IS NOT NULL;
+
+-- name: lake_snapshots_before
+SELECT snapshot_id FROM lake.ducklake_snapshot WHERE snapshot_id < %(keep_from)s ORDER BY snapshot_id;
+
+-- name: lake_tables
+-- Every living table of the zones with its living columns, name → type as DuckLake writes it.
+SELECT s.schema_name AS zone, t.table_name AS table, t.table_id,
+       jsonb_object_agg(c.column_name, c.column_type) AS columns
+FROM lake.ducklake_table t
+JOIN lake.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
+JOIN lake.ducklake_column c ON c.table_id = t.table_id AND c.end_snapshot IS NULL AND c.parent_column IS NULL
+WHERE t.end_snapshot IS NULL AND s.schema_name <> 'fence'
+GROUP BY 1, 2, 3;
+
+-- name: lake_table_at
+-- The table that bore a name at a snapshot, with its columns then, in order; no row when there was none.
+SELECT t.table_id, array_agg(c.column_id ORDER BY c.column_order) AS ids,
+       array_agg(c.column_name ORDER BY c.column_order) AS columns,
+       array_agg(c.column_type ORDER BY c.column_order) AS types
+FROM lake.ducklake_table t
+JOIN lake.ducklake_schema s ON s.schema_id = t.schema_id
+JOIN lake.ducklake_column c ON c.table_id = t.table_id AND c.parent_column IS NULL
+  AND c.begin_snapshot <= %(snapshot)s AND (c.end_snapshot IS NULL OR c.end_snapshot > %(snapshot)s)
+WHERE s.schema_name = %(zone)s AND t.table_name = %(table)s
+  AND t.begin_snapshot <= %(snapshot)s AND (t.end_snapshot IS NULL OR t.end_snapshot > %(snapshot)s)
+GROUP BY 1;
+
+-- name: lake_usage
+SELECT s.schema_name AS zone, t.table_name AS table,
+       coalesce(sum(f.record_count), 0)::bigint - coalesce(sum(d.delete_count), 0)::bigint AS rows,
+       (coalesce(sum(f.file_size_bytes), 0) + coalesce(sum(d.file_size_bytes), 0))::bigint AS bytes,
+       count(f.data_file_id) AS files, count(d.delete_file_id) AS delete_files,
+       coalesce(sum(d.delete_count), 0)::bigint AS deleted_rows,
+       count(f.data_file_id) FILTER (WHERE f.file_size_bytes < %(small)s) AS small_files
+FROM lake.ducklake_table t
+JOIN lake.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
+LEFT JOIN lake.ducklake_data_file f ON f.table_id = t.table_id AND f.end_snapshot IS NULL
+LEFT JOIN lake.ducklake_delete_file d ON d.data_file_id = f.data_file_id AND d.end_snapshot IS NULL
+WHERE t.end_snapshot IS NULL AND s.schema_name <> 'fence'
+GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: lake_files
+-- Every file the catalogue still knows, with the parts its path is put together from.
+SELECT f.path, f.path_is_relative, t.path AS table_path, t.path_is_relative AS table_relative,
+       s.path AS schema_path, s.path_is_relative AS schema_relative, f.living
+FROM (
+    SELECT table_id, path, path_is_relative, end_snapshot IS NULL AS living FROM lake.ducklake_data_file
+    UNION ALL
+    SELECT table_id, path, path_is_relative, end_snapshot IS NULL FROM lake.ducklake_delete_file
+) AS f
+JOIN LATERAL (
+    SELECT * FROM lake.ducklake_table WHERE table_id = f.table_id ORDER BY begin_snapshot DESC LIMIT 1
+) AS t ON true
+JOIN LATERAL (
+    SELECT * FROM lake.ducklake_schema WHERE schema_id = t.schema_id ORDER BY begin_snapshot DESC LIMIT 1
+) AS s ON true;
+
+-- name: lake_folders
+-- Where the files of these datasets and of their fences lie.
+SELECT t.path AS table_path, t.path_is_relative AS table_relative,
+       s.path AS schema_path, s.path_is_relative AS schema_relative
+FROM lake.ducklake_table t
+JOIN lake.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
+WHERE t.end_snapshot IS NULL
+  AND (s.schema_name || '.' || t.table_name = ANY(%(names)s)
+       OR s.schema_name = 'fence' AND t.table_name = ANY(%(names)s));
+
+-- name: lake_scheduled_files
+SELECT path, path_is_relative FROM lake.ducklake_files_scheduled_for_deletion;
+
+-- name: lake_inlined_tables
+SELECT count(*) AS n FROM lake.ducklake_inlined_data_tables;
+
+-- name: lake_language
+SELECT current_setting('lc_messages') AS language;
+
+-- name: lake_moved
+-- A lake that was copied elsewhere keeps its old path in its catalogue.
+UPDATE lake.ducklake_metadata SET value = %(path)s WHERE key = 'data_path' AND scope IS NULL AND value <> %(path)s;
+
+-- name: lake_state
+-- The index is made last, so it says that the making of the lake was finished.
+SELECT to_regclass('lake.ducklake_snapshot') IS NOT NULL AS made,
+       to_regclass('lake.jutong_commit') IS NOT NULL AS finished;
+
+-- name: lake_indexes
+-- DuckLake makes its catalogue without indexes; each table it opens would be a scan over all files of the lake.
+CREATE INDEX IF NOT EXISTS jutong_data_file_table ON lake.ducklake_data_file (table_id);
+CREATE INDEX IF NOT EXISTS jutong_delete_file_table ON lake.ducklake_delete_file (table_id);
+CREATE INDEX IF NOT EXISTS jutong_file_stats_file ON lake.ducklake_file_column_stats (data_file_id);
+CREATE INDEX IF NOT EXISTS jutong_file_stats_table ON lake.ducklake_file_column_stats (table_id);
+CREATE INDEX IF NOT EXISTS jutong_table_stats_table ON lake.ducklake_table_stats (table_id);
+CREATE INDEX IF NOT EXISTS jutong_column_stats_table ON lake.ducklake_table_column_stats (table_id);
+CREATE INDEX IF NOT EXISTS jutong_column_table ON lake.ducklake_column (table_id);
+CREATE INDEX IF NOT EXISTS jutong_commit ON lake.ducklake_snapshot_changes (commit_extra_info);

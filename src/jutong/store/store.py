@@ -1,0 +1,164 @@
+"""The store: one object through which every room reaches the lake."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Self, TypeVar
+
+import pyarrow as pa
+
+from jutong.database import Database
+from jutong.settings import Settings
+from jutong.store import changes as feed
+from jutong.store import declaring, guard, reading, upkeep, writing
+from jutong.store.guard import Bounds, View
+from jutong.store.lake import SQL, Lake
+from jutong.store.reading import Reading
+from jutong.store.spec import DatasetSpec, as_name
+from jutong.store.writing import Writer
+from jutong.terms import BadInput, ContentHash, DatasetName, NotFound, Zone, combine, set_hash_sql
+
+Result = TypeVar("Result")
+Name = DatasetName | str
+
+
+class Store:
+    """Open once per process, share between threads, close at the end."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+
+    @classmethod
+    def open(cls, database: Database, settings: Settings) -> Self:
+        """Reach the lake, making it on first use.
+
+        Raises Unavailable ``store.extension_missing``, ``store.catalogue_unreachable``.
+        """
+        return cls(Lake(database, settings))
+
+    def close(self) -> None:
+        self._lake.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # What there is
+
+    def declare(
+        self, specs: Sequence[DatasetSpec], renames: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        """Make these datasets exist as declared; does nothing where they do. See ``declaring.declare``."""
+        declaring.declare(self._lake, list(specs), renames)
+
+    def spec(self, name: Name) -> DatasetSpec:
+        """Raises NotFound ``store.no_dataset``."""
+        with self._lake.database.connection() as control:
+            row = control.execute(SQL.find_dataset, {"name": str(as_name(name))}).fetchone()
+        if row is None:
+            raise NotFound("store.no_dataset", f"数据集 {name} 不存在")
+        return DatasetSpec.from_row(row)
+
+    def datasets(self, zone: Zone | str | None = None) -> list[DatasetSpec]:
+        with self._lake.database.connection() as control:
+            rows = control.execute(SQL.list_datasets, {"zone": zone and str(Zone(zone))}).fetchall()
+        return [DatasetSpec.from_row(row) for row in rows]
+
+    # Writing
+
+    @contextmanager
+    def writing(self, commit_id: str, *names: Name, author: str) -> Iterator[Writer]:
+        """One lake transaction over these datasets; ``with store.writing(batch_id, "raw.x") as w``.
+
+        Raises AlreadyCommitted with the snapshot when the id is in the lake; Conflict ``store.conflict`` when
+        another writer won, and then the whole block must be done again (``write`` does that).
+        """
+        with writing.writing(self._lake, commit_id, names, author=author, committed=self.committed) as writer:
+            yield writer
+
+    def write(
+        self, commit_id: str, *names: Name, author: str, body: Callable[[Writer], Result]
+    ) -> tuple[Result, int]:
+        """``writing`` with ``body`` run again on conflict; returns its result and the snapshot."""
+        return writing.write(body, lambda: self.writing(commit_id, *names, author=author))
+
+    def committed(self, commit_id: str) -> int | None:
+        """The snapshot of a commit id, or None; expired snapshots included."""
+        rows = self._lake.ask(SQL.lake_commit, commit_id=commit_id)
+        if rows:
+            return int(rows[0]["snapshot_id"])
+        with self._lake.database.connection() as control:
+            row = control.execute(SQL.expired_commit, {"commit_id": commit_id}).fetchone()
+        return int(row["snapshot"]) if row else None
+
+    # Reading
+
+    @contextmanager
+    def reading(self, as_of: int | dt.datetime | None = None) -> Iterator[Reading]:
+        """A read-only view of one snapshot: the newest, a numbered one, or that of an instant."""
+        with reading.reading(self._lake, as_of) as view:
+            yield view
+
+    def snapshot(self) -> int:
+        return int(self._lake.ask(SQL.lake_snapshot)[0]["snapshot"])
+
+    def count(self, dataset: Name, as_of: int | dt.datetime | None = None) -> int:
+        with self.reading(as_of) as view:
+            return int(view.rows(f"SELECT count(*) AS n FROM {view.table(dataset)}")[0]["n"])
+
+    def content_hash(
+        self, dataset: Name, columns: Sequence[str] | None = None, as_of: int | dt.datetime | None = None
+    ) -> ContentHash:
+        """Hash over the given items, by default all that are content (names without a leading ``_``)."""
+        spec = self.spec(dataset)
+        wanted = [item.name for item in spec.content] if columns is None else list(columns)
+        typed = []
+        for name in wanted:
+            item = spec.item(name)
+            if item is None:
+                raise BadInput("store.unknown_item", f"数据集 {dataset} 没有信息项「{name}」")
+            typed.append((name, item.type))
+        with self.reading(as_of) as view:
+            row = view.rows(set_hash_sql(view.table(dataset), typed, "duckdb"))[0]
+        return combine(row["n"], [row[f"q{place}"] for place in range(4)])
+
+    def changes(self, dataset: Name, since: int | None, until: int | None = None) -> feed.Changes:
+        """Net changes by key in ``(since, until]``; see ``changes.Changes``."""
+        return feed.changes(self._lake, self.spec(dataset), since, until)
+
+    def follow(self, follower: str, dataset: Name, snapshot: int) -> None:
+        """Say how far a follower of the feed has come, so that expiry waits for it (up to its cap)."""
+        upkeep.follow(self._lake, follower, as_name(dataset), snapshot)
+
+    def unfollow(self, follower: str, dataset: Name | None = None) -> None:
+        upkeep.unfollow(self._lake, follower, as_name(dataset) if dataset else None)
+
+    def people_sql(self, sql: str, views: Mapping[str, View], bounds: Bounds | None = None) -> pa.Table:
+        """Run SQL written by a person over the views granted to them, in a child process; see ``guard``."""
+        return guard.people_sql(self._lake, sql, views, bounds)
+
+    # Upkeep
+
+    def compact(self, *names: Name) -> list[str]:
+        """Merge small files, rewrite files with many deleted rows; returns the datasets worked on."""
+        return upkeep.compact(self._lake, [str(as_name(name)) for name in names])
+
+    def expire(self, keep_from: int, cap: dt.timedelta = upkeep.FOLLOWER_CAP) -> int:
+        """Forget snapshots older than ``keep_from``, oldest first, never past a follower younger than ``cap``."""
+        return upkeep.expire(self._lake, keep_from, cap)
+
+    def clean(self, grace: dt.timedelta = upkeep.GRACE) -> int:
+        """Delete files no snapshot needs once they are older than ``grace``; returns how many."""
+        return upkeep.clean(self._lake, grace)
+
+    def usage(self) -> list[dict[str, object]]:
+        """Rows with zone, dataset, rows, bytes, files."""
+        return upkeep.usage(self._lake)
+
+    def doctor(self) -> list[str]:
+        """What is wrong with the lake, in plain sentences; empty when nothing is."""
+        return upkeep.findings(self._lake)

@@ -1,0 +1,192 @@
+"""Upkeep: compaction, expiry, clean-up, and what is wrong with the lake.
+
+Order matters: files are merged, then old snapshots expire (oldest first, their commit ids kept in the control
+database), then files no snapshot needs are deleted, and only when older than the longest permitted read.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from jutong.store.engines.duckdb import EXTENSIONS, extension_file
+from jutong.store.keeping import Kept, can_link
+from jutong.store.lake import SQL, Lake, roll_back
+from jutong.store.spec import as_name, old_version
+from jutong.terms import Conflict, DatasetName, JutongError, literal
+
+#: The longest permitted read (design §11).
+GRACE = dt.timedelta(hours=24)
+#: How long a silent follower of a feed holds snapshots back.
+FOLLOWER_CAP = dt.timedelta(days=30)
+#: Files below this size are worth merging, in bytes.
+_SMALL = 32 << 20
+_SMALL_FILES = 4
+#: A table whose files hold this share of deleted rows is rewritten.
+_DELETED_SHARE = 0.25
+
+
+def follow(lake: Lake, follower: str, dataset: DatasetName, snapshot: int) -> None:
+    with lake.database.connection() as control:
+        control.execute(SQL.follow, {"name": follower, "dataset": str(dataset), "snapshot": snapshot})
+
+
+def unfollow(lake: Lake, follower: str, dataset: DatasetName | None) -> None:
+    with lake.database.connection() as control:
+        control.execute(SQL.unfollow, {"name": follower, "dataset": dataset and str(dataset)})
+
+
+def usage(lake: Lake) -> list[dict[str, object]]:
+    rows: dict[tuple[str, str], dict[str, object]] = {}
+    for row in lake.ask(SQL.lake_usage, small=_SMALL):
+        if old_version(row["table"]):
+            continue
+        rows[row["zone"], row["table"]] = {
+            "zone": row["zone"], "dataset": f"{row['zone']}.{row['table']}", "rows": row["rows"],
+            "bytes": row["bytes"], "files": row["files"] + row["delete_files"],
+        }  # fmt: skip
+    return list(rows.values())
+
+
+def compact(lake: Lake, names: Sequence[str]) -> list[str]:
+    """Work on the named datasets, or on those that need it; one transaction each, behind the writers' line."""
+    done = []
+    for row in lake.ask(SQL.lake_usage, small=_SMALL):
+        name = f"{row['zone']}.{row['table']}"
+        if old_version(row["table"]) or (names and name not in names):
+            continue
+        rewrite = row["deleted_rows"] > _DELETED_SHARE * (row["rows"] + row["deleted_rows"])
+        if names or rewrite or row["small_files"] > _SMALL_FILES:
+            _compact_one(lake, as_name(name), rewrite=rewrite or bool(names))
+            done.append(name)
+    return done
+
+
+def _compact_one(lake: Lake, name: DatasetName, *, rewrite: bool) -> None:
+    calls = [
+        f"CALL ducklake_merge_adjacent_files('lake', {literal(name.table)}, schema => {literal(str(name.zone))})"
+    ]
+    if rewrite:
+        calls.insert(
+            0,
+            f"CALL ducklake_rewrite_data_files('lake', {literal(name.table)}, schema => {literal(str(name.zone))},"
+            f" delete_threshold => {_DELETED_SHARE})",
+        )
+    with lake.database.connect() as line:
+        line.execute(SQL.lock_datasets, {"names": [str(name)]})
+        for call in calls:
+            _patiently(lake, name, call)
+
+
+def _patiently(lake: Lake, name: DatasetName, call: str, attempts: int = 5) -> None:
+    for attempt in range(attempts):
+        try:
+            _in_one_commit(lake, name, call)
+            return
+        except Conflict:
+            if attempt + 1 == attempts:
+                raise
+            time.sleep(0.05 * 2**attempt)
+
+
+def _in_one_commit(lake: Lake, name: DatasetName, call: str) -> None:
+    kept = Kept(lake.folder)
+    commit_id = f"compact:{secrets.token_hex(8)}"
+    with lake.session() as cursor:
+        cursor.execute("BEGIN")
+        try:
+            cursor.execute(call).fetchall()
+            cursor.execute("CALL lake.set_commit_message('store', 'compact', extra_info => ?)", [commit_id])
+            kept.keep(lake.folders([str(name)]))
+            lake.commit(cursor, commit_id, kept)
+        except BaseException:
+            roll_back(cursor)
+            raise
+
+
+def expire(lake: Lake, keep_from: int, cap: dt.timedelta) -> int:
+    """Returns how many snapshots were forgotten; commit ids are kept first, so a crash in between loses none."""
+    with lake.database.connection() as control:
+        slowest = control.execute(SQL.slowest_follower, {"cap": cap}).fetchone()
+    if slowest and slowest["snapshot"] is not None:
+        keep_from = min(keep_from, slowest["snapshot"])
+    keep_from = min(keep_from, int(lake.ask(SQL.lake_snapshot)[0]["snapshot"]))
+    with lake.database.connection() as control, control.cursor() as cursor:
+        cursor.executemany(SQL.keep_commits, lake.ask(SQL.lake_commits_before, keep_from=keep_from))
+    versions = [row["snapshot_id"] for row in lake.ask(SQL.lake_snapshots_before, keep_from=keep_from)]
+    if versions:
+        with lake.session() as session:
+            session.execute(
+                f"SELECT count(*) FROM ducklake_expire_snapshots('lake', versions => {versions})"
+            ).fetchall()
+    return len(versions)
+
+
+def clean(lake: Lake, grace: dt.timedelta) -> int:
+    """Delete what expiry has let go, then files no transaction ever committed."""
+    before = dt.datetime.now(dt.UTC) - grace
+    with lake.session() as cursor:
+        gone = cursor.execute(
+            f"SELECT path FROM ducklake_cleanup_old_files('lake', older_than => {literal(before)})"
+        ).fetchall()
+    return len(gone) + _clean_orphans(lake, before)
+
+
+def _clean_orphans(lake: Lake, before: dt.datetime) -> int:
+    """Files of killed transactions: on the disk, older than the grace, unknown to the catalogue.
+
+    The disk is listed before the catalogue is asked, so a file committed in between is known, not orphaned.
+    """
+    if "://" in lake.folder:
+        return 0
+    old = [file for file in Path(lake.folder).rglob("*.parquet") if file.stat().st_mtime < before.timestamp()]
+    if not old:
+        return 0
+    known = {path for path, _ in lake.files()}
+    orphans = [file for file in old if file not in known]
+    for file in orphans:
+        file.unlink(missing_ok=True)
+    return len(orphans)
+
+
+def findings(lake: Lake) -> list[str]:
+    """What is wrong, in plain sentences."""
+    found = [
+        f"DuckDB 扩展 {name} 不在安装包里，离线时数据湖会打不开：请安装 duckdb-extension-{name.replace('_', '-')}"
+        for name in EXTENSIONS
+        if extension_file(name) is None
+    ]
+    try:
+        found += _catalogue_findings(lake)
+        with lake.session() as cursor:
+            cursor.execute("SELECT id FROM lake.current_snapshot()").fetchone()
+    except (JutongError, duckdb.Error) as problem:
+        words = problem.sentence if isinstance(problem, JutongError) else str(problem).splitlines()[0]
+        found.append(f"数据湖的目录数据库不可用：{words}")
+    return found
+
+
+def _catalogue_findings(lake: Lake) -> list[str]:
+    found = []
+    inlined = lake.ask(SQL.lake_inlined_tables)[0]["n"]
+    if inlined:
+        found.append(
+            f"数据湖中有 {inlined} 张表的行内联在目录数据库里，文件清单与 Spark 看不到它们：请先导出为文件"
+        )
+    language = lake.ask(SQL.lake_language)[0]["language"]
+    if language not in ("", "C", "C.UTF-8", "POSIX") and not language.startswith("en"):
+        found.append(
+            f"控制库的消息语言是 {language}：DuckLake 靠英文消息识别提交冲突，请设置 lc_messages = 'C'"
+        )
+    if "://" not in lake.folder:
+        if not can_link(Path(lake.folder)):
+            found.append(f"数据湖所在的文件系统 {lake.folder} 不支持硬链接：提交应答丢失时无法保住文件")
+        missing = [path for path, living in lake.files() if living and not path.exists()]
+        if missing:
+            found.append(f"数据湖缺少 {len(missing)} 个数据文件，首个是 {missing[0]}：请从备份恢复")
+    return found

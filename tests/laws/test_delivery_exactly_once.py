@@ -1,0 +1,178 @@
+"""Law 4: a delivery's rows and its checkpoint commit together; any crash, any replay, same content, same metering."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.share_city import close_city, company, found, open_city, receiver_database, set_up_delivery
+
+from jutong.elements import masked_sql
+from jutong.settings import read_settings
+from jutong.share import deliver, fold, meter_differences, metered, reconcile
+
+ROOT = Path(__file__).parents[2]
+CHUNK = 40
+
+
+@pytest.fixture
+def settings(cluster, tmp_path):
+    """A city of its own for every test."""
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        name = f"t{secrets.token_hex(6)}"
+        connection.execute(f"CREATE DATABASE {name}")
+    return replace(read_settings(tmp_path, {}), database_url=cluster.url(name), lake_memory="512MB")
+
+
+@pytest.fixture
+def city(settings, cluster):
+    opened = found(open_city(settings, receiver_database(cluster.url())))
+    yield opened
+    close_city(opened)
+
+
+class Runs:
+    """Children of one city's delivery."""
+
+    def __init__(self, city, settings, name):
+        self.city, self.settings, self.name = city, settings, name
+
+    def start(self, manner="polite"):
+        child = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("delivery_child.py")), str(self.settings.home),
+             self.settings.database_url, self.city.receiver_url, self.name, str(CHUNK), manner],
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        assert child.stdout.readline() == "ready\n"
+        return child
+
+    def let_go(self, child):
+        child.stdin.write("\n")
+        child.stdin.flush()
+
+    def kill_after(self, seconds):
+        """Start a run, kill it after so long; returns whether it had finished by then."""
+        child = self.start()
+        self.let_go(child)
+        try:
+            child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.kill(child.pid, signal.SIGKILL)
+        child.communicate()
+        return child.returncode == 0
+
+    def finish(self):
+        """Run to the end in this process; returns how long that took."""
+        began = time.monotonic()
+        deliver(
+            self.city.database, self.city.store, self.city.stream, self.city.keys, self.name, chunk_rows=CHUNK
+        )
+        return time.monotonic() - began
+
+
+def expected(city):
+    """What the receiver must hold, straight from the lake by a query of its own."""
+    phone = masked_sql("mobile", "middle", "phone")
+    with city.store.reading() as lake:
+        rows = lake.rows(
+            f"SELECT uscc, name, capital, founded, {phone} AS phone, division, staff, checked_at, active"
+            f" FROM {lake.table('standard.market_entity')} ORDER BY uscc"
+        )
+    return [tuple(row.values()) for row in rows]
+
+
+def holds(city, table):
+    return city.there(f"SELECT * FROM {table} ORDER BY uscc")
+
+
+def change(city, chance):
+    """Inserts, updates and deletes of about a fifth of the rows."""
+    keys = sorted(city.rows)
+    updated = chance.sample(keys, len(keys) // 8)
+    gone = chance.sample(keys, len(keys) // 12)
+    number = 1_000_000 * (city.commits + 1)
+    new = [company(number + place, chance) for place in range(len(keys) // 10)]
+    changed = [{**company(0, chance), "uscc": key} for key in updated if key not in gone]
+    city.merge([*changed, *new], gone)
+
+
+def agrees(city, table, runs):
+    assert holds(city, table) == expected(city)
+    told = reconcile(city.database, city.store, city.stream, city.keys, runs.name, mend=False, chunk_rows=CHUNK)
+    assert told.result == "equal"
+
+
+def counts_what_arrived(city):
+    """条次 from the ledger alone equals the rows the receiver itself counted as committed."""
+    city.ledger.sequence()
+    fold(city.database, city.ledger)
+    assert meter_differences(city.database, city.ledger) == []
+    with city.database.connection() as connection:
+        total = metered(connection)
+    arrived, runs = city.there(
+        "SELECT sum(upserted_total)::bigint, count(*) FROM jutong_delivery WHERE phase = 'idle'"
+    )[0]
+    assert total.records == arrived
+    assert runs == 1
+    return total
+
+
+def through_a_life(city, settings, seed, kills):
+    chance = random.Random(seed)
+    city.merge([company(number, chance) for number in range(900)])
+    set_up_delivery(city, "market", "market")
+    runs = Runs(city, settings, "market")
+    span = 0.6
+    for step in range(4):  # a full run and three incremental ones
+        if step:
+            change(city, chance)
+        for _ in range(kills):
+            if runs.kill_after(chance.uniform(0.02, span)):
+                break
+        span = max(min(runs.finish(), 1.0), 0.2)
+        agrees(city, "market", runs)
+    total = counts_what_arrived(city)
+    assert total.records >= 900
+    assert city.ledger.verify().ok
+    assert city.there("SELECT count(*) FROM pg_class WHERE relname LIKE 'jutong_load_%' AND relkind = 'r'") == [(0,)]
+
+
+def test_killed_at_any_instant_the_same_rows_arrive_and_are_counted_once(city, settings):
+    through_a_life(city, settings, seed=11, kills=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_again_and_again_the_same_rows_arrive_and_are_counted_once(city, settings, seed):
+    through_a_life(city, settings, seed=seed, kills=4)
+    resumed = [one for _, one in city.ledger.entries() if one.detail.get("end") == "resumed"]
+    assert resumed, "no kill struck a run that had committed something: the harness is too kind"
+
+
+def test_two_runs_at_once_without_the_polite_lock_still_deliver_once(city, settings):
+    chance = random.Random(3)
+    city.merge([company(number, chance) for number in range(600)])
+    set_up_delivery(city, "raced", "raced")
+    runs = Runs(city, settings, "raced")
+    for step in range(2):
+        if step:
+            change(city, chance)
+        children = [runs.start("rude") for _ in range(2)]
+        for child in children:
+            runs.let_go(child)
+        words = [child.communicate()[0] for child in children]
+        assert all(child.returncode == 0 for child in children), words
+        assert any(word.startswith("done") for word in words), words
+        runs.finish()
+        agrees(city, "raced", runs)
+    counts_what_arrived(city)
