@@ -109,13 +109,17 @@ def company(number: int, chance: random.Random) -> dict[str, Any]:
     """One row with every type, awkward texts and missing values."""
     return {
         "uscc": f"91430502MA{number:08d}",
-        "name": chance.choice(["邵阳市宝庆食品有限公司", "a\"b,c'd", "", None, "第一行\n第二行", "\\N", "𠮷野家"]),
+        "name": chance.choice(
+            ["邵阳市宝庆食品有限公司", "a\"b,c'd", "", None, "第一行\n第二行", "\\N", "𠮷野家"]
+        ),
         "capital": chance.choice([None, dt_decimal("0.00"), dt_decimal("1234567.89"), dt_decimal("-0.10")]),
         "founded": chance.choice([None, dt.date(1949, 10, 1), dt.date(2023, 5, 9)]),
         "phone": chance.choice([None, "13907390001", "15873912345"]),
         "division": chance.choice(["430502", "430503", "430511", None]),
         "staff": chance.choice([None, 0, 7, 2**40]),
-        "checked_at": chance.choice([None, dt.datetime(2024, 2, 29, 23, 59, 59, 123450), dt.datetime(2020, 1, 1)]),
+        "checked_at": chance.choice(
+            [None, dt.datetime(2024, 2, 29, 23, 59, 59, 123450), dt.datetime(2020, 1, 1)]
+        ),
         "active": chance.choice([True, False, None]),
         "secret": "A",
     }
@@ -157,7 +161,7 @@ def found(city: City) -> City:
         for name, (department, role) in cast.items():
             add_user(connection, name.replace("_", "-"), name, department, [role], password_hash=HASH)
             setattr(city, name, party_of(connection, name.replace("_", "-")))
-        add_application(connection, application_id="A01", name="医保结算平台", department_code="D25")
+        add_application(connection, "医保结算平台", "D25", id="A01")
     city.store.declare([DatasetSpec(DatasetName.parse(DATASET), "市场主体", ITEMS, ("uscc",))])
     with city.database.connection() as connection:
         city.entry_id = add_entry(connection, ITEMS)
@@ -165,7 +169,12 @@ def found(city: City) -> City:
 
 
 def add_entry(
-    connection: Connection, items: Iterable[Item], *, code: str = CODE, share_type: int = 2, dataset: str = DATASET
+    connection: Connection,
+    items: Iterable[Item],
+    *,
+    code: str = CODE,
+    share_type: int = 2,
+    dataset: str = DATASET,
 ) -> int:
     """A published entry with its items, as the catalogue leaves it."""
     row = connection.execute(

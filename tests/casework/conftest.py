@@ -5,14 +5,22 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from jutong.casework import CITY_TIME
+from jutong import casework
+from jutong.casework import CITY_TIME, KINDS, CaseFile, find_case
 from jutong.database import Connection, Database
 from jutong.people import Department, Party, add_departments, add_user, party_of
 
 HASH = "not a hash: nobody signs in here"
+
+
+def move(conn: Connection, case_id: int, name: str, party: Party, note: str = "", **more: Any) -> CaseFile:
+    """A move through the door of the room the case belongs to."""
+    room = KINDS[find_case(conn, case_id).kind].room
+    return casework.move(conn, case_id, name, party, note, **{"room": room, **more})
 
 
 def at(text: str) -> dt.datetime:

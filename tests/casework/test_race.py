@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 
-from jutong.casework import history, move, open_case
+from jutong.casework import history, open_case
 from jutong.database import Database
 from jutong.terms import Conflict
 
-from .conftest import make_cast
+from .conftest import make_cast, move
 
 REFUSAL = "这些数据与所述用途没有关系，依第20条不予同意"
 

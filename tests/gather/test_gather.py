@@ -417,7 +417,7 @@ def test_a_run_killed_before_its_commit_leaves_nothing_and_is_done_again(
 def test_two_takers_of_one_source_do_not_meet(city: City, csv_folder: Callable[..., Path]) -> None:
     folder = csv_folder(a=b"a\n1\n")
     city.declare("csv", {"folder": str(folder)}, {"name": "a", "locator": {"file": "a.csv"}})
-    with taking._held(city.database, city.source), pytest.raises(Conflict) as raised:
+    with taking._held(city.database, [city.source]), pytest.raises(Conflict) as raised:
         city.take("r1")
     assert raised.value.code == "gather.source_busy"
     assert city.take("r1")["a"].given == 1

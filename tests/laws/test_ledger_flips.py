@@ -6,10 +6,10 @@ import random
 from pathlib import Path
 
 import pytest
+from tests.ledger_facts import fact, open_ledger
 
 from jutong.ledger import Ledger
 from jutong_verify import verify_folder
-from ledger_facts import fact, open_ledger
 
 
 def flipped(file: Path, at: int, bit: int) -> bytes:

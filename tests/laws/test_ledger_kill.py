@@ -13,14 +13,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.ledger_facts import open_ledger
 
 from jutong.ledger import Receipt
-from ledger_facts import open_ledger
 
 _WRITER = textwrap.dedent("""
     import os, sys, threading
     from pathlib import Path
-    from ledger_facts import fact, open_ledger
+    from tests.ledger_facts import fact, open_ledger
     stream = open_ledger(Path(sys.argv[1])).stream("gate")
     def write(which):
         number = 0
@@ -34,12 +34,13 @@ _WRITER = textwrap.dedent("""
     threading.Event().wait()
 """)
 _SEQUENCER = textwrap.dedent("""
-    import sys
+    import sys, time
     from pathlib import Path
-    from ledger_facts import open_ledger
+    from tests.ledger_facts import open_ledger
     ledger = open_ledger(Path(sys.argv[1]))
     while True:
         ledger.sequence()
+        time.sleep(0.005)
 """)
 
 
@@ -47,7 +48,7 @@ def started(script: str, said: Path, *arguments: str) -> subprocess.Popen[bytes]
     with said.open("wb") as file:
         return subprocess.Popen(
             [sys.executable, "-c", script, *arguments],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
             stdout=file,
         )
 

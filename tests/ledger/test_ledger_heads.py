@@ -6,10 +6,10 @@ import shutil
 import uuid
 
 import pytest
+from tests.ledger_facts import fact
 
 from jutong.keys import SoftwareKeys
 from jutong.ledger import Ledger, check_heads, keep_heads
-from ledger_facts import fact
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.ledger_facts import fact, mth, open_ledger
 
 from jutong.ledger import Ledger, sequencer
 from jutong.terms import Broken
 from jutong_verify import check_consistency, sha256, sm3
-from ledger_facts import fact, mth, open_ledger
 
 
 class PowerCut(Exception):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.ledger_facts import mth
 
 from jutong.ledger.tiles import Tree, bundle_name, bundles, leaf_hashes, read_bundle
 from jutong_verify import (
@@ -24,7 +25,6 @@ from jutong_verify import (
     sm3,
     tile_path,
 )
-from ledger_facts import mth
 
 VKEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 NOTE = (

@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.ledger_facts import fact, open_ledger
 
 import jutong_verify
 from jutong.ledger import Damaged, Ledger
 from jutong_verify import Proof, VerifierKey, verify_folder
-from ledger_facts import fact, open_ledger
 
 SOURCE = Path(jutong_verify.__file__)
 

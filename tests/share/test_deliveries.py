@@ -69,7 +69,9 @@ def test_a_full_run_makes_the_table_with_its_key_and_its_chinese_names(filled):
 def test_incremental_runs_send_what_the_receiver_can_see_has_changed_and_nothing_else(filled):
     set_up_delivery(filled, "incremental", "incremental")
     run(filled, "incremental")
-    changed = [{**filled.rows[key], "name": f"更名{place}"} for place, key in enumerate(sorted(filled.rows)[:5])]
+    changed = [
+        {**filled.rows[key], "name": f"更名{place}"} for place, key in enumerate(sorted(filled.rows)[:5])
+    ]
     hidden = [{**filled.rows[key], "secret": "B"} for key in sorted(filled.rows)[20:40]]
     new = [company(1000 + number, random.Random(1)) for number in range(3)]
     filled.merge([*changed, *hidden, *new], gone=sorted(filled.rows)[50:54])
@@ -127,7 +129,7 @@ def test_the_receivers_own_columns_views_and_indexes_stay(filled):
     filled.there("UPDATE kept SET remark = 'ours'")
     filled.there("CREATE VIEW kept_names AS SELECT uscc, name FROM kept")
     filled.there("CREATE INDEX kept_by_name ON kept (name)")
-    key = sorted(filled.rows)[0]
+    key = min(filled.rows)
     filled.merge([{**filled.rows[key], "name": "新名称"}])
     run(filled, "kept")
     assert filled.there("SELECT name, remark FROM kept WHERE uscc = %s", key) == [("新名称", "ours")]
@@ -139,9 +141,12 @@ def test_a_narrowed_grant_takes_back_what_may_no_longer_be_held(filled):
     grant = set_up_delivery(filled, "narrowed", "narrowed")
     run(filled, "narrowed")
     with filled.database.connection() as connection:
-        connection.execute("UPDATE share_grant SET items = array_remove(items, 'capital') WHERE id = %s", (grant.id,))
         connection.execute(
-            "UPDATE share_grant SET masks = %s WHERE id = %s", (Jsonb({"phone": "full", "name": "full"}), grant.id)
+            "UPDATE share_grant SET items = array_remove(items, 'capital') WHERE id = %s", (grant.id,)
+        )
+        connection.execute(
+            "UPDATE share_grant SET masks = %s WHERE id = %s",
+            (Jsonb({"phone": "full", "name": "full"}), grant.id),
         )
     done = run(filled, "narrowed")
     assert done.kind == "difference"
@@ -224,7 +229,13 @@ def test_a_delivery_needs_a_table_grant_and_a_receiver_without_a_password(filled
     grant = agree(filled, method="api")
     with filled.database.connection() as connection, pytest.raises(BadInput):
         add_delivery(
-            connection, filled.keys, name="x", grant_id=grant.id, receiver=filled.receiver, password=None, table_name="x"
+            connection,
+            filled.keys,
+            name="x",
+            grant_id=grant.id,
+            receiver=filled.receiver,
+            password=None,
+            table_name="x",
         )
     table = agree(filled)
     with filled.database.connection() as connection, pytest.raises(BadInput):
@@ -242,7 +253,17 @@ def test_an_old_snapshot_that_has_expired_is_made_up_for_by_a_difference(filled)
     set_up_delivery(filled, "late", "late")
     run(filled, "late")
     filled.store.unfollow("delivery:late")
-    for name in ("full", "incremental", "filtered", "mended", "kept", "narrowed", "refused", "midway", "unproven"):
+    for name in (
+        "full",
+        "incremental",
+        "filtered",
+        "mended",
+        "kept",
+        "narrowed",
+        "refused",
+        "midway",
+        "unproven",
+    ):
         filled.store.unfollow(f"delivery:{name}")
     key = sorted(filled.rows)[3]
     filled.merge([{**filled.rows[key], "name": "过期之后"}], gone=[sorted(filled.rows)[4]])
@@ -272,6 +293,8 @@ def test_the_meter_equals_the_ledger_and_the_receivers(filled):
     fold(filled.database, filled.ledger)
     assert meter_differences(filled.database, filled.ledger) == []
     with filled.database.connection() as connection:
-        counted = connection.execute("SELECT sum(records) AS n FROM meter_daily WHERE method = 'table'").fetchone()
+        counted = connection.execute(
+            "SELECT sum(records) AS n FROM meter_daily WHERE method = 'table'"
+        ).fetchone()
     there = filled.there("SELECT sum(upserted_total)::bigint FROM jutong_delivery")
     assert int(counted["n"]) == there[0][0]

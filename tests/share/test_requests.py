@@ -50,7 +50,15 @@ def test_a_request_walks_two_heads_and_becomes_a_grant(city, conn):
 
 
 def test_everything_that_is_missing_is_told_at_once(city, conn):
-    empty = wish(city, basis=" ", scene="", scope="", purpose="好奇", until=dt.date(2001, 1, 1), items=("name", "nonsense"))
+    empty = wish(
+        city,
+        basis=" ",
+        scene="",
+        scope="",
+        purpose="好奇",
+        until=dt.date(2001, 1, 1),
+        items=("name", "nonsense"),
+    )
     with pytest.raises(BadInput) as told:
         ask(conn, city.asker, empty)
     assert told.value.code == "share.request_incomplete"
@@ -65,7 +73,10 @@ def test_the_strictest_share_type_wins_and_a_withheld_item_is_refused(city, conn
         ask(conn, city.asker, wish(city, items=("uscc", "secret")))
     assert told.value.code == "share.withheld"
     assert "内部评级" in told.value.sentence
-    conn.execute("UPDATE entry SET share_type = 3, share_condition = '《保守国家秘密法》' WHERE id = %s", (city.entry_id,))
+    conn.execute(
+        "UPDATE entry SET share_type = 3, share_condition = '《保守国家秘密法》' WHERE id = %s",
+        (city.entry_id,),
+    )
     with pytest.raises(Denied, match="保守国家秘密法"):
         ask(conn, city.asker, wish(city))
 

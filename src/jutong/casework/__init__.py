@@ -13,17 +13,6 @@ from jutong.casework.calendar import (
 )
 from jutong.casework.case import CaseFile, CaseMove, Clock, Notice
 from jutong.casework.clocks import recompute_clocks, set_calendar_day, time_limit
-from jutong.casework.desk import (
-    CasePage,
-    DeskRow,
-    case_for,
-    cases,
-    clocks_of,
-    counted_days,
-    desk,
-    find_cases,
-    history,
-)
 from jutong.casework.escalating import escalate_overdue
 from jutong.casework.kinds import KINDS
 from jutong.casework.moves import ask_extension, case_moves, find_case, may_move, move, open_case
@@ -37,6 +26,17 @@ from jutong.casework.notices import (
     unsent,
 )
 from jutong.casework.procedure import Kind, Move, Need, State
+from jutong.casework.waiting import (
+    CasePage,
+    DeskRow,
+    case_for,
+    cases,
+    clocks_of,
+    counted_days,
+    desk,
+    find_cases,
+    history,
+)
 
 __all__ = [
     "CITY_TIME",

@@ -20,7 +20,7 @@ _REASON = Need("note", "理由", least=10)
 _SAID = Need("note", "说明", least=2)
 
 
-def _catalogue(name: str, label: str, prefix: str, stage: str) -> Kind:
+def _catalogue(name: str, label: str, prefix: str, stage: str, out: Move) -> Kind:
     """Two gates: the department's head (第13条), then the 主管部门, which also publishes (第16条, T2)."""
     submit = (Need("secrecy_assessed", "已做保密风险评估", "flag"),
               Need("privacy_assessed", "已做个人信息保护影响评估", "flag"))  # fmt: skip
@@ -42,14 +42,19 @@ def _catalogue(name: str, label: str, prefix: str, stage: str) -> Kind:
             Move("return", "退回", ("dept_review",), "returned", "provider", _HEAD_OF_PROVIDER, (_REASON,)),
             Move("publish", "通过并发布", ("publish_review",), "published", "steward", _STEWARD, tone="main"),
             Move("send_back", "退回", ("publish_review",), "returned", "steward", _STEWARD, (_REASON,)),
-            Move("withdraw", "撤回", ("drafting", "dept_review", "returned"), "withdrawn", "provider", _PROVIDER,
-                 (_SAID,), stops=True, tone="grave"),
+            out,
         ),
     )  # fmt: skip
 
 
+_WITHDRAW_ENTRY = Move("withdraw", "撤回", ("drafting", "dept_review", "returned"), "withdrawn", "provider",
+                       _PROVIDER, (_SAID,), stops=True, tone="grave")  # fmt: skip
+#: The law's ten days (T1) do not end because the department takes its draft back.
+_NO_CHANGE_NEEDED = Move("cancel", "不必更新", ("drafting", "returned"), "withdrawn", "steward", _STEWARD,
+                         (_REASON,), stops=True, tone="grave")  # fmt: skip
+
 _SHARE_REQUEST = Kind(
-    "share_request", "共享申请", "SQ", sides=("requester", "provider"),
+    "share_request", "共享申请", "SQ", sides=("requester", "provider"), room="share",
     states=(
         State("requester_head", "待需求方负责人同意", "requester"),
         State("provider_officer", "待提供方审核", "provider", "share_reply"),
@@ -142,7 +147,7 @@ _TASK = Kind(
 )  # fmt: skip
 
 _DEMAND = Kind(
-    "demand", "需求确认", "XQ", sides=("requester",),
+    "demand", "需求确认", "XQ", sides=("requester",), room="catalogue",
     states=(
         State("confirming", "待确认", "steward", "demand"),
         State("coordinating", "协调中", "steward"),
@@ -194,8 +199,8 @@ _VIOLATION = Kind(
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        _catalogue("catalogue_entry", "目录审核", "ML", stage=""),
-        _catalogue("catalogue_change", "目录更新", "GX", stage="catalogue_update"),
+        _catalogue("catalogue_entry", "目录审核", "ML", "", _WITHDRAW_ENTRY),
+        _catalogue("catalogue_change", "目录更新", "GX", "catalogue_update", _NO_CHANGE_NEEDED),
         _SHARE_REQUEST,
         _DATA_QUALITY,
         _OBJECTION,

@@ -96,7 +96,9 @@ def move(
     if step is None:
         raise NotFound("casework.no_move", f"「{kind.label}」没有「{move_name}」这一步")
     if kind.room != room and kind.room:
-        raise Broken("casework.wrong_door", f"「{kind.label}」只能经 {kind.room} 办理，否则目录不会跟着变")
+        raise Broken(
+            "casework.wrong_door", f"「{kind.label}」只能经 {kind.room} 办理，否则它自己的记录不会跟着变"
+        )
     _must(may_move(case, step, party))  # 2  may this party
     given = dict(data or {})
     _must_have(conn, case, step, {**case.data, **given, "note": note})  # 3  is everything there
@@ -132,7 +134,7 @@ def case_moves(case: CaseFile, party: Party) -> list[Move]:
 
 
 def find_case(conn: Connection, case_id: int) -> CaseFile:
-    """The case, whoever asks; raises NotFound ``casework.no_case``.  Pages use ``desk.case_for``."""
+    """The case, whoever asks; raises NotFound ``casework.no_case``.  Pages use ``case_for``."""
     row = conn.execute(_SQL.case_by_id, {"id": case_id}).fetchone()
     if row is None:
         raise NotFound("casework.no_case", "没有这份工单")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal
 
 SHARE_TYPES = {1: "无条件共享", 2: "有条件共享", 3: "不予共享"}
@@ -33,13 +32,14 @@ STATES = {
 }  # fmt: skip
 RESOURCE_KINDS = {"table": "库表", "api": "接口", "file": "文件"}
 
-FieldKind = Literal["text", "long_text", "choice", "choices", "texts", "flag", "date", "integer", "department", "class"]
+FieldKind = Literal[
+    "text", "long_text", "choice", "choices", "texts", "flag", "date", "integer", "department", "class"
+]
 #: M must be given; C must be given under a condition; O may be; P the platform gives it.
 Obligation = Literal["M", "C", "O", "P"]
 OBLIGATIONS = {"M": "必填", "C": "条件必填", "O": "选填", "P": "平台生成"}
 
 Choices = Mapping[Any, str]
-_NONE: Choices = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Field:
     obligation: Obligation
     help: str
     example: str
-    choices: Choices = field(default=_NONE)
+    choices: Choices = field(default_factory=dict)
     longest: int | None = None
 
     @property
@@ -122,23 +122,36 @@ class Problem:
 
 def check(values: Mapping[str, Any]) -> list[Problem]:
     """Everything the guide and the law find wrong with an entry's values (``items``: its rows), all at once."""
-    return [*_check_fields(FIELDS, values, None), *_check_meaning(values), *_check_items(values.get("items") or ())]
+    return [
+        *_check_fields(FIELDS, values, None),
+        *_check_meaning(values),
+        *_check_items(values.get("items") or ()),
+    ]
 
 
-def _check_fields(fields: tuple[Field, ...], values: Mapping[str, Any], item: int | None) -> Iterator[Problem]:
+def _check_fields(
+    fields: tuple[Field, ...], values: Mapping[str, Any], item: int | None
+) -> Iterator[Problem]:
     for one in fields:
         value = values.get(one.name)
-        empty = value is None or value == "" or value == () or value == [] or not str(value).strip()
+        empty = value is None or value in ("", (), []) or not str(value).strip()
         if empty:
             if one.required:
                 yield Problem(one.name, one.label, f"请填写「{one.label}」（{_demanded(one)}）", item)
             continue
-        chosen = value if one.kind == "choices" else [value]
+        chosen = list(value or ()) if one.kind == "choices" else [value]
         unknown = [part for part in chosen if one.choices and part not in one.choices]
         if unknown:
-            yield Problem(one.name, one.label, f"「{one.label}」没有「{unknown[0]}」，只有：{'、'.join(one.choices.values())}", item)
+            yield Problem(
+                one.name,
+                one.label,
+                f"「{one.label}」没有「{unknown[0]}」，只有：{'、'.join(one.choices.values())}",
+                item,
+            )
         if one.longest and len(str(value)) > one.longest:
-            yield Problem(one.name, one.label, f"「{one.label}」有 {len(str(value))} 个字，最多 {one.longest} 个", item)
+            yield Problem(
+                one.name, one.label, f"「{one.label}」有 {len(str(value))} 个字，最多 {one.longest} 个", item
+            )
 
 
 def _check_meaning(values: Mapping[str, Any]) -> Iterator[Problem]:
@@ -148,7 +161,10 @@ def _check_meaning(values: Mapping[str, Any]) -> Iterator[Problem]:
     if values.get("share_type") == 2 and not said:
         yield _problem("share_condition", "有条件共享要写明共享条件（第14条）")
     if values.get("share_type") == 3 and not _CITES_LAW.search(said):
-        yield _problem("share_condition", "不予共享要写明理由，并引用法律、行政法规或国务院决定的名称（第15条），如《个人信息保护法》第28条")
+        yield _problem(
+            "share_condition",
+            "不予共享要写明理由，并引用法律、行政法规或国务院决定的名称（第15条），如《个人信息保护法》第28条",
+        )
     if values.get("open") and not str(values.get("open_condition") or "").strip():
         yield _problem("open_condition", "向社会开放要写明开放条件")
     items = values.get("items") or ()
@@ -200,12 +216,24 @@ def say(one: Field, value: Any) -> str:
 
 def guide_page() -> str:
     """The reference page of all fields, in Markdown."""
-    lines = ["# 目录字段", "", "依据：发改高技〔2017〕1272号《政务信息资源目录编制指南（试行）》、《政务数据共享条例》第13条。", ""]
+    lines = [
+        "# 目录字段",
+        "",
+        "依据：发改高技〔2017〕1272号《政务信息资源目录编制指南（试行）》、《政务数据共享条例》第13条。",
+        "",
+    ]
     for title, fields in (("目录", FIELDS), ("信息项", ITEM_FIELDS)):
-        lines += [f"## {title}", "", "| 名称 | 列 | 编号 | 义务 | 取值 | 说明 | 例 |", "|---|---|---|---|---|---|---|"]
+        lines += [
+            f"## {title}",
+            "",
+            "| 名称 | 列 | 编号 | 义务 | 取值 | 说明 | 例 |",
+            "|---|---|---|---|---|---|---|",
+        ]
         for one in fields:
             taken = "、".join(one.choices.values()) or (f"至多 {one.longest} 字" if one.longest else "")
-            lines.append(f"| {one.label} | `{one.name}` | {one.number} | {OBLIGATIONS[one.obligation]} | {taken} | {one.help} | {one.example} |")
+            lines.append(
+                f"| {one.label} | `{one.name}` | {one.number} | {OBLIGATIONS[one.obligation]} | {taken} | {one.help} | {one.example} |"
+            )
         lines.append("")
     return "\n".join(lines)
 

@@ -10,12 +10,13 @@ from typing import Any
 
 from psycopg.errors import UniqueViolation
 
-from jutong.catalogue.entry import NewDemand, NewEntry, NewItem
 from jutong.catalogue.guide import Problem, check, vars_of
 from jutong.catalogue.indexing import vectors
+from jutong.catalogue.rows import NewDemand, NewEntry, NewItem
 from jutong.database import Connection, named_sql
 from jutong.people import SYSTEM, Party, decide
 from jutong.terms import Address, BadInput, Conflict, Denied, Refused
+from jutong.words import folded
 
 _SQL = named_sql(__file__)
 
@@ -62,7 +63,7 @@ def import_entries(
     ``catalogue.bad_entry`` with the row (counted from 1) and every problem of it; nothing is imported then.
     """
     now = now or dt.datetime.now(dt.UTC)
-    given = [row if isinstance(row, NewEntry) else NewEntry.from_row(row) for row in rows]
+    given = [_as_entry(number, row) for number, row in enumerate(rows, start=1)]
     steward = not isinstance(decide(party, "entry:publish"), Refused)
     published = steward if published is None else published
     _must_be_allowed(party, given, published=published, steward=steward)
@@ -133,7 +134,7 @@ def reindex(conn: Connection, entry_ids: Sequence[int] | None = None) -> int:
     conn.execute(_SQL.forget_search, {"ids": ids})
     _copy(conn, "entry_search", _SEARCH_COLUMNS, (
         (row["id"], row["department_code"], row["state"], row["theme"], row["share_type"], row["uses"],
-         row["name"], *vectors(row["name"], row["summary"], (*row["labels"], row["short_name"], row["theme"])))
+         folded(row["name"]), *vectors(row["name"], row["summary"], (*row["labels"], row["short_name"], row["theme"])))
         for row in rows
     ))  # fmt: skip
     return len(rows)
@@ -152,22 +153,40 @@ def _must_be_allowed(party: Party, given: Sequence[NewEntry], *, published: bool
             raise Denied(decision.code, decision.reason)
 
 
+def _as_entry(number: int, row: NewEntry | Mapping[str, Any]) -> NewEntry:
+    """A mapping that lacks what an entry must have is told so, with its row."""
+    if isinstance(row, NewEntry):
+        return row
+    problems = check(row)
+    if problems:
+        raise _bad(number, str(row.get("name") or ""), problems)
+    return NewEntry.from_row(row)
+
+
+def _bad(number: int, name: str, problems: Sequence[Problem]) -> BadInput:
+    sentence = f"「{name}」：{'；'.join(problem.sentence for problem in problems)}"
+    return BadInput("catalogue.bad_entry", sentence, Address(row=number, item=problems[0].label))
+
+
 def _must_be_right(given: Sequence[NewEntry], departments: Mapping[str, str], *, published: bool) -> None:
     seen: set[tuple[str, str]] = set()
     for row, entry in enumerate(given, start=1):
         problems: list[Problem] = check(vars_of(entry))
         key = (entry.department_code, entry.name)
         if key in seen:
-            problems.append(Problem("name", "信息资源名称", f"同一部门的「{entry.name}」在这次导入里出现两次"))
+            problems.append(
+                Problem("name", "信息资源名称", f"同一部门的「{entry.name}」在这次导入里出现两次")
+            )
         seen.add(key)
         if entry.department_code not in departments:
-            problems.append(Problem("department_code", "信息资源提供方", f"没有部门「{entry.department_code}」"))
+            problems.append(
+                Problem("department_code", "信息资源提供方", f"没有部门「{entry.department_code}」")
+            )
         if published and not (entry.secrecy_assessed and entry.privacy_assessed):
             sentence = "已发布的目录须做过保密风险和个人信息保护影响评估（第13条）"
             problems.append(Problem("secrecy_assessed", "保密风险评估", sentence))
         if problems:
-            sentence = f"「{entry.name}」：{'；'.join(problem.sentence for problem in problems)}"
-            raise BadInput("catalogue.bad_entry", sentence, Address(row=row, item=problems[0].label))
+            raise _bad(row, entry.name, problems)
 
 
 def _fresh(conn: Connection, given: Sequence[NewEntry]) -> list[NewEntry]:
@@ -219,12 +238,12 @@ def _search_rows(rows: Sequence[_Row], state: str, short: Mapping[str, str]) -> 
         one = row.entry
         others = (*(item.label for item in one.items), short[one.department_code], one.theme)
         yield (
-            row.id, one.department_code, state, one.theme, one.share_type, 0, one.name,
+            row.id, one.department_code, state, one.theme, one.share_type, 0, folded(one.name),
             *vectors(one.name, one.summary, others),
         )  # fmt: skip
 
 
 def _copy(conn: Connection, table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
-    with conn.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:  # type: ignore[arg-type]
+    with conn.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)

@@ -146,6 +146,9 @@ ON CONFLICT (department_code, name) DO UPDATE
 SET items = excluded.items, basis = excluded.basis, provider_code = excluded.provider_code,
     expected_on = excluded.expected_on, status = excluded.status, entry_id = excluded.entry_id
 
+-- name: follow_demand
+UPDATE demand SET status = %(status)s, entry_id = %(entry_id)s WHERE id = %(id)s
+
 -- name: match_demand
 UPDATE demand SET status = 'met', entry_id = %(entry_id)s WHERE id = %(id)s
 
@@ -212,9 +215,9 @@ WITH hit AS MATERIALIZED (
     WHERE {found} AND {visible}
     GROUP BY department_code, theme, share_type
 ), judged AS MATERIALIZED (
-    SELECT h.*, %(department)s::text IS NULL OR department_code = %(department)s AS of_department,
-           %(theme)s::text IS NULL OR theme = %(theme)s AS of_theme,
-           %(share_type)s::smallint IS NULL OR share_type = %(share_type)s AS of_share_type
+    SELECT h.*, (%(department)s::text IS NULL OR department_code = %(department)s) AS of_department,
+           (%(theme)s::text IS NULL OR theme = %(theme)s) AS of_theme,
+           (%(share_type)s::smallint IS NULL OR share_type = %(share_type)s) AS of_share_type
     FROM hit h
 )
 SELECT 'total' AS facet, '' AS value, '' AS label, coalesce(sum(n), 0)::bigint AS n,
@@ -234,15 +237,16 @@ ORDER BY facet, n DESC, value
 
 -- name: found_entries
 -- One page: the ranked ids first, then what a line shows of them.
-WITH best AS MATERIALIZED (
-    SELECT s.entry_id, {rank} AS rank, row_number() OVER (ORDER BY {order}) AS place
-    FROM entry_search s {ranked}
+WITH ranked AS (
+    SELECT s.*, {rank} AS rank
+    FROM entry_search s {joined}
     WHERE {found} AND {visible}
       AND (%(department)s::text IS NULL OR s.department_code = %(department)s)
       AND (%(theme)s::text IS NULL OR s.theme = %(theme)s)
       AND (%(share_type)s::smallint IS NULL OR s.share_type = %(share_type)s)
-    ORDER BY {order}
-    LIMIT %(limit)s OFFSET %(offset)s
+), best AS MATERIALIZED (
+    SELECT entry_id, rank, row_number() OVER () AS place
+    FROM (SELECT s.entry_id, s.rank FROM ranked s ORDER BY {order} LIMIT %(limit)s OFFSET %(offset)s) ordered
 )
 SELECT e.id, e.code, e.name, e.summary, e.department_code, d.short_name AS department_short, e.class_code,
        c.name AS class_name, e.theme, e.share_type, e.grade, e.update_cycle, e.state, e.dataset, e.committed,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from psycopg import sql
 
-from jutong.catalogue.entry import (
+from jutong.catalogue.rows import (
     CatalogueItem,
     Counts,
     Demand,
@@ -52,9 +52,7 @@ class Page(Generic[Row]):
 
 def find_entry(conn: Connection, entry: int | str) -> Entry:
     """By id or code, whoever asks; raises NotFound ``catalogue.no_entry``.  Pages use ``entry``."""
-    row = conn.execute(
-        _SQL.entry.format(visible=sql.SQL("true")), _key(entry)
-    ).fetchone()
+    row = conn.execute(_SQL.entry.format(visible=sql.SQL("true")), _key(entry)).fetchone()
     if row is None:
         raise NotFound("catalogue.no_entry", f"没有目录「{entry}」")
     return Entry.from_row(row)
@@ -133,7 +131,7 @@ def demands(
 
 
 def match_demand(conn: Connection, demand_id: int, entry_id: int) -> None:
-    """This entry meets the demand."""
+    """The demand is met by this entry."""
     if not conn.execute(_SQL.match_demand, {"id": demand_id, "entry_id": entry_id}).rowcount:
         raise NotFound("catalogue.no_demand", "没有这条需求")
 
@@ -150,7 +148,7 @@ def counts_by_department(conn: Connection) -> list[DepartmentCounts]:
     return [DepartmentCounts.from_row(row) for row in conn.execute(_SQL.counts_by_department)]
 
 
-def classes(conn: Connection) -> list[Mapping[str, Any]]:
+def classes(conn: Connection) -> list[dict[str, Any]]:
     """The classification: code, name, parent_code and how many published entries each 分类码 has."""
     return conn.execute(_SQL.classes).fetchall()
 
@@ -161,4 +159,7 @@ def themes(conn: Connection) -> list[tuple[str, int]]:
 
 
 def _key(entry: int | str) -> dict[str, Any]:
-    return {"id": entry if isinstance(entry, int) else None, "code": entry if isinstance(entry, str) else None}
+    return {
+        "id": entry if isinstance(entry, int) else None,
+        "code": entry if isinstance(entry, str) else None,
+    }

@@ -14,9 +14,9 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from jutong.casework import CaseFile, city_day, find_case, move, notify, notify_all_departments, open_case
-from jutong.catalogue.entry import CatalogueItem, Entry, NewEntry
 from jutong.catalogue.guide import check, vars_of
 from jutong.catalogue.reading import entry_items, find_entry
+from jutong.catalogue.rows import CatalogueItem, Entry, NewEntry
 from jutong.catalogue.writing import must, must_fit, write_content
 from jutong.database import Connection, named_sql
 from jutong.people import Party
@@ -65,10 +65,10 @@ def submit(
     }
     if entry.version > 0:
         data["draft"] = to_json(new)
-    return move_entry(conn, case.id, "submit", party, note, data, now=now)
+    return move_case(conn, case.id, "submit", party, note, data, now=now)
 
 
-def move_entry(
+def move_case(
     conn: Connection,
     case_id: int,
     move_name: str,
@@ -78,9 +78,17 @@ def move_entry(
     *,
     now: dt.datetime | None = None,
 ) -> CaseFile:
-    """Make one move of a catalogue case and let its entry follow."""
+    """Make one move of a catalogue case (an entry's review, a demand) and let the catalogue's own row follow."""
     now = now or dt.datetime.now(dt.UTC)
     case = move(conn, case_id, move_name, party, note, data, room="catalogue", now=now)
+    if case.kind == "demand":
+        _demand_follows(conn, case)
+    else:
+        _entry_follows(conn, case, party, now)
+    return case
+
+
+def _entry_follows(conn: Connection, case: CaseFile, party: Party, now: dt.datetime) -> None:
     entry = find_entry(conn, int(case.subject["entry_id"]))
     if case.state == "publish_review":
         conn.execute(_SQL.approved, {"id": entry.id, "by": party.user_id or None, "now": now})
@@ -88,12 +96,18 @@ def move_entry(
         _publish(conn, entry, case, now)
     elif entry.version == 0:
         case_id_now = None if case.closed_at else case.id
-        conn.execute(
-            _SQL.follow_case, {"id": entry.id, "state": _STATES[case.state], "case_id": case_id_now}
-        )
+        conn.execute(_SQL.follow_case, {"id": entry.id, "state": _STATES[case.state], "case_id": case_id_now})
     elif case.closed_at:
         conn.execute(_SQL.end_review, {"id": entry.id})
-    return case
+
+
+def _demand_follows(conn: Connection, case: CaseFile) -> None:
+    """A demand that is met names the published entry that meets it."""
+    met = find_entry(conn, str(case.data["entry_code"])) if case.state == "met" else None
+    if met is not None and met.state != "published":
+        raise Conflict("catalogue.not_published", f"目录「{met.code}」还没有发布，不能满足需求")
+    values = {"id": case.subject["demand_id"], "status": case.state, "entry_id": met.id if met else None}
+    conn.execute(_SQL.follow_demand, values)
 
 
 def open_change(
@@ -159,7 +173,8 @@ def _publish(conn: Connection, entry: Entry, case: CaseFile, now: dt.datetime) -
     if entry.version > 0:
         replaced = to_json(as_new(entry, entry_items(conn, entry.id)))
         conn.execute(
-            _SQL.keep_version, {"id": entry.id, "version": entry.version, "content": Jsonb(replaced), "now": now}
+            _SQL.keep_version,
+            {"id": entry.id, "version": entry.version, "content": Jsonb(replaced), "now": now},
         )
         write_content(conn, entry.id, NewEntry.from_row(case.data["draft"]))
     note = str(case.data.get("reason") or "")

@@ -10,14 +10,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, LiteralString, Self, cast
 
 from psycopg import sql
 
-from jutong.catalogue.indexing import query_text
+from jutong.catalogue.indexing import query
 from jutong.database import Connection, named_sql
 from jutong.people import Party, visible_to
-from jutong.words import query_terms
+from jutong.words import folded
 
 _SQL = named_sql(__file__)
 
@@ -83,15 +83,6 @@ class Found:
         return max(1, -(-self.total // self.size))
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A query as SQL: what is found, what of it stands in the name, and the words one by one."""
-
-    found: sql.Composable
-    named: sql.Composable
-    each: tuple[str, ...]
-
-
 def search(
     conn: Connection,
     text: str,
@@ -104,50 +95,73 @@ def search(
     size: int = 20,
 ) -> Found:
     """What the catalogue has for this text, of what the party may see; an empty text browses."""
-    said = " ".join(text.split()).lower()[:100]
-    terms = [term for term in query_terms(said) if term]
-    values = {
+    said = folded(text)[:100]
+    asked = query(said)
+    page = max(1, page)
+    values: dict[str, Any] = {
         "department": department, "theme": theme, "share_type": share_type, "limit": size,
-        "offset": (max(1, page) - 1) * size, "text": said,
+        "offset": (page - 1) * size, "text": said, "all": asked.every, "some": asked.some,
+        "each": list(asked.each),
     }  # fmt: skip
-    asked = _everything(terms)
-    groups = _groups(conn, asked, party, values)
-    partial = groups["total"][0]["n"] == 0 and len(terms) > 1
-    if partial:
-        asked = _anything(terms)
-        groups = _groups(conn, asked, party, values)
+    how = _EVERY_WORD if asked.each else _BROWSE
+    groups = _groups(conn, how, party, values)
+    if len(asked.each) > 1 and groups["total"][0]["n"] == 0:
+        how = _SOME_WORDS
+        groups = _groups(conn, how, party, values)
     total, named = groups["total"][0]["n"], groups["total"][0]["named"]
-    rows = _page(conn, asked, party, values, enough_named=values["offset"] + size <= named, partial=partial)
+    if how is _EVERY_WORD and values["offset"] + size <= named:
+        how = _NAMES_ONLY
     return Found(
-        text=said, hits=tuple(Hit.from_row(row) for row in rows), total=total, page=max(1, page), size=size,
+        text=said, hits=_page(conn, how, party, values), total=total, page=page, size=size,
         departments=_facets(groups, "department"), themes=_facets(groups, "theme"),
-        share_types=_facets(groups, "share_type"), partial=partial and total > 0,
+        share_types=_facets(groups, "share_type"), partial=how is _SOME_WORDS and total > 0,
     )  # fmt: skip
 
 
-def _everything(terms: Sequence[str]) -> _Asked:
-    """Every term must stand somewhere in the entry."""
-    if not terms:
-        return _Asked(sql.SQL("true"), sql.SQL("false"), ())
-    query = _tsquery(terms, "&")
-    return _Asked(sql.SQL("s.terms @@ {}").format(query), sql.SQL("s.names @@ {}").format(query), ())
+@dataclass(frozen=True)
+class _How:
+    """One way to answer, as pieces of SQL over ``entry_search s``."""
+
+    found: str
+    rank: str
+    order: str
+    #: what of the found stands in the name
+    named: str = "false"
+    joined: str = ""
 
 
-def _anything(terms: Sequence[str]) -> _Asked:
-    """At least one of the terms."""
-    found = sql.SQL("s.terms @@ {}").format(_tsquery(terms, "|"))
-    return _Asked(found, sql.SQL("false"), tuple(query_text([term]) for term in dict.fromkeys(terms)))
+_ALL = "%(all)s::tsquery"
+_IN_NAME = f"s.names @@ {_ALL}"
+_RANK = (
+    "CASE WHEN s.name = %(text)s THEN 6 WHEN starts_with(s.name, %(text)s) THEN 5"
+    f" WHEN strpos(s.name, %(text)s) > 0 THEN 4 WHEN {_IN_NAME} THEN 3"
+)
+#: Within a rank: what is used much, and names that say little else.
+_WORTH = "ln(s.uses + 1) - length(s.name) / 10.0 DESC, s.entry_id"
+_HELD = "(SELECT count(*) FROM unnest(%(each)s::tsquery[]) AS q(term) WHERE s.{} @@ q.term)"
 
-
-def _tsquery(terms: Sequence[str], join: str) -> sql.Composable:
-    return sql.SQL("{}::tsquery").format(sql.Literal(query_text(terms, join)))
+_EVERY_WORD = _How(
+    found=f"s.terms @@ {_ALL}",
+    named=_IN_NAME,
+    rank=f"{_RANK} WHEN x.entry_id IS NOT NULL THEN 2 ELSE 1 END",
+    order=f"rank DESC, {_WORTH}",
+    joined=f"LEFT JOIN (SELECT entry_id FROM entry_search WHERE texts @@ {_ALL}) x USING (entry_id)",
+)
+#: Names alone fill the page, and that is most pages: nothing else is looked at.
+_NAMES_ONLY = _How(found=_IN_NAME, rank=f"{_RANK} END", order=f"rank DESC, {_WORTH}")
+_SOME_WORDS = _How(
+    found="s.terms @@ %(some)s::tsquery",
+    rank="0",
+    order=f"{_HELD.format('names')} * 3 + {_HELD.format('terms')} DESC, {_WORTH}",
+)
+_BROWSE = _How(found="true", rank="0", order="s.uses DESC, s.department_code, s.entry_id")
 
 
 def _groups(
-    conn: Connection, asked: _Asked, party: Party, values: Mapping[str, Any]
+    conn: Connection, how: _How, party: Party, values: Mapping[str, Any]
 ) -> dict[str, list[dict[str, Any]]]:
     query = _SQL.found_groups.format(
-        named=asked.named, found=asked.found, visible=visible_to(party, "entry", "s")
+        named=_piece(how.named), found=_piece(how.found), visible=visible_to(party, "entry", "s")
     )
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in conn.execute(query, values):
@@ -155,42 +169,17 @@ def _groups(
     return groups
 
 
-def _page(
-    conn: Connection, asked: _Asked, party: Party, values: Mapping[str, Any], *, enough_named: bool, partial: bool
-) -> list[dict[str, Any]]:
-    """The ranked page.  Where names alone fill it, only names are looked at; that is most pages."""
-    found, ranked = asked.found, sql.SQL("")
-    if partial:
-        each = sql.SQL("{}::tsquery[]").format(sql.Literal(list(asked.each)))
-        count = "(SELECT count(*) FROM unnest({0}) q(t) WHERE s.names @@ q.t) * 3 + "
-        count += "(SELECT count(*) FROM unnest({0}) q(t) WHERE s.terms @@ q.t)"
-        rank: sql.Composable = sql.SQL("0")
-        order = sql.SQL(count + " DESC, s.uses DESC, length(s.name), s.entry_id").format(each)
-    elif not values["text"]:
-        rank, order = sql.SQL("0"), sql.SQL("s.uses DESC, s.department_code, s.entry_id")
-    else:
-        if enough_named:
-            found = asked.named
-            in_text: sql.Composable = sql.SQL("true")
-        else:
-            ranked = sql.SQL("LEFT JOIN (SELECT s.entry_id FROM entry_search s WHERE {}) x USING (entry_id)").format(
-                _renamed(asked.named)
-            )
-            in_text = sql.SQL("x.entry_id IS NOT NULL")
-        rank = sql.SQL(
-            "CASE WHEN s.name = %(text)s THEN 6 WHEN starts_with(lower(s.name), %(text)s) THEN 5"
-            " WHEN strpos(lower(s.name), %(text)s) > 0 THEN 4 WHEN {named} THEN 3 WHEN {texts} THEN 2 ELSE 1 END"
-        ).format(named=asked.named, texts=in_text)
-        order = sql.SQL("{} DESC, ln(s.uses + 1) - length(s.name) / 10.0 DESC, s.entry_id").format(rank)
+def _page(conn: Connection, how: _How, party: Party, values: Mapping[str, Any]) -> tuple[Hit, ...]:
     query = _SQL.found_entries.format(
-        rank=rank, order=order, ranked=ranked, found=found, visible=visible_to(party, "entry", "s")
-    )
-    return conn.execute(query, values).fetchall()
+        rank=_piece(how.rank), order=_piece(how.order), joined=_piece(how.joined), found=_piece(how.found),
+        visible=visible_to(party, "entry", "s"),
+    )  # fmt: skip
+    return tuple(Hit.from_row(row) for row in conn.execute(query, values))
 
 
-def _renamed(named: sql.Composable) -> sql.Composable:
-    """The same words looked for in name and summary."""
-    return named
+def _piece(text: str) -> sql.SQL:
+    """SQL of this file, not of any visitor."""
+    return sql.SQL(cast("LiteralString", cast("Any", text)))
 
 
 def _facets(groups: Mapping[str, Sequence[Mapping[str, Any]]], name: str) -> tuple[Facet, ...]:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from psycopg.errors import UniqueViolation
 
-from jutong.catalogue.entry import Entry, NewEntry
 from jutong.catalogue.guide import check, vars_of
 from jutong.catalogue.importing import copy_items, import_entries, reindex, with_item_names
 from jutong.catalogue.reading import find_entry
+from jutong.catalogue.rows import Entry, NewEntry
 from jutong.database import Connection, named_sql
 from jutong.people import SYSTEM, Party, decide
 from jutong.terms import BadInput, Conflict, DatasetName, Denied, Refused
@@ -55,7 +55,9 @@ def must_fit(old: Entry, new: NewEntry) -> NewEntry:
 
 def write_content(conn: Connection, entry_id: int, new: NewEntry) -> None:
     """Replace what an entry says and its items, search rows included; what is attached and committed stays."""
-    values = {name: list(value) if isinstance(value, tuple) else value for name, value in vars_of(new).items()}
+    values = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in vars_of(new).items()
+    }
     try:
         with conn.transaction():
             conn.execute(_SQL.write_entry, {**values, "id": entry_id})
@@ -97,4 +99,3 @@ def must(party: Party, action: str, thing: object) -> None:
     decision = decide(party, action, thing)
     if isinstance(decision, Refused):
         raise Denied(decision.code, decision.reason)
-

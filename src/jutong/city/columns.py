@@ -7,7 +7,9 @@ nothing is computed twice and the engine sees plain projections.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+from jutong.terms import literal
 
 _REFERENCE = re.compile(r"\$([a-z][a-z0-9_]*)")
 
@@ -37,6 +39,11 @@ def layered(columns: Mapping[str, str], wanted: Iterable[str], start: str, given
 
 def _plain(expression: str) -> str:
     return _REFERENCE.sub(r"\1", expression)
+
+
+def literals(values: Sequence[str | int]) -> str:
+    """A list of constants."""
+    return f"[{', '.join(literal(value) for value in values)}]"
 
 
 def chance(number: str, salt: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,21 +13,10 @@ from jutong.city.columns import between, chance, choose
 from jutong.city.templates import Field
 from jutong.terms import literal
 
-#: Every value of round 0 lies before this day; later rounds lie behind it.
-LAST_DAY = "2025-12-31"
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What a table's expressions stand on: its number, its keeper, and how large the city is."""
-
-    table: str
-    number: int
-    unit_code: str
-    unit_name: str
-    unit_uscc: str
-    people: int
-    companies: int
+#: The body that sets the standards of licences (domain handbook §3.5), without its last character.
+_LICENCE_BODY = "11100000000013338"
+#: Everything of round 0 happened by the end of this year; later rounds lie behind it.
+LAST_YEAR = 2025
 
 
 @dataclass(frozen=True)
@@ -38,15 +28,15 @@ class Made:
     element: str
 
 
-Maker = Callable[[Field, int, Ground], Made]
+Maker = Callable[[Field, int], Made]
 
 
-def make(field: Field, salt: int, ground: Ground) -> Made:
+def make(field: Field, salt: int) -> Made:
     """The clean value of a field; ``salt`` begins its own run of four salts."""
     if field.kind in _COLUMNS:
         column, item_type, element = _COLUMNS[field.kind]
         return Made(f"${column}", item_type, element)
-    return _MAKERS[field.kind](field, salt, ground)
+    return _MAKERS[field.kind](field, salt)
 
 
 def _pick(words: list[str] | tuple[str, ...], salt: int) -> str:
@@ -68,7 +58,7 @@ def _bounds(args: str) -> tuple[int, int]:
     return int(low), int(high)
 
 
-def _serial(field: Field, _salt: int, _ground: Ground) -> Made:
+def _serial(field: Field, _salt: int) -> Made:
     prefix, _, width = field.args.rpartition(",")
     if field.name == "case_no" and not field.key:
         # A reference to another table's running number.
@@ -76,11 +66,10 @@ def _serial(field: Field, _salt: int, _ground: Ground) -> Made:
     return Made(f"{literal(prefix)} || lpad(($src + 1)::VARCHAR, {width}, '0')", "text", "code")
 
 
-def _doc(field: Field, _salt: int, ground: Ground) -> Made:
+def _doc(field: Field, _salt: int) -> Made:
     """邵市监罚〔2023〕12号: numbered within the year, so never twice."""
-    short = "邵" if field.args.startswith(("湘", "邵")) else _organ_word(ground)
-    word = field.args if field.args.startswith(("湘", "邵")) else f"{short}{field.args}"
-    return Made(f"{literal(word)} || '〔' || (2018 + $src % 8)::VARCHAR || '〕' || ($src // 8 + 1)::VARCHAR || '号'", "text", "code")
+    own = literal(field.args) if field.args.startswith(("湘", "邵")) else f"$slot_word || {literal(field.args)}"
+    return Made(f"{own} || '〔' || (2018 + $src % 8)::VARCHAR || '〕' || ($src // 8 + 1)::VARCHAR || '号'", "text", "code")
 
 
 _ORGAN_WORDS = {
@@ -92,60 +81,73 @@ _ORGAN_WORDS = {
 }  # fmt: skip
 
 
-def _organ_word(ground: Ground) -> str:
-    return _ORGAN_WORDS.get(ground.unit_code, "邵")
+def organ_word(unit: str) -> str:
+    """The word a unit's documents are numbered under."""
+    return _ORGAN_WORDS.get(unit, "邵")
 
 
-def _licence(field: Field, _salt: int, ground: Ground) -> Made:
-    """电子证照标识 (GB/T 36904): standard-setting body's code, issuing organ's code, number, version, check."""
-    _, _, kind = field.args.partition(",")
-    middle = f"11100000000013338{kind}{ground.unit_uscc}"
+def licence_product(field: Field, uscc: str) -> int:
+    """ISO 7064 MOD 37,36 over the part of a licence's identifier that is the same for one organ."""
     product = 36
-    for char in middle:
+    for char in f"{_LICENCE_BODY}{field.args.rpartition(',')[2]}{uscc}20":
         product = ((product + ALPHANUMERIC.index(char)) % 36 or 36) * 2 % 37
-    digits = "'20' || lpad(($src + 1)::VARCHAR, 9, '0') || '001'"
-    numbers = ", ".join(f"ascii(substr({digits}, {place}, 1)) - 48" for place in range(1, 15))
+    return product
+
+
+def _licence(field: Field, _salt: int) -> Made:
+    """电子证照标识 (GB/T 36904): standard-setting body's code, issuing organ's code, number, version, check."""
+    kind = field.args.rpartition(",")[2]
+    digits = "lpad(($src + 1)::VARCHAR, 9, '0') || '001'"
+    numbers = ", ".join(f"ascii(substr({digits}, {place}, 1)) - 48" for place in range(1, 13))
     step = "(CASE (p + d) % 36 WHEN 0 THEN 36 ELSE (p + d) % 36 END) * 2 % 37"
-    check = f"substr('{ALPHANUMERIC}', ((37 - list_reduce([{product}, {numbers}], lambda p, d: {step})) % 36 + 1)::INT, 1)"
-    head = f"{LICENCE_ROOT}.11100000000013338{kind}.{ground.unit_uscc}.20"
-    return Made(f"{literal(head)} || lpad(($src + 1)::VARCHAR, 9, '0') || '.001.' || {check}", "text", "code")
+    product = f"list_reduce([$slot_product, {numbers}], lambda p, d: {step})"
+    check = f"substr('{ALPHANUMERIC}', ((37 - {product}) % 36 + 1)::INT, 1)"
+    head = literal(f"{LICENCE_ROOT}.{_LICENCE_BODY}{kind}.")
+    return Made(
+        f"{head} || $slot_uscc || '.20' || lpad(($src + 1)::VARCHAR, 9, '0') || '.001.' || {check}", "text", "code"
+    )
 
 
-def _date(field: Field, salt: int, _ground: Ground) -> Made:
+def _days(field: Field) -> tuple[str, int]:
+    """First day and number of days; 2025 ends a day early, so that no clock's zone makes it tomorrow."""
     low, high = _bounds(field.args)
-    last = f"{high}-12-30" if high < 2026 else f"{high}-12-31"
-    return Made(f"DATE '{low}-01-01' + ({chance('$r', salt)} % (DATE '{last}' - DATE '{low}-01-01' + 1))::INT", "date", "date")
+    last = dt.date(high, 12, 30 if high == LAST_YEAR else 31)
+    return f"{low}-01-01", (last - dt.date(low, 1, 1)).days + 1
 
 
-def _after(field: Field, salt: int, _ground: Ground) -> Made:
+def _date(field: Field, salt: int) -> Made:
+    first, days = _days(field)
+    return Made(f"DATE '{first}' + ({chance('$r', salt)} % {days})::INT", "date", "date")
+
+
+def _after(field: Field, salt: int) -> Made:
     low, high = _bounds(field.args)
     return Made(f"$v_{field.args.split(',')[0]} + {between('$r', salt, low, high)}::INT", "date", "date")
 
 
-def _time(field: Field, salt: int, _ground: Ground) -> Made:
-    low, high = _bounds(field.args)
-    days = f"(DATE '{high}-12-30' - DATE '{low}-01-01')"
+def _time(field: Field, salt: int) -> Made:
+    first, days = _days(field)
     # The working day's hours come more often than the night.
     hour = f"CASE WHEN {chance('$r', salt + 1)} % 10 < 7 THEN 8 + {chance('$r', salt + 2)} % 10 ELSE {chance('$r', salt + 2)} % 24 END"
     second = f"({hour})::BIGINT * 3600 + ({chance('$r', salt + 3)} % 3600)::BIGINT"
     day = f"({chance('$r', salt)} % {days})::BIGINT * 86400"
-    return Made(f"TIMESTAMP '{low}-01-01' + to_seconds({day} + {second})", "timestamp", "datetime")
+    return Made(f"TIMESTAMP '{first}' + to_seconds({day} + {second})", "timestamp", "datetime")
 
 
-def _later(field: Field, salt: int, _ground: Ground) -> Made:
+def _later(field: Field, salt: int) -> Made:
     low, high = _bounds(field.args)
     minutes = between("$r", salt, low, high)
     return Made(f"$v_{field.args.split(',')[0]} + to_minutes({minutes})", "timestamp", "datetime")
 
 
-def _month(field: Field, salt: int, _ground: Ground) -> Made:
+def _month(field: Field, salt: int) -> Made:
     low, high = _bounds(field.args)
     return Made(
         f"{between('$r', salt, low, high)}::VARCHAR || lpad({between('$r', salt + 1, 1, 12)}::VARCHAR, 2, '0')", "text", "code"
     )
 
 
-def _amount(field: Field, salt: int, _ground: Ground) -> Made:
+def _amount(field: Field, salt: int) -> Made:
     """Small amounts are common, large ones rare; whole cents, no float: the third power of a thousandth."""
     low, high = _bounds(field.args)
     share = f"(({chance('$rv', salt)} % 1001)::BIGINT)"
@@ -154,25 +156,25 @@ def _amount(field: Field, salt: int, _ground: Ground) -> Made:
     return Made(f"({value})::DECIMAL(18,2)", "decimal(18,2)", "amount")
 
 
-def _int(field: Field, salt: int, _ground: Ground) -> Made:
+def _int(field: Field, salt: int) -> Made:
     low, high = _bounds(field.args)
     return Made(between("$rv", salt, low, high), "integer", "integer")
 
 
-def _pick_field(field: Field, salt: int, _ground: Ground) -> Made:
+def _pick_field(field: Field, salt: int) -> Made:
     return Made(_pick(_options(field.args), salt), "text", "text")
 
 
-def _plate(_field: Field, salt: int, _ground: Ground) -> Made:
+def _plate(_field: Field, salt: int) -> Made:
     letter = f"substr('ABCDEFGHJKLMNPQRSTUVWXYZ', ({chance('$r', salt)} % 24)::INT + 1, 1)"
     return Made(f"'湘E·' || {letter} || (1000 + {chance('$r', salt + 1)} % 9000)::VARCHAR", "text", "text")
 
 
-def _project(_field: Field, salt: int, _ground: Ground) -> Made:
+def _project(_field: Field, salt: int) -> Made:
     return Made(f"$r_county_name || $r_stem || {_pick(phrases.PROJECTS, salt)} || '项目'", "text", "text")
 
 
-def _estate(_field: Field, salt: int, _ground: Ground) -> Made:
+def _estate(_field: Field, salt: int) -> Made:
     count = len(dict.fromkeys(names.TRADE))
     pair = " || ".join(choose("$r", salt + place, "getvariable('trade')", count) for place in (0, 1))
     return Made(f"{pair} || {_pick(phrases.ESTATES, salt + 2)}", "text", "text")
@@ -181,50 +183,57 @@ def _estate(_field: Field, salt: int, _ground: Ground) -> Made:
 def _local(words: list[str]) -> Maker:
     """A body named after the row's county and township: 隆回县六都寨镇卫生院."""
 
-    def maker(_field: Field, salt: int, _ground: Ground) -> Made:
+    def maker(_field: Field, salt: int) -> Made:
         return Made(f"$r_county_name || $r_stem || {_pick(words, salt)}", "text", "text")
 
     return maker
 
 
 def _words(words: list[str] | tuple[str, ...]) -> Maker:
-    def maker(_field: Field, salt: int, _ground: Ground) -> Made:
+    def maker(_field: Field, salt: int) -> Made:
         return Made(_pick(words, salt), "text", "text")
 
     return maker
 
 
-def _govunit(_field: Field, salt: int, _ground: Ground) -> Made:
+def _of_unit(column: str) -> Maker:
+    """One of the words that fit the keeping department, from its slot."""
+
+    def maker(_field: Field, salt: int) -> Made:
+        return Made(f"${column}[1 + ({chance('$rv', salt)} % len(${column})::UBIGINT)::BIGINT]", "text", "text")
+
+    return maker
+
+
+def _govunit(_field: Field, salt: int) -> Made:
     units = [word for word in _GOVERNMENT if word]
     return Made(f"'邵阳市' || {_pick(units, salt)}", "text", "text")
 
 
-_GOVERNMENT = (
-    "教育局 科学技术局 工业和信息化局 公安局 民政局 司法局 财政局 人力资源和社会保障局 自然资源和规划局 生态环境局 住房和城乡建设局 "
-    "交通运输局 水利局 农业农村局 商务局 文化旅游广电体育局 卫生健康委员会 退役军人事务局 应急管理局 审计局 市场监督管理局 林业局 "
-    "医疗保障局 统计局 城市管理和综合执法局 信访局"
-).split()  # fmt: skip
+_GOVERNMENT = ["教育局", "科学技术局", "工业和信息化局", "公安局", "民政局", "司法局", "财政局", "人力资源和社会保障局", "自然资源和规划局", "生态环境局", "住房和城乡建设局", "交通运输局", "水利局", "农业农村局", "商务局", "文化旅游广电体育局", "卫生健康委员会", "退役军人事务局", "应急管理局", "审计局", "市场监督管理局", "林业局", "医疗保障局", "统计局", "城市管理和综合执法局", "信访局"]  # fmt: skip
 
 
-def _fine(_field: Field, salt: int, _ground: Ground) -> Made:
+def _fine(_field: Field, salt: int) -> Made:
     """罚款金额（万元）: there where the category says so, missing elsewhere."""
     amount = f"((50 + {chance('$r', salt)} % 200000)::BIGINT * 0.0001)"
     return Made(f"CASE WHEN $v_cf_cflb LIKE '%罚款%' THEN {amount}::DECIMAL(18,6) END", "decimal(18,6)", "amount_wan")
 
 
-def _revoked(_field: Field, salt: int, _ground: Ground) -> Made:
+def _revoked(_field: Field, salt: int) -> Made:
     name = f"{_pick(phrases.REVOCABLE, salt)} || ' ' || (430500000 + {chance('$r', salt + 1)} % 99999)::VARCHAR"
     return Made(f"CASE WHEN $v_cf_cflb LIKE '%吊销%' THEN {name} END", "text", "text")
 
 
-def _unit(attribute: str, element: str) -> Maker:
-    def maker(_field: Field, _salt: int, ground: Ground) -> Made:
-        return Made(literal(getattr(ground, attribute)), "text", element)
+def _slot(column: str, element: str) -> Maker:
+    """A constant of the table, from its slot."""
+
+    def maker(_field: Field, _salt: int) -> Made:
+        return Made(f"${column}", "text", element)
 
     return maker
 
 
-def _updated(_field: Field, salt: int, _ground: Ground) -> Made:
+def _updated(_field: Field, salt: int) -> Made:
     """Within 2025 for what was there from the beginning; the round's own night for what came or changed later."""
     first = f"TIMESTAMP '2025-01-01 00:00:00' + to_seconds(({chance('$r', salt)} % 31449600)::BIGINT)"
     night = f"TIMESTAMP '2026-01-01 01:00:00' + to_days($version::INT - 1) + to_seconds(({chance('$r', salt)} % 7200)::BIGINT)"
@@ -235,7 +244,7 @@ def _updated(_field: Field, salt: int, _ground: Ground) -> Made:
     )  # fmt: skip
 
 
-def _tax_name(_field: Field, _salt: int, _ground: Ground) -> Made:
+def _tax_name(_field: Field, _salt: int) -> Made:
     """The tax office sometimes leaves out the seat or writes the shorter form."""
     luck = chance("$r", 110)
     return Made(
@@ -246,7 +255,7 @@ def _tax_name(_field: Field, _salt: int, _ground: Ground) -> Made:
     )  # fmt: skip
 
 
-def _social_name(_field: Field, _salt: int, _ground: Ground) -> Made:
+def _social_name(_field: Field, _salt: int) -> Made:
     luck = chance("$r", 110)
     return Made(
         f"CASE {luck} % 50 WHEN 0 THEN replace($c_name, '有限责任公司', '有限公司') "
@@ -258,7 +267,7 @@ def _social_name(_field: Field, _salt: int, _ground: Ground) -> Made:
 def _sometimes(column: str, salt: int, missing: str, element: str) -> Maker:
     """A code the source does not always hold: missing where ``missing`` of the row's luck (0–999) says so."""
 
-    def maker(_field: Field, _salt: int, _ground: Ground) -> Made:
+    def maker(_field: Field, _salt: int) -> Made:
         luck = f"({chance('$r', salt)} % 1000)"
         return Made(f"CASE WHEN {missing.format(luck=luck)} THEN NULL ELSE ${column} END", "text", element)
 
@@ -280,7 +289,7 @@ _COLUMNS: dict[str, tuple[str, str, str]] = {
     "regno": ("c_shown_reg", "text", "business_reg_no"),
     "rep": ("l_name", "text", "person_name"), "repid": ("l_id", "text", "person_id"),
     "emobile": ("c_mobile", "text", "mobile"), "eaddr": ("c_address", "text", "text"),
-    "ekind": ("c_kind", "text", "text"), "eindustry": ("c_industry", "text", "code"),
+    "ekind": ("c_kind", "text", "text"), "party": ("c_party", "text", "code"), "eindustry": ("c_industry", "text", "code"),
     "ediv": ("c_division", "text", "division_code"), "founded": ("c_founded", "date", "date"),
     "capital": ("c_money", "decimal(18,2)", "amount"),
     "division": ("r_division", "text", "division_code"), "town": ("r_town", "text", "text"),
@@ -291,10 +300,10 @@ _MAKERS: dict[str, Maker] = {
     "serial": _serial, "doc": _doc, "licence": _licence, "date": _date, "after": _after, "time": _time,
     "later": _later, "month": _month, "amount": _amount, "int": _int, "pick": _pick_field, "plate": _plate,
     "project": _project, "estate": _estate, "school": _local(phrases.SCHOOLS), "clinic": _local(phrases.CLINICS),
-    "groupname": _local(phrases.GROUPS), "matter": _words(phrases.MATTERS), "hospital": _words(phrases.HOSPITALS),
-    "drug": _words(phrases.DRUGS), "wrong": _words(phrases.WRONGS), "penalty": _words(phrases.PENALTIES),
+    "groupname": _local(phrases.GROUPS), "matter": _of_unit("slot_matters"), "hospital": _words(phrases.HOSPITALS),
+    "drug": _words(phrases.DRUGS), "wrong": _of_unit("slot_wrongs"), "penalty": _words(phrases.PENALTIES),
     "govunit": _govunit, "fine": _fine, "revoked": _revoked, "updated": _updated,
-    "thisunit": _unit("unit_name", "legal_name"), "thisuscc": _unit("unit_uscc", "uscc"),
+    "thisunit": _slot("slot_unit", "legal_name"), "thisuscc": _slot("slot_uscc", "uscc"),
     "ename_tax": _tax_name, "ename_social": _social_name,
     # 5 % of the tax registrations know no 统一社会信用代码, most of them an old registration number instead.
     "uscc_tax": _sometimes("c_uscc", 111, "{luck} < 50", "uscc"),

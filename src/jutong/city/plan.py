@@ -34,7 +34,7 @@ _DOUBLED = 3
 
 #: Where the departments' systems keep their tables unless a template says otherwise.
 _DATABASES = frozenset(
-    "D01 D02 D07 D10 D11 D12 D13 D15 D16 D19 D20 D21 D23 D24 D26 D28 D30 D33 D35 D38 C01 C02 C05 C06 C11".split()
+    ["D01", "D02", "D07", "D10", "D11", "D12", "D13", "D15", "D16", "D19", "D20", "D21", "D23", "D24", "D26", "D28", "D30", "D33", "D35", "D38", "C01", "C02", "C05", "C06", "C11"]
 )
 _ENCODINGS = ("gb18030", "utf-8-sig", "utf-8")
 
@@ -154,7 +154,7 @@ def source_of(template: Template, unit: str) -> SourcePlan:
 
 
 #: Bodies that keep all they have in workbooks.
-_OFFICE = frozenset("D34 D36 D39 D42".split())
+_OFFICE = frozenset(["D34", "D36", "D39", "D42"])
 
 
 def _rows(drafts: tuple[_Draft, ...], scale: float) -> list[int]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
-from jutong.city.departments import department
 from jutong.city.dirt import KINDS, Dirt
-from jutong.city.generators import Ground, Made, make
-from jutong.city.plan import CityPlan, TablePlan
-from jutong.city.templates import Field
+from jutong.city.generators import Made, make
+from jutong.city.templates import Field, Template
 
 #: Errors per million rows of a table, over all kinds together; doubled rows come on top.
 DIRTY = 34_000
@@ -68,17 +66,17 @@ class Fault:
 
 @dataclass(frozen=True)
 class Shape:
-    """A source table ready to be made: ground, columns, possible faults."""
+    """How the tables of one template look in one kind of source: one query makes them all."""
 
-    table: TablePlan
-    city: CityPlan
-    ground: Ground
+    template: Template
+    #: postgres | csv | excel
+    kind: str
     columns: tuple[Column, ...]
 
     @cached_property
     def faults(self) -> tuple[Fault, ...]:
         """In a fixed order; a row's draw falls on one of them or on none."""
-        return tuple(Fault(column, kind) for column in self.columns for kind in _befalling(self, column))
+        return tuple(Fault(column, kind) for column in self.columns for kind in _befalling(self.template, column))
 
     @property
     def keyless(self) -> tuple[int, ...]:
@@ -86,34 +84,24 @@ class Shape:
         return tuple(number for number, fault in enumerate(self.faults, start=1) if fault.kind.befalls == "key")
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        return self.table.template.keys
-
-    @property
     def date_style(self) -> str:
-        return _style(_DATE_STYLES, self.table.name)
+        return _style(_DATE_STYLES, f"{self.template.name} {self.kind}")
 
     @property
     def time_style(self) -> str:
-        return _style(_TIME_STYLES, self.table.name + "t")
+        return _style(_TIME_STYLES, f"{self.template.name} {self.kind} time")
 
 
-def shape(table: TablePlan, city: CityPlan) -> Shape:
-    keeper = department(table.unit)
-    ground = Ground(
-        table.name, table.number, table.unit, keeper.name, keeper.uscc, city.people, city.companies
-    )
-    columns = tuple(
-        _column(field, make(field, 4 * place, ground), table) for place, field in enumerate(table.template.fields)
-    )
-    return Shape(table, city, ground, columns)
+@cache
+def shape(template: Template, kind: str) -> Shape:
+    columns = (_column(field, make(field, 4 * place), template, kind) for place, field in enumerate(template.fields))
+    return Shape(template, kind, tuple(columns))
 
 
-def _column(field: Field, made: Made, table: TablePlan) -> Column:
-    luck = zlib.crc32(f"{table.template.name}.{field.name}".encode()) % 3
-    database = table.source.kind == "postgres"
-    typed = database and made.type != "text" and (field.kind == "updated" or luck > 0)
-    labelled = not database and zlib.crc32(table.source.name.encode()) % 3 > 0
+def _column(field: Field, made: Made, template: Template, kind: str) -> Column:
+    luck = zlib.crc32(f"{template.name}.{field.name}".encode()) % 3
+    typed = kind == "postgres" and made.type != "text" and (field.kind == "updated" or luck > 0)
+    labelled = kind != "postgres" and zlib.crc32(f"{template.name} {kind}".encode()) % 3 > 0
     return Column(field, made, typed, field.label if labelled else field.name)
 
 
@@ -122,8 +110,7 @@ def _style(styles: tuple[tuple[int, str], ...], name: str) -> str:
     return next(pattern for bound, pattern in styles if luck < bound)
 
 
-def _befalling(shape: Shape, column: Column) -> list[Dirt]:
-    template = shape.table.template
+def _befalling(template: Template, column: Column) -> list[Dirt]:
     legal = template.group == "legal"
     if column.field.key:
         return [] if column.field.spared or template.name == "market_entity" else [kind for kind in KINDS if kind.befalls == "key"]

@@ -13,9 +13,8 @@ import duckdb
 
 from jutong.city import names
 from jutong.city.codes import ALPHANUMERIC, PERSON_CHECKS, PERSON_WEIGHTS, USCC_CHARACTERS, USCC_WEIGHTS
-from jutong.city.columns import chance, choose
+from jutong.city.columns import chance, choose, literals
 from jutong.city.divisions import COUNTIES, HISTORY
-from jutong.terms import literal
 
 BLOCK = 128
 #: Adults are born 1931–2005, children 2006–2021 (days).
@@ -44,38 +43,38 @@ def places_of(county: int) -> tuple[int, ...]:
     return tuple(place for place, index in enumerate(county_places()) if index == county)
 
 
-def _list(values: object) -> str:
-    assert isinstance(values, tuple | list)
-    return "[" + ", ".join(literal(value) for value in values) + "]"
-
-
 @cache
 def _variables() -> dict[str, str]:
     """Lists that many queries pick from, as session variables: parsed once, folded into every plan."""
-    old: dict[str, str] = {new: code for code, new in HISTORY.items() if code.startswith("4326")}
+    former: dict[str, str] = {new: code for code, new in HISTORY.items() if code.startswith("4326")}
+    now = [county.division for county in COUNTIES]
+    codes = [*now, "430521", *(former.get(code, code) for code in now)]
     towns = [county.towns[n % len(county.towns)] for county in COUNTIES for n in range(_MOST_TOWNS)]
     trade = tuple(dict.fromkeys(names.TRADE))
     return {
-        "county_of": _list(list(county_places())),
-        "county_name": _list([county.name for county in COUNTIES]),
-        "county_short": _list([county.short for county in COUNTIES]),
-        "county_code": _list([county.division for county in COUNTIES]),
-        "county_old": _list([old.get(county.division, county.division) for county in COUNTIES]),
-        "towns": _list(towns),
-        "surnames": _list(names.SURNAMES),
-        "given_men": _list(names.GIVEN_MEN), "given_men_2": _list(names.GIVEN_SECOND_MEN),
-        "given_women": _list(names.GIVEN_WOMEN), "given_women_2": _list(names.GIVEN_SECOND_WOMEN),
-        "nations": _list(names.NATIONS), "segments": _list(names.SEGMENTS),
-        "villages": _list(names.VILLAGES), "roads": _list(names.ROADS),
-        "trade": _list(trade),
-        "trades": _list([name for name, _ in names.TRADES]), "trades_class": _list([kind for _, kind in names.TRADES]),
-        "shops": _list([name for name, _ in names.SHOPS]), "shops_class": _list([kind for _, kind in names.SHOPS]),
-        "org_values": _list([ALPHANUMERIC.index(char) for char in USCC_CHARACTERS]),
-        "division_sum": _list([
-            sum(weight * int(digit) for weight, digit in zip(USCC_WEIGHTS[2:8], county.division, strict=True))
-            for county in COUNTIES
-        ]),
+        "county_of": literals(list(county_places())),
+        "county_name": literals([county.name for county in COUNTIES]),
+        "county_short": literals([county.short for county in COUNTIES]),
+        "county_code": literals(now),
+        "codes": literals(codes),
+        "code_sums": literals([_weigh(code, PERSON_WEIGHTS) for code in codes]),
+        "towns": literals(towns),
+        "surnames": literals(names.SURNAMES),
+        "given_men": literals(names.GIVEN_MEN), "given_men_2": literals(names.GIVEN_SECOND_MEN),
+        "given_women": literals(names.GIVEN_WOMEN), "given_women_2": literals(names.GIVEN_SECOND_WOMEN),
+        "nations": literals(names.NATIONS), "segments": literals(names.SEGMENTS),
+        "villages": literals(names.VILLAGES), "roads": literals(names.ROADS),
+        "trade": literals(trade),
+        "trades": literals([name for name, _ in names.TRADES]), "trades_class": literals([kind for _, kind in names.TRADES]),
+        "shops": literals([name for name, _ in names.SHOPS]), "shops_class": literals([kind for _, kind in names.SHOPS]),
+        "org_values": literals([ALPHANUMERIC.index(char) for char in USCC_CHARACTERS]),
+        "division_sum": literals([_weigh(code, USCC_WEIGHTS[2:]) for code in now]),
     }  # fmt: skip
+
+
+def _weigh(code: str, weights: tuple[int, ...]) -> int:
+    """Weighted sum of a division code's six digits."""
+    return sum(weight * int(digit) for weight, digit in zip(weights, code, strict=False))
 
 
 def prepare(engine: duckdb.DuckDBPyConnection) -> None:
@@ -112,6 +111,8 @@ def person_columns(prefix: str, number: str) -> dict[str, str]:
     p = prefix
     seed = f"(${p}_n + {_PERSON})"
     man = f"(${p}_n % 2 = 0)"
+    sums = (_from("code_sums", f"${p}_era"), _digit_sum(f"${p}_ymd", 8, 6), _digit_sum(f"${p}_sequence", 3, 14))
+    weighed = " + ".join(sums)
     columns = {
         f"{p}_n": number,
         f"{p}_county": _from("county_of", f"${p}_n % {BLOCK}"),
@@ -122,19 +123,20 @@ def person_columns(prefix: str, number: str) -> dict[str, str]:
         f"{p}_birth": f"CASE WHEN ${p}_child THEN DATE '2006-01-01' ELSE DATE '1931-01-01' END + ${p}_day::INT",
         # Persons born on one day differ in rank // days, so sequence numbers never meet; men have odd ones.
         f"{p}_sequence": (
-            f"(${p}_rank // ${p}_days * 2 + ${p}_n % 2 + 2 * ({chance(f'(${p}_day + {_PERSON})', 0)} % 400)::BIGINT) % 998 + 1"
+            f"((${p}_rank // ${p}_days * 2 + ${p}_n % 2 + 2 * ({chance(f'(${p}_day + {_PERSON})', 0)} % 400)::BIGINT) % 998 + 1)::INT"
         ),
-        f"{p}_year": f"year(${p}_birth)",
-        f"{p}_ymd": f"${p}_year * 10000 + month(${p}_birth) * 100 + day(${p}_birth)",
+        f"{p}_year": f"year(${p}_birth)::INT",
+        f"{p}_ymd": f"(${p}_year * 10000 + month(${p}_birth) * 100 + day(${p}_birth))::INT",
         f"{p}_luck": f"({chance(seed, 1)} % 100)::BIGINT",
         # The code of the time of registration: 邵阳地区 to 1986, 邵东县 to 2019 (about 8 % of all).
-        f"{p}_coded": (
-            f"CASE WHEN ${p}_county = 11 AND ${p}_luck < 30 THEN '430521' "
-            f"WHEN ${p}_year < 1986 AND ${p}_luck < 8 THEN {_from('county_old', f'${p}_county')} "
-            f"ELSE {_from('county_code', f'${p}_county')} END"
+        f"{p}_era": (
+            f"CASE WHEN ${p}_county = 11 AND ${p}_luck < 30 THEN 12 "
+            f"WHEN ${p}_year < 1986 AND ${p}_luck < 8 THEN ${p}_county + 13 ELSE ${p}_county END"
         ),
-        f"{p}_body": f"${p}_coded::BIGINT * 100000000000 + ${p}_ymd * 1000 + ${p}_sequence",
-        f"{p}_id": f"${p}_body::VARCHAR || substr('{PERSON_CHECKS}', ({_person_sum(f'${p}_body')} % 11 + 1)::INT, 1)",
+        f"{p}_id": (
+            f"{_from('codes', f'${p}_era')} || ${p}_ymd::VARCHAR || lpad(${p}_sequence::VARCHAR, 3, '0') || "
+            f"{_check_character(weighed)}"
+        ),
         f"{p}_gender": f"CASE WHEN {man} THEN '男' ELSE '女' END",
         f"{p}_name": (
             f"{_pick('surnames', seed, 2, names.SURNAMES)} || CASE WHEN {man} THEN "
@@ -155,9 +157,16 @@ def _given(seed: str, kind: str, first: tuple[str, ...], second: tuple[str, ...]
     return f"CASE WHEN {chance(seed, 5)} % 5 = 0 THEN {one} ELSE {two} END"
 
 
-def _person_sum(body: str) -> str:
-    terms = [f"{body} // {10 ** (16 - place)} % 10 * {weight}" for place, weight in enumerate(PERSON_WEIGHTS)]
-    return f"({' + '.join(terms)})"
+def _digit_sum(number: str, digits: int, place: int) -> str:
+    """Weighted digits of a number that stands at ``place`` (from 0) in the identity number."""
+    weights = PERSON_WEIGHTS[place : place + digits]
+    return " + ".join(
+        f"{number} // {10 ** (digits - 1 - position)} % 10 * {weight}" for position, weight in enumerate(weights)
+    )
+
+
+def _check_character(total: str) -> str:
+    return f"{literals(tuple(PERSON_CHECKS))}[1 + ({total}) % 11]"
 
 
 def company_columns(prefix: str, number: str) -> dict[str, str]:

@@ -28,6 +28,7 @@ _BY_TYPE = {
     "date": "date",
     "timestamp": "datetime",
     "decimal": "amount",
+    "boolean": "yes_no",
 }
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from jutong.database import Database
 from jutong.gather.counting import Counted
-from jutong.gather.declaring import BATCH, ROW, Source, SourceTable, raw_dataset
+from jutong.gather.declaring import BATCH, ROW, SourceTable, raw_dataset
 from jutong.gather.keeping import Kept
 from jutong.gather.receipts import Batch, batch_id, note, notice_row, settle
 from jutong.outside import Reading
@@ -71,7 +71,7 @@ class Incoming:
 
 
 def land_together(
-    incoming: Sequence[tuple[Incoming, pa.Table]], source: Source, database: Database, store: Store
+    incoming: Sequence[tuple[Incoming, pa.Table]], database: Database, store: Store
 ) -> list[Batch]:
     """Small tables, already in memory and counted, in one commit; it is made again when another writer won."""
     if not incoming:
@@ -80,7 +80,7 @@ def land_together(
     receipts = [each.receipt() for each, _ in incoming]
     commit_id = _commit_id(receipts)
     with database.connection() as connection:
-        note(connection, source.name, commit_id, receipts)
+        note(connection, _sources(each for each, _ in incoming), commit_id, receipts)
 
     def body(writer: Writer) -> None:
         for (each, rows), receipt in zip(incoming, receipts, strict=True):
@@ -92,15 +92,11 @@ def land_together(
         )
     except AlreadyCommitted as done:
         snapshot = done.snapshot
-    return _settled(receipts, commit_id, snapshot, source, database, store)
+    return _settled([each for each, _ in incoming], receipts, commit_id, snapshot, database, store)
 
 
 def land_streaming(
-    incoming: Incoming,
-    first: Iterable[pa.RecordBatch],
-    source: Source,
-    database: Database,
-    store: Store,
+    incoming: Incoming, batches: Iterable[pa.RecordBatch], database: Database, store: Store
 ) -> list[Batch]:
     """A large table in one commit of its own, never whole in memory; counted and hashed as it passes.
 
@@ -112,12 +108,12 @@ def land_streaming(
     schema = pa.schema([(ROW, pa.int64()), *zip_schema(incoming)])
     try:
         with store.writing(commit_id, incoming.dataset, author="gather") as writer:
-            reader = pa.RecordBatchReader.from_batches(schema, _hashed(incoming, first))
+            reader = pa.RecordBatchReader.from_batches(schema, _hashed(incoming, batches))
             written = _insert(writer, incoming, identity, reader)
             receipt = incoming.receipt()
             _agree(receipt, written)
             with database.connection() as connection:
-                note(connection, source.name, commit_id, [receipt])
+                note(connection, _sources([incoming]), commit_id, [receipt])
         snapshot = writer.snapshot
     except AlreadyCommitted as done:
         receipt, snapshot = identity, done.snapshot
@@ -125,7 +121,7 @@ def land_streaming(
         if incoming.problem:  # the source broke; the lake only said that its reader did
             raise incoming.problem from None
         raise
-    return _settled([receipt], commit_id, snapshot, source, database, store)
+    return _settled([incoming], [receipt], commit_id, snapshot, database, store)
 
 
 def zip_schema(incoming: Incoming) -> list[tuple[str, pa.DataType]]:
@@ -177,11 +173,20 @@ def _agree(receipt: Batch, written: int) -> None:
 
 
 def _settled(
-    receipts: Sequence[Batch], commit_id: str, snapshot: int, source: Source, database: Database, store: Store
+    incoming: Sequence[Incoming],
+    receipts: Sequence[Batch],
+    commit_id: str,
+    snapshot: int,
+    database: Database,
+    store: Store,
 ) -> list[Batch]:
     with database.connection() as connection:
-        settle(connection, store, source.name)
+        settle(connection, store, _sources(incoming))
     return [replace(receipt, commit_id=commit_id, snapshot=snapshot) for receipt in receipts]
+
+
+def _sources(incoming: Iterable[Incoming]) -> list[str]:
+    return sorted({each.table.source_name for each in incoming})
 
 
 def _commit_id(receipts: Sequence[Batch]) -> str:

@@ -22,19 +22,22 @@ SELECT t.*, s.department_code FROM source_table t JOIN source s ON s.name = t.so
 WHERE (%(source)s::text IS NULL OR t.source_name = %(source)s)
   AND (%(names)s::text[] IS NULL OR t.name = ANY(%(names)s)) ORDER BY t.name;
 
--- name: lock_source
--- Held by the connection; a killed gatherer's lock goes with it.
-SELECT pg_try_advisory_lock(hashtextextended('jutong.gather ' || %(source)s, 0)) AS taken;
+-- name: lock_sources
+-- Held by the connection; a killed gatherer's locks go with it.
+SELECT source, pg_try_advisory_lock(hashtextextended('jutong.gather ' || source, 0)) AS taken
+FROM unnest(%(sources)s::text[]) AS source;
 
 -- name: note_gathering
-INSERT INTO gathering (commit_id, source_name, receipts) VALUES (%(commit_id)s, %(source)s, %(receipts)s)
+INSERT INTO gathering (commit_id, source_names, receipts) VALUES (%(commit_id)s, %(sources)s, %(receipts)s)
 ON CONFLICT (commit_id) DO UPDATE SET receipts = EXCLUDED.receipts, noted_at = now();
 
 -- name: open_gatherings
-SELECT commit_id, receipts FROM gathering WHERE source_name = %(source)s ORDER BY commit_id;
+SELECT commit_id, receipts FROM gathering WHERE source_names && %(sources)s::text[] ORDER BY commit_id;
 
 -- name: strike_gathering
-DELETE FROM gathering WHERE commit_id = %(commit_id)s;
+-- A killed run's commit may still be in flight: one the lake does not know is kept for an hour.
+DELETE FROM gathering
+WHERE commit_id = %(commit_id)s AND (%(landed)s OR noted_at < now() - interval '1 hour');
 
 -- name: save_batch
 -- A failed batch may be tried again under the same id; one that was received never changes its receipt.

@@ -82,16 +82,18 @@ def save_batches(connection: Connection, batches: Sequence[Batch]) -> None:
         cursor.executemany(_sql.save_batch, [_row(batch) for batch in batches])
 
 
-def note(connection: Connection, source: str, commit_id: str, batches: Sequence[Batch]) -> None:
+def note(connection: Connection, sources: Sequence[str], commit_id: str, batches: Sequence[Batch]) -> None:
     """Lay the receipts down before the lake commits, so that ``settle`` can find them after any crash."""
     receipts = Jsonb([batch.to_json() for batch in batches])
-    connection.execute(_sql.note_gathering, {"commit_id": commit_id, "source": source, "receipts": receipts})
+    connection.execute(
+        _sql.note_gathering, {"commit_id": commit_id, "sources": list(sources), "receipts": receipts}
+    )
 
 
-def settle(connection: Connection, store: Store, source: str) -> list[Batch]:
-    """Turn laid-down receipts into batch rows where the lake says the commit happened; strike the others out."""
+def settle(connection: Connection, store: Store, sources: Sequence[str]) -> list[Batch]:
+    """Turn laid-down receipts into batch rows where the lake says the commit happened; strike them out."""
     settled: list[Batch] = []
-    for row in connection.execute(_sql.open_gatherings, {"source": source}).fetchall():
+    for row in connection.execute(_sql.open_gatherings, {"sources": list(sources)}).fetchall():
         snapshot = store.committed(row["commit_id"])
         if snapshot is not None:
             landed = [
@@ -100,7 +102,9 @@ def settle(connection: Connection, store: Store, source: str) -> list[Batch]:
             ]
             save_batches(connection, landed)
             settled += landed
-        connection.execute(_sql.strike_gathering, {"commit_id": row["commit_id"]})
+        connection.execute(
+            _sql.strike_gathering, {"commit_id": row["commit_id"], "landed": snapshot is not None}
+        )
     return settled
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,7 @@ import pyarrow as pa
 from jutong.database import Database, named_sql
 from jutong.gather import landing
 from jutong.gather.counting import Counted, engine, without_landed
-from jutong.gather.declaring import Source, SourceTable, find_source, raw_columns, raw_dataset
+from jutong.gather.declaring import Source, SourceTable, list_sources, raw_columns, raw_dataset
 from jutong.gather.keeping import Kept, keep
 from jutong.gather.landing import Incoming, land_streaming, land_together
 from jutong.gather.receipts import Batch, batch_id, problem_row, save_batches, settle
@@ -71,30 +71,36 @@ def take_many(
     run_id: str | None = None,
     keys: KeyProvider | None = None,
     full: bool = False,
+    tell: Callable[[str, int], None] | None = None,
 ) -> list[Batch]:
-    """Take tables of one source; one batch per table, in their order.
+    """Take tables, of one source or of many; one batch per table, in their order.
 
     A table that cannot be taken gives a batch in state ``failed`` with its sentence and stops no other.  A file
     whose content was taken before gives that earlier batch.  ``full`` reads incremental tables from the start.
-    Raises Conflict ``gather.source_busy`` when another process is taking this source; BadInput
-    ``gather.mixed_sources``.
+    ``tell`` hears each table's name and the rows read from it.  Raises Conflict ``gather.source_busy`` when
+    another process is taking one of these sources.
     """
     if not tables:
         return []
     run_id = run_id or dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%fZ")
     if not _RUN.fullmatch(run_id):
         raise BadInput("gather.bad_run", f"归集轮次号 {run_id!r} 只能由字母、数字、- 和 _ 组成")
-    if len({table.source_name for table in tables}) != 1:
-        raise BadInput("gather.mixed_sources", "一次只能归集同一数据源的表")
-    with database.connection() as connection:
-        source = find_source(connection, tables[0].source_name)
-    with _held(database, source.name):  # 1
+    names = sorted({table.source_name for table in tables})
+    with _held(database, names):  # 1
         with database.connection() as connection:
-            settle(connection, store, source.name)  # 2
+            settle(connection, store, names)  # 2
             done = _of_run(connection, run_id, tables)  # 3
-        due = [table for table in tables if table.name not in done]
-        taker = _Taker(source, run_id, database, store, home, full)
-        done |= {batch.source_table: batch for batch in taker.run(due, keys)}
+            sources = {source.name: source for source in list_sources(connection, names)}
+        due: dict[str, list[SourceTable]] = {}
+        for table in tables:
+            if table.name not in done:
+                due.setdefault(table.source_name, []).append(table)
+        with engine() as duck:
+            run = _Run(run_id, database, store, home, duck, full=full, tell=tell)
+            for name, its_tables in due.items():
+                run.take_source(sources[name], its_tables, keys)
+            run.land()
+        done |= {batch.source_table: batch for batch in run.batches}
     return [done[table.name] for table in tables]
 
 
@@ -102,68 +108,86 @@ def recover(database: Database, store: Store) -> list[Batch]:
     """Settle what killed runs left, for all sources nobody is taking just now."""
     settled: list[Batch] = []
     with database.connection() as connection:
-        names = [row["name"] for row in connection.execute(_sql.find_sources, {"names": None})]
+        names = [source.name for source in list_sources(connection)]
     for name in names:
         try:
-            with _held(database, name), database.connection() as connection:
-                settled += settle(connection, store, name)
+            with _held(database, [name]), database.connection() as connection:
+                settled += settle(connection, store, [name])
         except Conflict:
             continue  # somebody is at it, and settles by himself
     return settled
 
 
-class _Taker:
-    """One source in one run: what is shared between its tables while they are read."""
+class _Run:
+    """What the tables of one run share: small ones gather in ``_together`` and land in one commit."""
 
     def __init__(
-        self, source: Source, run_id: str, database: Database, store: Store, home: Path, full: bool
+        self,
+        run_id: str,
+        database: Database,
+        store: Store,
+        home: Path,
+        duck: duckdb.DuckDBPyConnection,
+        *,
+        full: bool,
+        tell: Callable[[str, int], None] | None,
     ) -> None:
-        self._source = source
+        self.batches: list[Batch] = []
         self._run_id = run_id
         self._database = database
         self._store = store
         self._home = home
+        self._duck = duck
         self._full = full
+        self._tell = tell or (lambda _table, _rows: None)
         self._last: dict[str, dict[str, Any]] = {}
-        self._duck: duckdb.DuckDBPyConnection | None = None
+        self._together: list[tuple[Incoming, pa.Table]] = []
 
-    def run(self, tables: Sequence[SourceTable], keys: KeyProvider | None) -> list[Batch]:
-        if not tables:
-            return []
+    def take_source(self, source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None) -> None:
         started = dt.datetime.now(dt.UTC)
         try:
-            opened = open_source(self._source.kind, self._source.config, self._source.secret(keys))  # 4
+            opened = open_source(source.kind, source.config, source.secret(keys))  # 4
         except JutongError as problem:
-            return [self._failed(table, problem, started) for table in tables]
+            for table in tables:
+                self._fail(table, problem, started)
+            return
         with self._database.connection() as connection:
             names = {"tables": [table.name for table in tables]}
             self._last = {row["source_table"]: row for row in connection.execute(_sql.last_batches, names)}
-        with opened, engine() as self._duck:
-            return self._take_all(opened, tables)
+        with opened:
+            for table in tables:
+                started = dt.datetime.now(dt.UTC)
+                try:
+                    self._take(opened, table, started)
+                except (JutongError, *landing.LAKE_PROBLEMS) as problem:
+                    self._fail(table, problem, started)
 
-    def _take_all(self, opened: OpenedSource, tables: Sequence[SourceTable]) -> list[Batch]:
-        batches: list[Batch] = []
-        together: list[tuple[Incoming, pa.Table]] = []
-        for table in tables:
-            started = dt.datetime.now(dt.UTC)
-            try:
-                incoming = self._begin(opened, table, started)  # 5
-                if isinstance(incoming, Batch):
-                    batches.append(incoming)
-                    continue
-                head, rest = _head(incoming)
-                if rest is None:
-                    together.append((incoming, _whole(incoming, head)))
-                else:
-                    batches += land_streaming(
-                        incoming, chain(head, rest), self._source, self._database, self._store
-                    )
-            except (JutongError, *landing.LAKE_PROBLEMS) as problem:
-                batches.append(self._failed(table, problem, started))
-            if sum(rows.nbytes for _, rows in together) > _TOGETHER_BYTES:
-                batches += self._land(together)
-                together = []
-        return batches + self._land(together)
+    def _take(self, opened: OpenedSource, table: SourceTable, started: dt.datetime) -> None:
+        incoming = self._begin(opened, table, started)  # 5
+        if isinstance(incoming, Batch):
+            self.batches.append(incoming)
+            return
+        head, rest = _head(incoming)
+        if rest is None:
+            self._together.append((incoming, _whole(incoming, head)))
+            if sum(rows.nbytes for _, rows in self._together) > _TOGETHER_BYTES:
+                self.land()
+        else:
+            self.batches += land_streaming(incoming, chain(head, rest), self._database, self._store)  # 6, 7
+        self._tell(table.name, incoming.counted.given)
+
+    def land(self) -> None:
+        """Commit what waits; when the lake refuses it, one by one, so that the one at fault fails alone."""
+        waiting, self._together = self._together, []
+        try:
+            self.batches += land_together(waiting, self._database, self._store)  # 6, 7
+        except (JutongError, *landing.LAKE_PROBLEMS) as problem:
+            if len(waiting) == 1:
+                self._fail(waiting[0][0].table, problem, waiting[0][0].started_at)
+                return
+            for each in waiting:
+                self._together = [each]
+                self.land()
 
     def _begin(self, opened: OpenedSource, table: SourceTable, started: dt.datetime) -> Incoming | Batch:
         """Open the reading of one table; a file already taken answers with its earlier batch."""
@@ -177,13 +201,12 @@ class _Taker:
         since = self._since(table, last) if kept is None else None
         reading = opened.read(table.locator, since=since, file=kept.path if kept else None)
         address = Address(
-            str(table.locator.get("file", self._source.name)),
+            str(table.locator.get("file", table.source_name)),
             table.locator.get("sheet") or table.locator.get("table"),
             reading.row_offset or None,
         )
         columns = raw_columns(reading.columns, table.items, address)
         batches = reading.batches
-        assert self._duck is not None
         if since and last and not self._full:
             watermark = columns[[column.name for column in reading.columns].index(since.item)].name
             landed = landing.landed_rows(
@@ -210,17 +233,7 @@ class _Taker:
         lookback = int(table.locator.get("lookback", _LOOKBACK))
         return Since(table.watermark_item, value, table.keys, lookback)
 
-    def _land(self, together: list[tuple[Incoming, pa.Table]]) -> list[Batch]:
-        """All in one commit; when the lake refuses it, one by one, so that the one at fault fails alone."""
-        try:
-            return land_together(together, self._source, self._database, self._store)  # 6, 7
-        except (JutongError, *landing.LAKE_PROBLEMS) as problem:
-            if len(together) == 1:
-                incoming = together[0][0]
-                return [self._failed(incoming.table, problem, incoming.started_at)]
-        return list(chain.from_iterable(self._land([each]) for each in together))
-
-    def _failed(self, table: SourceTable, problem: Exception, started: dt.datetime) -> Batch:
+    def _fail(self, table: SourceTable, problem: Exception, started: dt.datetime) -> None:
         """A failed batch row: one sentence, code and address; nothing of the batch has landed."""
         if not isinstance(problem, JutongError):
             problem = Broken("gather.not_landed", f"没能写入数据湖：{' '.join(str(problem).split())[:300]}")
@@ -237,7 +250,7 @@ class _Taker:
         )
         with self._database.connection() as connection:
             save_batches(connection, [batch])
-        return batch
+        self.batches.append(batch)
 
 
 _ANY_BATCH = {
@@ -272,13 +285,13 @@ def _of_run(connection: Any, run_id: str, tables: Sequence[SourceTable]) -> dict
 
 
 @contextmanager
-def _held(database: Database, source: str) -> Iterator[None]:
-    """One taker per source; the lock ends with its connection, however that ends."""
+def _held(database: Database, sources: Sequence[str]) -> Iterator[None]:
+    """One taker per source; the locks end with their connection, however that ends."""
     connection = database.connect(autocommit=True)
     try:
-        row = connection.execute(_sql.lock_source, {"source": source}).fetchone()
-        if not row or not row["taken"]:
-            raise Conflict("gather.source_busy", f"数据源 {source} 正在归集，请稍后再试")
+        for row in connection.execute(_sql.lock_sources, {"sources": list(sources)}).fetchall():
+            if not row["taken"]:
+                raise Conflict("gather.source_busy", f"数据源 {row['source']} 正在归集，请稍后再试")
         yield
     finally:
         connection.close()

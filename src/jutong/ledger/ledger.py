@@ -35,14 +35,13 @@ class Ledger:
         try:
             for part in (folder, folder / "streams", folder / "tmp"):
                 part.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with locked(folder / "lock"):
-                if not (folder / "vkey").exists():
-                    write_whole(folder, [("vkey", f"{log.key}\n".encode())])
-                if (folder / "vkey").read_text(encoding="utf-8") != f"{log.key}\n":
-                    raise Conflict(
-                        "ledger.other_origin", f"账本 {folder} 属于另一个来源或密钥，不是 {origin}"
-                    )
-                log.begin()
+            if not (folder / "sm3/checkpoint").exists() or not (folder / "checkpoint").exists():
+                with locked(folder / "lock"):
+                    if not (folder / "vkey").exists():
+                        write_whole(folder, [("vkey", f"{log.key}\n".encode())])
+                    log.begin()
+            if (folder / "vkey").read_text(encoding="utf-8") != f"{log.key}\n":
+                raise Conflict("ledger.other_origin", f"账本 {folder} 属于另一个来源或密钥，不是 {origin}")
         except OSError as problem:
             raise _no_room(problem) from problem
         return cls(log)

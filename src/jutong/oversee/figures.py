@@ -105,9 +105,12 @@ _SCALE = Meaning(
 )
 
 
-def figures(database: Database, store: Store, *, everything: bool = False) -> list[Figure]:
+def figures(
+    database: Database, store: Store, *, scale: float = 0.0, everything: bool = False
+) -> list[Figure]:
     """The figures design §9 keeps, in order; with ``everything`` the further ones too.
 
+    ``scale`` is ``settings.scale``: the sample city's, 0 where the data are real.
     About thirty small queries and one look at the lake's catalogue, in one repeatable-read transaction.
     """
     wanted = [meaning for meaning in FIGURES if meaning.kept or everything]
@@ -118,13 +121,12 @@ def figures(database: Database, store: Store, *, everything: bool = False) -> li
         _lay_out_usage(connection, usage)
         as_of = datetime.now(UTC)
         found = [_figure(meaning, _ask(connection, meaning.name), as_of, owner) for meaning in wanted]
-    scale = float(store.settings.scale)
     return [_figure(_SCALE, scale, as_of, owner, query="settings.scale"), *found]
 
 
-def figure(database: Database, store: Store, name: str) -> Figure:
+def figure(database: Database, store: Store, name: str, *, scale: float = 0.0) -> Figure:
     """One figure with its query, for the page that explains it.  Raises NotFound ``oversee.figure_unknown``."""
-    for found in figures(database, store, everything=True):
+    for found in figures(database, store, scale=scale, everything=True):
         if found.name == name:
             return found
     raise NotFound("oversee.figure_unknown", f"没有名为 {name} 的指标")
@@ -141,7 +143,7 @@ def batches(connection: Connection) -> list[dict[str, Any]]:
 
 
 def _figure(
-    meaning: Meaning, value: int | float | None, as_of: datetime, owner: str, query: str | None = None
+    meaning: Meaning, value: float | None, as_of: datetime, owner: str, query: str | None = None
 ) -> Figure:
     return Figure(
         name=meaning.name,
@@ -176,4 +178,4 @@ def _lay_out_usage(connection: Connection, usage: Iterable[Mapping[str, Any]]) -
     connection.execute(_SQL.make_lake_usage)
     with connection.cursor() as cursor, cursor.copy(_SQL.fill_lake_usage) as copy:
         for row in usage:
-            copy.write_row((str(row["dataset"]), str(row["zone"]), int(row["rows"])))
+            copy.write_row((str(row["dataset"]), str(row["zone"]), int(str(row["rows"]))))

@@ -64,7 +64,9 @@ def parameters(kind: type) -> list[dict[str, Any]]:
 def _wanted(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """One value where one is meant, all of them where a tuple is; a blank text field is a field not filled in."""
     values: dict[str, Any] = {}
-    for name, hint in get_type_hints(kind).items():
+    aliases = _aliases(kind)
+    for field, hint in get_type_hints(kind).items():
+        name = aliases.get(field, field)
         if name not in given:
             continue
         value = given[name]
@@ -81,6 +83,17 @@ def _wanted(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
             value = [part for part in value if part != ""]
         values[name] = value
     return values
+
+
+@functools.cache
+def _aliases(kind: type) -> dict[str, str]:
+    """Fields whose name on the outside is a word Python keeps for itself (``class``)."""
+    found = {}
+    for field, hint in get_type_hints(kind, include_extras=True).items():
+        for extra in getattr(hint, "__metadata__", ()):
+            if getattr(extra, "alias", None):
+                found[field] = str(extra.alias)
+    return found
 
 
 def _is_tuple(hint: Any) -> bool:

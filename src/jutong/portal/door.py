@@ -78,6 +78,10 @@ class Door:
                     raise Denied("portal.csrf", "这个表单已经过期，请回到上一页刷新后再提交")
                 self._admit(visit, act.may)
                 done = _done(connection, act.do(visit, asking.read(act.form, body.fields)))
+                if done.shows:
+                    page = self._pages[act.shown_on]
+                    frame = self._frame(visit, request, page.stop, page.tab)
+                    return self._renderer.page(done.shows, visit, frame, done.value)
             except Exception as error:
                 connection.rollback()
                 return self._form_again(act, error, visit, request, body)

@@ -73,6 +73,8 @@ class Done:
     token: str | None = None
     #: A new look, for visitors without a session.
     look: str | None = None
+    #: A template that shows the value at once instead of a redirect: for what is shown once and kept nowhere.
+    shows: str = ""
 
 
 @dataclass(frozen=True)

@@ -62,30 +62,39 @@ def looks_like_token(text: str) -> bool:
 
 
 def add_application(
-    connection: Connection, *, application_id: str, name: str, department_code: str, purpose: str = ""
+    connection: Connection,
+    name: str,
+    department_code: str,
+    *,
+    purpose: str = "",
+    id: str | None = None,  # noqa: A002  the word everybody uses for it
+    exist_ok: bool = False,
 ) -> Application:
     """Register a department's system; it has no token until ``rotate_token`` makes one.
 
-    Raises Conflict ``share.application_exists``, NotFound ``share.department_unknown``, BadInput
+    Without an ``id`` the next of A01, A02 … is given out.  Raises Conflict ``share.application_exists`` (with
+    ``exist_ok`` only when it is another department's), NotFound ``share.department_unknown``, BadInput
     ``share.application_id``.
     """
+    if id is None:
+        found = connection.execute(_SQL.next_application).fetchone()
+        id = f"A{found['number']:02d}" if found else "A01"  # noqa: A001
+    given = {"id": id, "name": name, "department": department_code, "purpose": purpose}
     try:
         with connection.transaction():
-            row = connection.execute(
-                _SQL.add_application,
-                {"id": application_id, "name": name, "department": department_code, "purpose": purpose},
-            ).fetchone()
-    except errors.UniqueViolation as problem:
-        raise Conflict("share.application_exists", f"应用 {application_id} 已经登记过") from problem
+            row = connection.execute(_SQL.add_application, given).fetchone()
     except errors.ForeignKeyViolation as problem:
         raise NotFound("share.department_unknown", f"没有代码为 {department_code} 的部门") from problem
     except errors.CheckViolation as problem:
         raise BadInput(
-            "share.application_id",
-            f"应用编号 {application_id!r} 须以大写字母开头，只含大写字母、数字、- 和 _",
+            "share.application_id", f"应用编号 {id!r} 须以大写字母开头，只含大写字母、数字、- 和 _"
         ) from problem
-    assert row is not None
-    return Application.from_row(row)
+    if row is not None:
+        return Application.from_row(row)
+    there = find_application(connection, id)
+    if exist_ok and there.department_code == department_code:
+        return there
+    raise Conflict("share.application_exists", f"应用 {id} 已经登记过")
 
 
 def rotate_token(connection: Connection, application_id: str) -> str:

@@ -3,7 +3,11 @@
 -- name: add_application
 INSERT INTO application (id, name, department_code, purpose)
 VALUES (%(id)s, %(name)s, %(department)s, %(purpose)s)
+ON CONFLICT (id) DO NOTHING
 RETURNING *
+
+-- name: next_application
+SELECT coalesce(max(substr(id, 2)::int), 0) + 1 AS number FROM application WHERE id ~ '^A[0-9]{2,6}$'
 
 -- name: set_token
 UPDATE application SET token_hash = %(hash)s, token_hint = %(hint)s, token_at = now()

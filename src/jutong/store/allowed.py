@@ -1,7 +1,7 @@
 """What SQL written by people may consist of: an allow-list, so what nobody thought of is refused.
 
 Left out on purpose: everything that reaches files, settings, environment, extensions or other databases;
-``COLUMNS`` and macros, which choose names at run time; ``repeat``, ``range`` and the like, which only make bulk.
+``COLUMNS`` and macros, which choose names at run time; ``repeat``, ``printf``, ``range`` and the like, which only make bulk.
 """
 
 from __future__ import annotations
@@ -50,6 +50,4 @@ FUNCTIONS: frozenset[type[exp.Expr]] = frozenset(
 )  # fmt: skip
 
 #: Functions sqlglot has no class for, in lower case.
-UNTYPED_FUNCTIONS = frozenset(
-    {"age", "bool_and", "bool_or", "hash", "isodow", "lower", "printf", "strip_accents"}
-)
+UNTYPED_FUNCTIONS = frozenset({"age", "bool_and", "bool_or", "hash", "isodow", "lower", "strip_accents"})

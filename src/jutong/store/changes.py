@@ -1,8 +1,8 @@
 """The change feed: what a dataset's follower must do to stand where the dataset stands.
 
-Changes are **net** and told by business key, deletes first, never by row id.  The lake's own feed only says
-which keys were touched between two snapshots; both states of those keys are then compared by content, so that
-compaction, rewritten files, doubled feed rows (ducklake #1387) and changes undone in between all vanish.
+Changes are **net** and told by business key, deletes first, never by row id.  The rows of the lake's own feed
+are only evidence: what a key held then and holds now is compared by content, so that compaction, rewritten
+files, doubled feed rows (ducklake #1387) and changes undone in between all vanish.
 """
 
 from __future__ import annotations
@@ -143,67 +143,91 @@ class Changes:
 
     def _appended(self) -> None:
         """A dataset without keys only grows; rows carry the snapshot they came with, through compaction too."""
-        grown = f"{self._at(self.until)} WHERE snapshot_id > {self.since}"
-        self.upsert_count = self._number(f"SELECT count(*) FROM {grown}")
-        held = self._number(f"SELECT count(*) FROM {self._at(self.since)}")
-        if held + self.upsert_count != self._number(f"SELECT count(*) FROM {self._at(self.until)}"):
+        self.upsert_count = self._number(f"SELECT count(*) FROM {self._grown()}")
+        if self._held(self.since) + self.upsert_count != self._held(self.until):
             self.full = True  # rows were purged
             self._everything()
             return
-        self._cursor.execute(f"CREATE TEMP VIEW upserts AS SELECT * FROM {grown}")
+        self._cursor.execute(f"CREATE TEMP VIEW upserts AS SELECT * FROM {self._grown()}")
         self._cursor.execute("CREATE TEMP VIEW deletes AS SELECT 1 FROM upserts LIMIT 0")
 
     def _by_key(self, before: State, after: State) -> None:
-        self._touched()
-        self._compare(before, after, "SEMI JOIN _touched USING (%s)")
-        held = self._number(f"SELECT count(*) FROM {self._at(self.since)}")
-        holds = self._number(f"SELECT count(*) FROM {self._at(self.until)}")
-        new = self._number(f"SELECT count(*) FROM _after ANTI JOIN _before USING ({self._key_list()})")
-        if held + new - self.delete_count != holds:
-            # The feed missed a key; the two states themselves never do.
-            self._cursor.execute(
-                "DROP TABLE _before; DROP TABLE _after; DROP TABLE _came; DROP TABLE deletes"
-            )
-            self._compare(before, after, "")
+        """Three ways to the same answer, each dearer and surer than the one before.
+
+        The feed itself tells both states of each key unless one transaction touched a key twice; the two states
+        of the touched keys always do; the two whole states need no feed at all.  What is told must add up:
+        rows held then + new − deleted = rows held now.
+        """
+        keys = self._key_list()
+        digest = row_hash([each for each in self.columns if not each[0].startswith("_")], "duckdb")
+        self._cursor.execute(f"CREATE TEMP TABLE _after AS SELECT {keys}, {digest} AS h FROM {self._grown()}")
         self._cursor.execute(
-            f"CREATE TEMP VIEW upserts AS SELECT * FROM {self._at(self.until)} "
-            f"SEMI JOIN _came USING ({self._key_list()})"
+            f"CREATE TEMP TABLE _left AS SELECT {keys}, snapshot_id AS s, {digest} AS h "
+            f"FROM ducklake_table_deletions{self._span()}"
+        )
+        source = self._grown()
+        if not (self._before_by_feed() and self._adds_up()):
+            narrow = f"SEMI JOIN (SELECT {keys} FROM _after UNION SELECT {keys} FROM _left) USING ({keys})"
+            self._before_by_state(before, after, digest, narrow)
+            if not self._adds_up():
+                source = self._at(self.until)
+                self._before_by_state(before, after, digest, "")
+                self._cursor.execute(
+                    f"CREATE OR REPLACE TEMP TABLE _after AS SELECT {keys}, {digest} AS h FROM {source}"
+                )
+                self._adds_up()
+        self._cursor.execute(
+            f"CREATE TEMP TABLE _came AS SELECT {keys} FROM _after ANTI JOIN _before USING ({keys}, h)"
+        )
+        self.upsert_count = self._number("SELECT count(*) FROM _came")
+        self._cursor.execute(
+            f"CREATE TEMP VIEW upserts AS SELECT * FROM (SELECT * FROM {source}) SEMI JOIN _came USING ({keys})"
         )
 
-    def _touched(self) -> None:
-        keys = self._key_list()
-        span = f"('lake', '{self.dataset.zone}', '{self.dataset.table}', {int(self.since or 0) + 1}, {self.until})"
-        self._cursor.execute(
-            f"CREATE TEMP TABLE _touched AS SELECT DISTINCT {keys} FROM ("
-            f"SELECT {keys} FROM ducklake_table_insertions{span} UNION ALL "
-            f"SELECT {keys} FROM ducklake_table_deletions{span})"
-        )
+    def _before_by_feed(self) -> bool:
+        """What the touched keys held at ``since``, read from what left the dataset; False when it is not plain.
 
-    def _compare(self, before: State, after: State, narrowed: str) -> None:
+        A key whose first deletion comes after an insertion was not there at ``since``.
+        """
         keys = self._key_list()
-        narrow = narrowed % keys if narrowed else ""
+        self._cursor.execute(
+            f"CREATE TEMP TABLE _before AS SELECT {keys}, any_value(h) AS h, count(DISTINCT h) AS n FROM _left "
+            f"JOIN (SELECT {keys}, min(s) AS s FROM _left GROUP BY {keys}) USING ({keys}, s) "
+            f"LEFT JOIN (SELECT {keys}, min(snapshot_id) AS first FROM ducklake_table_insertions{self._span()} "
+            f"GROUP BY {keys}) USING ({keys}) WHERE first IS NULL OR first >= s GROUP BY {keys}"
+        )
+        return not self._number("SELECT count(*) FROM _before WHERE n > 1")
+
+    def _before_by_state(self, before: State, after: State, digest: str, narrow: str) -> None:
         then = {place: name for place, (name, _) in before.columns.items()}
         earlier = ", ".join(
             f"{quote(then[place]) if place in then else f'CAST(NULL AS {_duckdb_type(kind)})'} AS {quote(name)}"
             for place, (name, kind) in after.columns.items()
         )
-        content = [(name, kind) for name, kind in self.columns if not name.startswith("_")]
-        digest = row_hash(content, "duckdb")
         self._cursor.execute(
-            f"CREATE TEMP TABLE _before AS SELECT {keys}, {digest} AS h FROM "
-            f"(SELECT {earlier} FROM {self._at(self.since)}) {narrow}"
+            f"CREATE OR REPLACE TEMP TABLE _before AS SELECT {self._key_list()}, {digest} AS h "
+            f"FROM (SELECT {earlier} FROM {self._at(self.since)}) {narrow}"
         )
+
+    def _adds_up(self) -> bool:
+        keys = self._key_list()
         self._cursor.execute(
-            f"CREATE TEMP TABLE _after AS SELECT {keys}, {digest} AS h FROM {self._at(self.until)} {narrow}"
+            f"CREATE OR REPLACE TEMP TABLE deletes AS SELECT {keys} FROM _before ANTI JOIN _after USING ({keys})"
         )
-        self._cursor.execute(
-            f"CREATE TEMP TABLE _came AS SELECT {keys} FROM _after ANTI JOIN _before USING ({keys}, h)"
-        )
-        self._cursor.execute(
-            f"CREATE TEMP TABLE deletes AS SELECT {keys} FROM _before ANTI JOIN _after USING ({keys})"
-        )
-        self.upsert_count = self._number("SELECT count(*) FROM _came")
         self.delete_count = self._number("SELECT count(*) FROM deletes")
+        new = self._number(f"SELECT count(*) FROM _after ANTI JOIN _before USING ({keys})")
+        return self._held(self.since) + new - self.delete_count == self._held(self.until)
+
+    def _grown(self) -> str:
+        """Rows that came with a snapshot after ``since`` and are still there: whole files are skipped."""
+        return f"{self._at(self.until)} WHERE snapshot_id > {self.since}"
+
+    def _span(self) -> str:
+        zone, table = self.dataset.zone, self.dataset.table
+        return f"('lake', '{zone}', '{table}', {int(self.since or 0) + 1}, {self.until})"
+
+    def _held(self, snapshot: int | None) -> int:
+        return self._number(f"SELECT count(*) FROM {self._at(snapshot)}")
 
     def _at(self, snapshot: int | None) -> str:
         return f"{table_sql(self.dataset)} AT (VERSION => {snapshot})"

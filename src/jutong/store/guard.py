@@ -176,7 +176,7 @@ def _run(scratch: Path, sql: str, files: Mapping[str, str], bounds: Bounds) -> p
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        said, _ = child.communicate(json.dumps(order).encode(), timeout=bounds.seconds + 5)
+        said, _ = child.communicate(json.dumps(order).encode(), timeout=bounds.seconds + 2)
     except subprocess.TimeoutExpired:
         raise BadInput("store.sql_too_long", f"查询超过 {bounds.seconds:g} 秒，已停止") from None
     finally:

@@ -46,7 +46,7 @@ class Lake:
         self._doubtful: list[Kept] = []
         self._catalogue: ConnectionPool[Connection] = ConnectionPool(
             database.lake_url, kwargs={"row_factory": dict_row, "autocommit": True},
-            min_size=1, max_size=8, open=False, check=ConnectionPool.check_connection,
+            min_size=1, max_size=8, timeout=10, open=False, check=ConnectionPool.check_connection,
         )  # fmt: skip
         self._catalogue.open()
         try:

@@ -188,13 +188,23 @@ def old_version(table: str) -> tuple[str, int] | None:
 
 
 def lossy_sql(table: DatasetName, retype: Retype) -> str:
-    """How many values would not survive the retype unchanged."""
+    """How many values would not survive the retype unchanged; a code with leading zeros is no number."""
     column = quote(retype.item)
     new = f"TRY_CAST({column} AS {retype.becomes})"
+    if retype.was == "varchar" and retype.becomes.startswith("DECIMAL"):
+        wide = "DECIMAL(38,15)"
+        same = (
+            f"regexp_full_match({column}, '-?(0|[1-9][0-9]*)([.][0-9]+)?') "
+            f"AND TRY_CAST({column} AS {wide}) = TRY_CAST({new} AS {wide})"
+        )
+    else:
+        same = (
+            f"CAST({new} AS VARCHAR) IS NOT DISTINCT FROM CAST({column} AS VARCHAR) "
+            f"OR TRY_CAST({new} AS {_duckdb_type(retype.was)}) IS NOT DISTINCT FROM {column}"
+        )
     return (
-        f"SELECT count(*) FROM {table_sql(table)} WHERE {column} IS NOT NULL AND ({new} IS NULL OR "
-        f"CAST({new} AS VARCHAR) IS DISTINCT FROM CAST({column} AS VARCHAR) AND "
-        f"TRY_CAST({new} AS {_duckdb_type(retype.was)}) IS DISTINCT FROM {column})"
+        f"SELECT count(*) FROM {table_sql(table)} "
+        f"WHERE {column} IS NOT NULL AND ({new} IS NULL OR ({same}) IS NOT TRUE)"
     )
 
 

@@ -26,7 +26,7 @@ from jutong.store.engines.duckdb import told
 from jutong.store.keeping import Kept
 from jutong.store.lake import SQL, Lake, roll_back
 from jutong.store.spec import DatasetSpec, as_name, fence_sql, table_sql
-from jutong.terms import BadInput, Broken, Conflict, DatasetName, NotFound
+from jutong.terms import BadInput, Broken, Conflict, DatasetName, NotFound, quote
 
 Result = TypeVar("Result")
 #: A merge that touches more than this share of its dataset is differenced first (design §11).
@@ -101,6 +101,8 @@ class Writer:
         if not spec.keys:
             raise BadInput("store.not_keyed", f"数据集 {spec.name} 没有主键，只能追加")
         with self._lake.explained():
+            if delete_keys_sql is None and not self._rows(spec):
+                return self._fill(spec, select_sql)
             source, names = self._source(spec, select_sql)
             gone = self._gone(spec, source, delete_keys_sql)
             before = self._rows(spec)
@@ -121,10 +123,18 @@ class Writer:
             )
         return spec
 
+    def _fill(self, spec: DatasetSpec, select_sql: str) -> Merged:
+        """The first load: nothing to compare with, so the rows go straight in and the keys are checked there."""
+        expressions = merging.source_columns(spec, self._describe(select_sql))
+        source = merging.plain_table(select_sql) or f"({select_sql}) AS given"
+        inserted = self._count(merging.insert_sql(spec, source, expressions))
+        self._check_keys(spec, table_sql(spec.name))
+        return Merged(inserted, 0, 0)
+
     def _source(self, spec: DatasetSpec, select_sql: str) -> tuple[str, list[str]]:
         expressions = merging.source_columns(spec, self._describe(select_sql))
         plain = merging.plain_table(select_sql)
-        if plain and all(expression == f'"{name}"' for name, expression in expressions.items()):
+        if plain and all(expression == quote(name) for name, expression in expressions.items()):
             source = plain
         else:
             source = self._stage()
@@ -152,7 +162,7 @@ class Writer:
 
     def _upsert(self, spec: DatasetSpec, source: str, names: list[str], before: int) -> int:
         if before == 0:
-            return self._count(merging.insert_sql(spec, source, {name: f'"{name}"' for name in names}))
+            return self._count(merging.insert_sql(spec, source, {name: quote(name) for name in names}))
         if self._size(source) > before * _LARGE:
             changed = self._stage()
             self._cursor.execute(merging.difference_sql(spec, source, names, changed))

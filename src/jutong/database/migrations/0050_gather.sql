@@ -80,7 +80,7 @@ CREATE INDEX batch_state ON batch (state) WHERE state IN ('received', 'held', 'f
 
 CREATE TABLE gathering (
     commit_id   text PRIMARY KEY,
-    source_name text NOT NULL REFERENCES source (name),
+    source_names text[] NOT NULL,
     receipts    jsonb NOT NULL,
     noted_at    timestamptz NOT NULL DEFAULT now()
 );

@@ -119,6 +119,7 @@ CREATE TABLE entry_search (
     terms           tsvector NOT NULL
 ) WITH (toast_tuple_target = 128);
 COMMENT ON TABLE entry_search IS 'what search reads, apart from the entry so that a common word scans narrow rows; a copy that can be made again';
+COMMENT ON COLUMN entry_search.name IS 'the name folded as a typed text is (words.folded)';
 COMMENT ON COLUMN entry_search.names IS 'terms of the name: the first rank';
 COMMENT ON COLUMN entry_search.texts IS 'terms of name and summary: the second rank; kept out of line, only its index is read';
 COMMENT ON COLUMN entry_search.terms IS 'terms of name, summary, items, department and theme: everything that can be found; kept out of line';

@@ -30,7 +30,7 @@ ELEMENT = Element(
     grade=1,
     about="GB/T 2260 中华人民共和国行政区划代码；旧代码换为现行代码",
     clean=_clean,
-    cast=lambda text: current_division_sql(text),
+    cast=current_division_sql,
     checks=(
         Check(
             "division_code.form",

@@ -87,10 +87,8 @@ def _zero_styles(book: zipfile.ZipFile) -> dict[int, int]:
 
 
 def _scan(book: zipfile.ZipFile, part: str, zeros: dict[int, int], marks: Marks) -> None:
-    for tag in _cells(book, part):
+    for tag in _cells(book, part, all_of_them=bool(zeros)):
         error = b't="e"' in tag
-        if not error and not zeros:
-            continue
         place = re.search(rb'\br="([A-Z]+)(\d+)"', tag)
         if not place:
             continue
@@ -101,15 +99,17 @@ def _scan(book: zipfile.ZipFile, part: str, zeros: dict[int, int], marks: Marks)
             marks.padded[cell] = zeros[int(style[1])]
 
 
-def _cells(book: zipfile.ZipFile, part: str) -> Iterator[bytes]:
+def _cells(book: zipfile.ZipFile, part: str, *, all_of_them: bool) -> Iterator[bytes]:
+    """Cell tags; where only errors are wanted, chunks without any are passed over."""
     with book.open(part) as xml:
         rest = b""
         while chunk := xml.read(_CHUNK):
             block = rest + chunk
             done = 0
-            for tag in _CELL.finditer(block):
-                done = tag.end()
-                yield tag[0]
+            if all_of_them or b't="e"' in block:
+                for tag in _CELL.finditer(block):
+                    done = tag.end()
+                    yield tag[0]
             rest = block[max(done, len(block) - _TAG) :]
 
 

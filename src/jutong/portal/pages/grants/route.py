@@ -16,6 +16,7 @@ from jutong.portal.paging import Pager
 from jutong.portal.routes import Act, Done, NoQuestion, Page
 from jutong.portal.visits import Visit
 from jutong.share import (
+    Bound,
     Grant,
     bound_of,
     find_grant,
@@ -24,7 +25,7 @@ from jutong.share import (
     suspend_grant,
     terminate_grant,
 )
-from jutong.terms import Allowed, BadInput, NotFound, Refused
+from jutong.terms import BadInput, NotFound, Refused
 
 _SQL = named_sql(__file__)
 
@@ -234,11 +235,9 @@ def _labels(visit: Visit, grant: Grant) -> dict[str, str]:
     return {item.name: item.label for item in spec.items}
 
 
-def _items(visit: Visit, grant: Grant, decision: object) -> tuple[GivenItem, ...]:
+def _items(visit: Visit, grant: Grant, decision: Bound | Refused) -> tuple[GivenItem, ...]:
     spec = visit.rooms.store.spec(grant.dataset)
-    leaving = {}
-    if not isinstance(decision, Refused | Allowed):
-        leaving = {out.item.name: out.mask for out in decision.outgoing.items}  # type: ignore[attr-defined]
+    leaving = {out.item.name: out.mask for out in decision.outgoing.items} if isinstance(decision, Bound) else {}
     shown = []
     for name in grant.items:
         item = spec.item(name)

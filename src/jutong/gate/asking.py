@@ -1,0 +1,92 @@
+"""What is asked: one call read into a value, before anybody's rights come into it.
+
+    GET  /v1/{service}?<key item>=…&items=a,b&limit=100&cursor=…
+    POST /v1/{service}   {"where": {"<key item>": …}, "items": ["a"], "limit": 100, "cursor": "…"}
+
+Without key items the call pages through all granted rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from jutong.terms import BadInput
+
+MOST_BODY = 64 << 10
+_CURSOR = re.compile(r"([0-9a-f-]{1,40})\.(\d{1,18})")
+
+
+@dataclass(frozen=True)
+class Asked:
+    #: Key item → the value as it was given: text from a query string, any JSON scalar from a body.
+    where: Mapping[str, object]
+    #: Items wanted, in order; None for all that are granted.
+    items: tuple[str, ...] | None = None
+    limit: int | None = None
+    #: (generation, row number) of the last row already seen.
+    cursor: tuple[str, int] | None = None
+
+
+def read_query(query_string: str) -> Asked:
+    """A GET.  Raises BadInput ``gate.bad_query``."""
+    if not query_string:
+        return Asked({})
+    try:
+        pairs = parse_qsl(query_string, keep_blank_values=True, max_num_fields=64, errors="strict")
+    except (ValueError, UnicodeDecodeError) as problem:
+        raise _bad("查询字符串无法读懂") from problem
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        raise _bad("同一个参数给了两次")
+    items = given.pop("items", None)
+    limit, cursor = given.pop("limit", None), given.pop("cursor", None)
+    return Asked(given, _items(items.split(",") if items else None), _limit(limit), _cursor(cursor))
+
+
+def read_body(body: bytes) -> Asked:
+    """A POST.  Raises BadInput ``gate.bad_query``."""
+    try:
+        given: Any = orjson.loads(body) if body else {}
+    except orjson.JSONDecodeError as problem:
+        raise _bad("请求体不是 JSON") from problem
+    if not isinstance(given, dict) or not given.keys() <= {"where", "items", "limit", "cursor"}:
+        raise _bad("请求体只能有 where、items、limit、cursor")
+    where = given.get("where") or {}
+    if not isinstance(where, dict) or any(isinstance(value, list | dict) for value in where.values()):
+        raise _bad("where 应为 {信息项: 值}")
+    return Asked(where, _items(given.get("items")), _limit(given.get("limit")), _cursor(given.get("cursor")))
+
+
+def _items(given: object) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    if not isinstance(given, list) or not given or not all(isinstance(one, str) and one for one in given):
+        raise _bad("items 应为信息项名的列表")
+    return tuple(dict.fromkeys(given))
+
+
+def _limit(given: object) -> int | None:
+    if given is None:
+        return None
+    if isinstance(given, bool) or not re.fullmatch(r"[1-9]\d{0,5}", str(given)):
+        raise _bad("limit 应为正整数")
+    return int(str(given))
+
+
+def _cursor(given: object) -> tuple[str, int] | None:
+    if given is None:
+        return None
+    found = _CURSOR.fullmatch(str(given))
+    if found is None:
+        raise _bad("cursor 无法读懂")
+    return found[1], int(found[2])
+
+
+def _bad(sentence: str) -> BadInput:
+    return BadInput("gate.bad_query", sentence)

@@ -1,0 +1,107 @@
+"""Replicas as the gate reads them: one SQLite file per service, kept up to date by ``replicating``.
+
+    DIR/gate/<service>.<generation>.sqlite      the newest generation is the one that counts
+
+A generation is a rebuild; between rebuilds the replicator changes rows in place, in WAL mode, so readers never
+wait.  Row numbers (``_n``) are never used twice within a generation: a page's cursor stays good while rows come
+and go around it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jutong.gate.shape import Cell
+
+#: Memory-mapped: reading a hot page costs no system call.
+_MAPPED_BYTES = 1 << 34
+
+
+@dataclass
+class Replica:
+    """One open generation; used by one thread."""
+
+    service: str
+    generation: str
+    columns: frozenset[str]
+    connection: sqlite3.Connection
+    as_of: str = ""
+
+    @classmethod
+    def open(cls, file: Path) -> Replica:
+        """Raises sqlite3.Error if the file is gone or no replica."""
+        service, generation, _ = file.name.rsplit(".", 2)
+        connection = sqlite3.connect(
+            f"file:{file}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+        )
+        connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
+        connection.execute("PRAGMA query_only = 1")
+        columns = frozenset(row[1] for row in connection.execute("PRAGMA table_info(data)"))
+        replica = cls(service, generation, columns, connection)
+        replica.refresh()
+        return replica
+
+    def refresh(self) -> None:
+        """Look again how fresh the rows are.  Read before them, so it never claims too much."""
+        row = self.connection.execute("SELECT value FROM meta WHERE name = 'as_of'").fetchone()
+        self.as_of = row[0] if row else ""
+
+    def rows(self, sql: str, values: Sequence[Cell]) -> list[tuple[Cell, ...]]:
+        return self.connection.execute(sql, values).fetchall()
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class Replicas:
+    """The newest generation of every service in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen = -1
+        self._open: dict[str, Replica] = {}
+
+    def get(self, service: str) -> Replica | None:
+        return self._open.get(service)
+
+    def refresh(self) -> None:
+        """Take over new generations and freshness; cheap enough for twice a second."""
+        try:
+            changed = self._folder.stat().st_mtime_ns
+        except FileNotFoundError:
+            return
+        if changed != self._seen:
+            self._seen = changed
+            self._take_over(newest(self._folder))
+        for replica in self._open.values():
+            replica.refresh()
+
+    def close(self) -> None:
+        for replica in self._open.values():
+            replica.close()
+        self._open.clear()
+
+    def _take_over(self, files: Mapping[str, Path]) -> None:
+        for service in set(self._open) - set(files):
+            self._open.pop(service).close()
+        for service, file in files.items():
+            held = self._open.get(service)
+            if held is None or file.name != f"{service}.{held.generation}.sqlite":
+                try:
+                    self._open[service] = Replica.open(file)
+                except sqlite3.Error:
+                    self._seen = -1  # replaced again while we looked
+                    continue
+                if held is not None:
+                    held.close()
+
+
+def newest(folder: Path) -> dict[str, Path]:
+    """The newest finished generation of each service; generations sort by name."""
+    found: dict[str, Path] = {}
+    for file in sorted(folder.glob("*.sqlite")):
+        found[file.name.rsplit(".", 2)[0]] = file
+    return found

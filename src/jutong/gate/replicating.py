@@ -1,0 +1,204 @@
+"""Keeping the replicas equal to the lake: built whole once, then fed by the store's net changes.
+
+A replica is rebuilt when its shape changes (another item, another mask, another filter) or the feed says so
+(``full``, renamed items); otherwise one SQLite transaction applies the changes and says up to where.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from jutong.database import Database
+from jutong.gate.replicas import newest
+from jutong.gate.rights import Rights
+from jutong.gate.shape import Cell, Shape
+from jutong.store import Changes, Store
+from jutong.terms import JutongError, quote
+
+#: An unchanged replica says at least this often that it is still what the lake holds.
+_SAY_AGAIN = dt.timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Replicated:
+    """What one pass did for one service; ``problem`` says why it did nothing."""
+
+    service: str
+    rebuilt: bool = False
+    upserted: int = 0
+    deleted: int = 0
+    problem: str = ""
+
+
+def replicate(database: Database, store: Store, folder: Path) -> list[Replicated]:
+    """Bring every active service's replica up to the lake; returns those that changed or could not.
+
+    Run by one process at a time.  A service that fails leaves its replica as it was, and the others go on.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with database.connection() as connection:
+        rights = Rights.read(connection)
+    shapes = rights.shapes(dt.datetime.now(dt.UTC))
+    _drop_ended(folder, set(shapes), store)
+    done = []
+    for service, shape in shapes.items():
+        try:
+            one = _one(service, shape, store, folder)
+        except (JutongError, sqlite3.Error, OSError) as problem:
+            one = Replicated(service, problem=str(problem))
+        if one.rebuilt or one.upserted or one.deleted or one.problem:
+            done.append(one)
+    return done
+
+
+def _one(service: str, shape: Shape, store: Store, folder: Path) -> Replicated:
+    file = newest(folder).get(service)
+    if file is not None:
+        with _Writing(file) as replica:
+            if replica.shape == shape.signature:
+                went = _feed(service, shape, store, replica)
+                if went is not None:
+                    return went
+    return _rebuild(service, shape, store, folder)
+
+
+def _feed(service: str, shape: Shape, store: Store, replica: _Writing) -> Replicated | None:
+    """Apply what changed; None if the replica must be built anew."""
+    looked = dt.datetime.now(dt.UTC)
+    with store.changes(shape.dataset, since=replica.snapshot) as changes:
+        if changes.full or changes.renamed:
+            return None
+        if changes.empty and looked - replica.as_of < _SAY_AGAIN:
+            return Replicated(service)
+        with replica.transaction():
+            deleted = replica.delete(shape.keys, _cells(changes.deletes()) if shape.keys else ())
+            upserted = replica.upsert(shape, _upserts(changes, shape))
+            replica.say(shape, changes.until, looked)
+    store.follow(_follower(service), shape.dataset, changes.until)
+    return Replicated(service, False, upserted, deleted)
+
+
+def _rebuild(service: str, shape: Shape, store: Store, folder: Path) -> Replicated:
+    """A new generation beside the old one; readers change over when it is whole."""
+    looked = dt.datetime.now(dt.UTC)
+    generation = f"{looked:%Y%m%d%H%M%S%f}-{secrets.token_hex(2)}"
+    building = folder / f"{service}.{generation}.building"
+    with store.changes(shape.dataset, since=None) as changes:
+        with _Writing(building) as replica, replica.transaction():
+            replica.make(shape)
+            rows = replica.upsert(shape, _upserts(changes, shape), fresh=True)
+            replica.index(shape)
+            replica.say(shape, changes.until, looked)
+        with _Writing(building) as replica:
+            replica.open_to_readers()
+    building.rename(folder / f"{service}.{generation}.sqlite")
+    for file in folder.glob(f"{service}.*"):
+        if not file.name.startswith((f"{service}.{generation}.",)) and file.name.split(".")[0] == service:
+            file.unlink(missing_ok=True)
+    store.follow(_follower(service), shape.dataset, changes.until)
+    return Replicated(service, True, rows)
+
+
+def _drop_ended(folder: Path, services: set[str], store: Store) -> None:
+    """A stopped service keeps no copy of the data."""
+    for file in folder.iterdir():
+        service = file.name.split(".")[0]
+        if service not in services:
+            file.unlink(missing_ok=True)
+            store.unfollow(_follower(service))
+
+
+def _follower(service: str) -> str:
+    return f"gate:{service}"
+
+
+def _upserts(changes: Changes, shape: Shape) -> Iterable[tuple[Cell, ...]]:
+    columns = ", ".join(f"{column.sql} AS {quote(column.name)}" for column in shape.columns)
+    return _cells(changes.reader(f"SELECT {columns} FROM upserts"))
+
+
+def _cells(reader: pa.RecordBatchReader) -> Iterator[tuple[Cell, ...]]:
+    for batch in reader:
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+class _Writing:
+    """The writing end of one replica file."""
+
+    def __init__(self, file: Path) -> None:
+        self._connection = sqlite3.connect(file, isolation_level=None)
+        file.chmod(0o600)
+
+    def __enter__(self) -> _Writing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def transaction(self) -> sqlite3.Connection:
+        """Commits at the end of the ``with`` block, rolls back when it raises."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        return self._connection
+
+    @property
+    def shape(self) -> str:
+        return self._meta("shape")
+
+    @property
+    def snapshot(self) -> int:
+        return int(self._meta("snapshot"))
+
+    @property
+    def as_of(self) -> dt.datetime:
+        return dt.datetime.fromisoformat(self._meta("as_of"))
+
+    def make(self, shape: Shape) -> None:
+        names = ", ".join(quote(column.name) for column in shape.columns)
+        self._connection.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        self._connection.execute(f"CREATE TABLE data (_n INTEGER PRIMARY KEY AUTOINCREMENT, {names})")
+
+    def index(self, shape: Shape) -> None:
+        """After the first load, when it is much cheaper."""
+        if shape.keys:
+            names = ", ".join(map(quote, shape.keys))
+            self._connection.execute(f"CREATE UNIQUE INDEX by_key ON data ({names})")
+        for place, index in enumerate(shape.indexes):
+            names = ", ".join(map(quote, index))
+            self._connection.execute(f"CREATE INDEX by_{place} ON data ({names})")
+        self._connection.execute("ANALYZE")
+
+    def delete(self, keys: Sequence[str], rows: Iterable[tuple[Cell, ...]]) -> int:
+        where = " AND ".join(f"{quote(key)} = ?" for key in keys)
+        return self._many(f"DELETE FROM data WHERE {where}", rows)
+
+    def upsert(self, shape: Shape, rows: Iterable[tuple[Cell, ...]], *, fresh: bool = False) -> int:
+        names = [quote(column.name) for column in shape.columns]
+        sql = f"INSERT INTO data ({', '.join(names)}) VALUES ({', '.join('?' for _ in names)})"
+        if shape.keys and not fresh:
+            keys = ", ".join(map(quote, shape.keys))
+            sql += f" ON CONFLICT ({keys}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in names)}"
+        return self._many(sql, rows)
+
+    def say(self, shape: Shape, snapshot: int, as_of: dt.datetime) -> None:
+        said = {"shape": shape.signature, "snapshot": str(snapshot), "as_of": as_of.isoformat(timespec="seconds")}
+        said["columns"] = json.dumps([column.name for column in shape.columns], ensure_ascii=False)
+        self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", said.items())
+
+    def open_to_readers(self) -> None:
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _many(self, sql: str, rows: Iterable[tuple[Cell, ...]]) -> int:
+        return max(0, self._connection.executemany(sql, rows).rowcount)
+
+    def _meta(self, name: str) -> str:
+        row = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else ""

@@ -1,0 +1,197 @@
+"""What the gate may answer, to whom: read from the control database as one consistent picture.
+
+A picture is never changed; a new one replaces it.  Deciding asks no database: ``decide`` looks things up in the
+picture and leaves the law itself to ``share.bound`` (grant ∩ share type ∩ grade ∩ mask, law 5).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from jutong.database import Connection, named_sql
+from jutong.gate.shape import Column, Condition, Shape, conditions_of, leaving_column, plain_column, shape_of
+from jutong.share import Bound, EntryItem, OutItem, bound, mask_for, not_live
+from jutong.terms import Item, Refused
+
+_SQL = named_sql(__file__)
+
+#: From this grade on an item leaves unmasked only for a signed request (design §9); tokens alone do not do.
+SIGNED_GRADE = 3
+
+
+@dataclass(frozen=True)
+class Caller:
+    application: str
+    department: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Served:
+    """One service with what the catalogue says of its entry and the lake of its dataset, as they are now."""
+
+    name: str
+    entry_id: int
+    entry_code: str
+    provider: str
+    dataset: str
+    keys: tuple[str, ...]
+    items: tuple[str, ...]
+    max_rows: int
+    state: str
+    entry_items: tuple[EntryItem, ...]
+    columns: tuple[Item, ...]
+    dataset_keys: tuple[str, ...]
+
+    def typed(self, name: str) -> Item:
+        return next(item for item in self.columns if item.name == name)
+
+
+@dataclass(frozen=True)
+class Entitled:
+    """A live grant at one service: which replica columns may be read, of which rows."""
+
+    bound: Bound
+    #: Item name → the replica's column that holds it as it may leave: plain or masked, never both.
+    columns: Mapping[str, Column]
+    #: Items a bearer token alone does not get.
+    signed_only: frozenset[str]
+    conditions: tuple[Condition, ...]
+    #: Replica columns that say whose record a row is.
+    subjects: tuple[str, ...]
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Every replica column this grant may come to read."""
+        conditions = {condition.column for condition in self.conditions}
+        return frozenset({column.name for column in self.columns.values()} | conditions | set(self.subjects))
+
+
+def entitle(grant: Mapping[str, Any], service: Served, now: dt.datetime) -> Entitled | Refused:
+    """What a grant lets out at a service, or why nothing."""
+    if grant["dataset"] != service.dataset:
+        return Refused("share.not_granted", f"授权 {grant['id']} 针对的数据集已更换，请重新申请")
+    decided = bound(grant, service.entry_items, service.columns, service.dataset_keys, now)
+    if isinstance(decided, Refused):
+        return decided
+    leaving = [out for out in decided.outgoing.items if out.item.name in service.items]
+    if not leaving:
+        return Refused("share.nothing_left", f"授权 {grant['id']} 没有服务 {service.name} 能提供的信息项")
+    grades = {item.name: item.grade for item in service.entry_items}
+    return Entitled(
+        bound=decided,
+        columns={out.item.name: leaving_column(out) for out in leaving},
+        signed_only=frozenset(
+            out.item.name for out in leaving if out.mask is None and grades[out.item.name] >= SIGNED_GRADE
+        ),
+        conditions=conditions_of(decided.outgoing.row_filter, service.columns),
+        subjects=decided.outgoing.subjects,
+    )
+
+
+@dataclass(frozen=True)
+class Rights:
+    """The picture: callers by the hash of their token, services by name, api grants by who and what."""
+
+    callers: Mapping[str, Caller]
+    services: Mapping[str, Served]
+    grants: Mapping[tuple[str, int], Sequence[Mapping[str, Any]]]
+    _entitled: dict[tuple[str, str], Entitled | Refused] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def read(cls, connection: Connection) -> Self:
+        """One consistent picture, read in one repeatable-read transaction."""
+        with connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            callers = connection.execute(_SQL.callers).fetchall()
+            services = connection.execute(_SQL.services).fetchall()
+            grants = connection.execute(_SQL.api_grants).fetchall()
+            items = connection.execute(_SQL.served_items).fetchall()
+        by_entry: dict[int, list[EntryItem]] = defaultdict(list)
+        for row in items:
+            by_entry[row["entry_id"]].append(EntryItem.from_row(row))
+        by_caller: dict[tuple[str, int], list[Mapping[str, Any]]] = defaultdict(list)
+        for row in grants:
+            by_caller[row["application_id"], row["entry_id"]].append(row)
+        return cls(
+            callers={
+                row["token_hash"]: Caller(row["id"], row["department_code"], row["state"]) for row in callers
+            },
+            services={row["name"]: _served(row, by_entry[row["entry_id"]]) for row in services},
+            grants=dict(by_caller),
+        )
+
+    def granted(self, application: str, service: Served, now: dt.datetime) -> list[Entitled | Refused]:
+        """What each of the application's grants says here, oldest grant first; empty if it has none."""
+        decisions: list[Entitled | Refused] = []
+        for grant in self.grants.get((application, service.entry_id), ()):
+            refused = not_live(grant, now)
+            decisions.append(refused or self._entitle(grant, service, now))
+        return decisions
+
+    def shapes(self, now: dt.datetime) -> dict[str, Shape]:
+        """What each active service's replica must hold so that every live grant can be answered."""
+        shapes = {}
+        for service in self.services.values():
+            if service.state == "active":
+                grants = [
+                    grant for (_, entry), held in self.grants.items() if entry == service.entry_id for grant in held
+                ]
+                decided = [entitle(grant, service, now) for grant in grants]
+                entitled = [one for one in decided if isinstance(one, Entitled)]
+                shapes[service.name] = _shape(service, entitled)
+        return shapes
+
+    def _entitle(self, grant: Mapping[str, Any], service: Served, now: dt.datetime) -> Entitled | Refused:
+        place = (str(grant["id"]), service.name)
+        if place not in self._entitled:
+            self._entitled[place] = entitle(grant, service, now)
+        return self._entitled[place]
+
+
+def fingerprint(connection: Connection) -> str:
+    """Changes whenever anything ``Rights.read`` reads has changed."""
+    row = connection.execute(_SQL.fingerprint).fetchone()
+    assert row is not None
+    return str(row["fingerprint"])
+
+
+def _served(row: Mapping[str, Any], items: Sequence[EntryItem]) -> Served:
+    values = {name: row[name] for name in Served.__dataclass_fields__ if name in row}
+    return Served(
+        **{
+            **values,
+            "keys": tuple(row["keys"]),
+            "items": tuple(row["items"]),
+            "entry_items": tuple(items),
+            "columns": tuple(Item.from_row(item) for item in row["dataset_items"] or ()),
+            "dataset_keys": tuple(row["dataset_keys"] or ()),
+        }
+    )
+
+
+def _shape(service: Served, entitled: Sequence[Entitled]) -> Shape:
+    """Plain keys and subjects, each item as the catalogue masks it by default, and whatever grants need besides."""
+    typed = {item.name: item for item in service.columns}
+    offered = {item.name: item for item in service.entry_items}
+    columns: dict[str, Column] = {}
+    for one in entitled:
+        columns |= {column.name: column for column in one.columns.values()}
+        plain = [*(condition.column for condition in one.conditions), *one.subjects]
+        columns |= {name: plain_column(typed[name]) for name in plain}
+    for name in (*service.keys, *service.dataset_keys):
+        columns[name] = plain_column(typed[name])
+    for name in service.items:
+        if name in offered and name in typed:
+            usual = leaving_column(OutItem(_under(typed[name], offered[name]), mask_for(offered[name])))
+            columns.setdefault(usual.name, usual)
+    filtered = {condition.column for one in entitled for condition in one.conditions}
+    return shape_of(service.dataset, service.dataset_keys, service.keys, columns.values(), filtered)
+
+
+def _under(column: Item, offered: EntryItem) -> Item:
+    return Item(column.name, column.label, column.type, offered.element or column.element)

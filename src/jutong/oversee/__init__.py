@@ -1,0 +1,100 @@
+"""督导: what the city promised, what it reports and what it counts; no number is typed by hand.
+
+Figures are queries with definition, time, owner and a way to their rows; reported indicators carry their report;
+tasks, projects and the cloud book are rows on the frame of the plan.
+"""
+
+from jutong.oversee.campaigns import (
+    TASK_STATES,
+    Bar,
+    Campaign,
+    Duty,
+    Lane,
+    Roadmap,
+    Task,
+    campaigns,
+    duties,
+    report_task,
+    roadmap,
+    task_reports,
+    tasks,
+)
+from jutong.oversee.cloud import (
+    Allocation,
+    CloudBook,
+    CloudChange,
+    Resource,
+    allocate,
+    apply_for_cloud,
+    cloud_book,
+    reclaim,
+)
+from jutong.oversee.figures import FIGURES, Figure, Meaning, as_json, batches, figure, figures
+from jutong.oversee.indicators import Indicator, Report, add_report, indicator, indicators, percent
+from jutong.oversee.loading import (
+    load_campaigns,
+    load_cloud_allocations,
+    load_cloud_changes,
+    load_duties,
+    load_indicators,
+    load_milestones,
+    load_projects,
+    load_reports,
+    load_tasks,
+)
+from jutong.oversee.projects import MILESTONE_STATES, Milestone, Project, move_milestone, projects
+from jutong.oversee.screen import exchange_by_day, flow_today, supply_by_department
+
+__all__ = [
+    "FIGURES",
+    "MILESTONE_STATES",
+    "TASK_STATES",
+    "Allocation",
+    "Bar",
+    "Campaign",
+    "CloudBook",
+    "CloudChange",
+    "Duty",
+    "Figure",
+    "Indicator",
+    "Lane",
+    "Meaning",
+    "Milestone",
+    "Project",
+    "Report",
+    "Resource",
+    "Roadmap",
+    "Task",
+    "add_report",
+    "allocate",
+    "apply_for_cloud",
+    "as_json",
+    "batches",
+    "campaigns",
+    "cloud_book",
+    "duties",
+    "exchange_by_day",
+    "figure",
+    "figures",
+    "flow_today",
+    "indicator",
+    "indicators",
+    "load_campaigns",
+    "load_cloud_allocations",
+    "load_cloud_changes",
+    "load_duties",
+    "load_indicators",
+    "load_milestones",
+    "load_projects",
+    "load_reports",
+    "load_tasks",
+    "move_milestone",
+    "percent",
+    "projects",
+    "reclaim",
+    "report_task",
+    "roadmap",
+    "supply_by_department",
+    "task_reports",
+    "tasks",
+]

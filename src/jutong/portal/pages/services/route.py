@@ -1,0 +1,243 @@
+"""Lists of services, one service, publishing and stopping."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from jutong.database import named_sql
+from jutong.people import visible_to
+from jutong.portal.drawing import days
+from jutong.portal.names import GRANT_COLOURS, GRANT_STATES, department_names
+from jutong.portal.paging import Pager
+from jutong.portal.routes import Act, Done, NoQuestion, Page
+from jutong.portal.visits import Visit
+from jutong.share import find_service, meter_by, publish_service, stop_service
+
+_SQL = named_sql(__file__)
+
+
+@dataclass(frozen=True)
+class ServicesQuestion:
+    q: Annotated[str, Field(title="服务")] = ""
+    page: Annotated[int, Field(ge=1)] = 1
+
+
+@dataclass(frozen=True)
+class ServiceRow:
+    name: str
+    label: str
+    entry: str
+    entry_id: int
+    provider: str
+    keys: tuple[str, ...]
+    items: int
+    grants: int
+    times: int
+    records: int
+    active: bool
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the gate answers, the most used first."""
+
+    asked: ServicesQuestion
+    rows: tuple[ServiceRow, ...]
+    pager: Pager
+
+
+@dataclass(frozen=True)
+class ServiceItem:
+    name: str
+    label: str
+    type: str
+    element: str
+    grade: int
+    key: bool
+
+
+@dataclass(frozen=True)
+class ServiceUser:
+    grant_id: str
+    application: str
+    department: str
+    items: int
+    colour: str
+    state: str
+    until: dt.datetime
+
+
+@dataclass(frozen=True)
+class Refusal:
+    code: str
+    times: int
+
+
+@dataclass(frozen=True)
+class Day:
+    day: dt.date
+    times: int
+    records: int
+
+
+@dataclass(frozen=True)
+class ServicePage:
+    """One service: how it is called, by whom, how much."""
+
+    name: str
+    label: str
+    active: bool
+    entry: str
+    entry_id: int
+    entry_code: str
+    provider: str
+    dataset: str
+    max_rows: int
+    items: tuple[ServiceItem, ...]
+    users: tuple[ServiceUser, ...]
+    days: tuple[Day, ...]
+    times: int
+    records: int
+    refusals: tuple[Refusal, ...]
+    #: Where the gate listens, as the example of a call shows it.
+    gate: str
+    may_edit: bool
+
+
+@dataclass(frozen=True)
+class ServiceForm:
+    name: Annotated[str, Field(title="服务名", max_length=63)]
+    entry: Annotated[int, Field(title="目录")]
+    keys: Annotated[tuple[str, ...], Field(title="查询项", min_length=1)]
+    label: Annotated[str, Field(title="名称", max_length=100)] = ""
+    max_rows: Annotated[int, Field(title="一次最多行数", ge=1, le=10_000)] = 100
+
+
+@dataclass(frozen=True)
+class ServiceMove:
+    move: Literal["stop", "start"]
+
+
+def listed(visit: Visit, asked: ServicesQuestion) -> Services:
+    """Services, the most used first."""
+    values: dict[str, Any] = {"text": asked.q or None}
+    counted = visit.connection.execute(_SQL.count_services, values).fetchone()
+    pager = Pager.of("/services", asked, counted["total"] if counted else 0, 30)
+    rows = visit.connection.execute(_SQL.services, {**values, "limit": pager.size, "offset": pager.offset})
+    names = department_names(visit.connection)
+    return Services(
+        asked,
+        tuple(
+            ServiceRow(
+                name=row["name"], label=row["label"], entry=row["entry"], entry_id=row["entry_id"],
+                provider=names.get(row["department_code"], row["department_code"]), keys=tuple(row["keys"]),
+                items=row["items"], grants=row["grants"], times=row["times"], records=row["records"],
+                active=row["state"] == "active",
+            )
+            for row in rows
+        ),
+        pager,
+    )  # fmt: skip
+
+
+def build(visit: Visit, _: NoQuestion) -> ServicePage:
+    """One service."""
+    service = find_service(visit.connection, visit.path["name"])
+    entry = visit.connection.execute(_SQL.entry_code, {"entry": service.entry_id}).fetchone()
+    assert entry is not None
+    spec = visit.rooms.store.spec(service.dataset)
+    labelled = {item.name: item for item in spec.items}
+    used = meter_by(
+        visit.connection, ["day"], since=visit.today - dt.timedelta(days=29), where={"resource": service.name}
+    )
+    by_day = {row["day"]: row for row in used}
+    names = department_names(visit.connection)
+    settings = visit.rooms.settings
+    return ServicePage(
+        name=service.name,
+        label=service.label,
+        active=service.state == "active",
+        entry=entry["name"],
+        entry_id=service.entry_id,
+        entry_code=entry["code"],
+        provider=names.get(service.department_code, service.department_code),
+        dataset=service.dataset,
+        max_rows=service.max_rows,
+        items=tuple(
+            ServiceItem(
+                name, labelled[name].label, labelled[name].type, labelled[name].element or "", labelled[name].grade,
+                name in service.keys,
+            )
+            for name in dict.fromkeys((*service.keys, *service.items))
+            if name in labelled
+        ),
+        users=_users(visit, service.entry_id, names),
+        days=tuple(
+            Day(day, times, by_day[day]["records"] if day in by_day else 0)
+            for day, times in days({day: row["times"] for day, row in by_day.items()}, visit.today)
+        ),
+        times=sum(row["times"] for row in used),
+        records=sum(row["records"] for row in used),
+        refusals=tuple(
+            Refusal(row["code"], row["times"])
+            for row in visit.connection.execute(_SQL.refusals, {"name": service.name})
+        ),
+        gate=f"http://{settings.gate_host}:{settings.gate_port}",
+        may_edit=visit.can("service:edit", service),
+    )  # fmt: skip
+
+
+def _users(visit: Visit, entry_id: int, names: dict[str, str]) -> tuple[ServiceUser, ...]:
+    """The grants this party may see."""
+    if not visit.can("grant:read"):
+        return ()
+    query = _SQL.service_users.format(visible=visible_to(visit.who, "grant", "g"))
+    return tuple(
+        ServiceUser(
+            row["id"], row["application"], names.get(row["department_code"], row["department_code"]), row["items"],
+            GRANT_COLOURS[row["state"]], GRANT_STATES[row["state"]], row["until"],
+        )
+        for row in visit.connection.execute(query, {"entry": entry_id})
+    )  # fmt: skip
+
+
+def publish(visit: Visit, form: ServiceForm) -> Done:
+    """Publish a query service of an entry."""
+    entry = visit.connection.execute(
+        "SELECT department_code FROM entry WHERE id = %s", (form.entry,)
+    ).fetchone() or {"department_code": ""}
+    visit.must("service:edit", entry)
+    service = publish_service(
+        visit.connection, name=form.name, entry_id=form.entry, keys=form.keys, label=form.label or None,
+        max_rows=form.max_rows,
+    )  # fmt: skip
+    return Done(f"/services/{service.name}", f"接口服务 {service.name} 已发布", value={"name": service.name})
+
+
+def act(visit: Visit, form: ServiceMove) -> Done:
+    """Stop a service, or publish it again as it was."""
+    service = find_service(visit.connection, visit.path["name"])
+    visit.must("service:edit", service)
+    if form.move == "stop":
+        stop_service(visit.connection, service.name)
+        return Done(f"/services/{service.name}", f"接口服务 {service.name} 已停止")
+    publish_service(
+        visit.connection, name=service.name, entry_id=service.entry_id, keys=service.keys, items=service.items,
+        label=service.label, max_rows=service.max_rows,
+    )  # fmt: skip
+    return Done(f"/services/{service.name}", f"接口服务 {service.name} 已恢复")
+
+
+_PATH = "/services/{name}"
+PAGES = (
+    Page("services", "/services", listed, may="service:read", stop="share", tab="services", asks=ServicesQuestion),
+    Page("services.service", _PATH, build, may="service:read", stop="share", tab="services"),
+)
+ACTS = (
+    Act("services.publish", "/services", publish, ServiceForm, may="service:edit", shown_on="/services"),
+    Act("services.move", _PATH, act, ServiceMove, may="service:edit", shown_on=_PATH),
+)

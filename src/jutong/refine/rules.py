@@ -1,0 +1,188 @@
+"""Row rules: questions across the items of one row, as data.
+
+A rule names its kind, its items (the first is the one the issue speaks of) and its arguments.  Kinds:
+
+    not_after      items a, b           a ≤ b; {"strict": true}: a < b
+    not_before     items a, b           a ≥ b; {"strict": true}: a > b
+    within         items a, b           b < a or … ≤ b + {"years" | "months" | "days"}: b < a ≤ b + that long
+    not_future     items a              a is not after the day the batch was received
+    required_when  items a, b           a is there when b {"contains": word} or {"equals": [words]};
+                                        {"positive": true}: and larger than 0
+    any_of         items a, b, …        at least one is there
+    one_of         items a              a is one of {"values": [words]}
+    unique         items a, b, …        no two rows of a batch have the same values
+
+Rules are asked in order, and an item that has already been questioned in a row, by its element or by an earlier
+rule, is not questioned again: one mistake, one issue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from jutong.elements import FLAG, Dimension, Severity
+from jutong.terms import BadInput, literal
+
+#: A column that the plan replaces by the day the batch was received.
+RECEIVED = "CURRENT_DATE"
+
+
+@dataclass(frozen=True)
+class RowRule:
+    code: str
+    kind: str
+    items: tuple[str, ...]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    severity: Severity = FLAG
+    sentence: str | None = None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        known = {name: row[name] for name in cls.__dataclass_fields__ if name in row}
+        return cls(**{**known, "items": tuple(row["items"])})
+
+
+@dataclass(frozen=True)
+class Kind:
+    #: How many items it compares, at least and at most.
+    least: int
+    most: int
+    dimension: Dimension
+    #: Values of the items, arguments → SQL that is true where the rule is broken; NULL holds.
+    broken: Callable[[Sequence[str], Mapping[str, Any]], str]
+    #: Labels of the items, arguments → what was expected.
+    sentence: Callable[[Sequence[str], Mapping[str, Any]], str]
+    #: Names of arguments it must have one of.
+    needs: tuple[str, ...] = ()
+
+
+def _not_after(values: Sequence[str], arguments: Mapping[str, Any]) -> str:
+    return f"{values[0]} {'>=' if arguments.get('strict') else '>'} {values[1]}"
+
+
+def _not_before(values: Sequence[str], arguments: Mapping[str, Any]) -> str:
+    return f"{values[0]} {'<=' if arguments.get('strict') else '<'} {values[1]}"
+
+
+def _span(arguments: Mapping[str, Any]) -> tuple[int, str, str]:
+    for unit, word in (("years", "年"), ("months", "个月"), ("days", "天")):
+        if unit in arguments:
+            return int(arguments[unit]), unit, word
+    raise BadInput("refine.bad_rule", "规则缺少期限（years、months 或 days）")
+
+
+def _within(values: Sequence[str], arguments: Mapping[str, Any]) -> str:
+    count, unit, _ = _span(arguments)
+    return f"{values[0]} <= {values[1]} OR {values[0]} > {values[1]} + to_{unit}({count})"
+
+
+def _required_when(values: Sequence[str], arguments: Mapping[str, Any]) -> str:
+    wanted, condition = values
+    if "contains" in arguments:
+        applies = f"contains(CAST({condition} AS VARCHAR), {literal(str(arguments['contains']))})"
+    else:
+        words = ", ".join(literal(str(word)) for word in arguments["equals"])
+        applies = f"CAST({condition} AS VARCHAR) IN ({words})"
+    small = f" OR {wanted} <= 0" if arguments.get("positive") else ""
+    return f"{applies} AND ({wanted} IS NULL{small})"
+
+
+def _condition(arguments: Mapping[str, Any]) -> str:
+    if "contains" in arguments:
+        return f"含“{arguments['contains']}”"
+    return f"为{'、'.join(str(word) for word in arguments['equals'])}"
+
+
+def _one_of(values: Sequence[str], arguments: Mapping[str, Any]) -> str:
+    words = ", ".join(literal(str(word)) for word in arguments["values"])
+    return f"CAST({values[0]} AS VARCHAR) NOT IN ({words})"
+
+
+def _shown(words: Sequence[Any], most: int = 12) -> str:
+    text = "、".join(str(word) for word in words[:most])
+    return f"{text}等" if len(words) > most else text
+
+
+KINDS: Mapping[str, Kind] = {
+    "not_after": Kind(
+        2, 2, Dimension.CONSISTENCY, _not_after,
+        lambda labels, arguments: f"「{labels[0]}」应{'早' if arguments.get('strict') else '不晚'}于「{labels[1]}」",
+    ),
+    "not_before": Kind(
+        2, 2, Dimension.CONSISTENCY, _not_before,
+        lambda labels, arguments: f"「{labels[0]}」应{'晚' if arguments.get('strict') else '不早'}于「{labels[1]}」",
+    ),
+    "within": Kind(
+        2, 2, Dimension.CONSISTENCY, _within,
+        lambda labels, arguments: (
+            f"「{labels[0]}」应晚于「{labels[1]}」且不超过其后{_span(arguments)[0]}{_span(arguments)[2]}"
+        ),
+    ),
+    "not_future": Kind(
+        1, 1, Dimension.TIMELINESS, lambda values, _: f"{values[0]} > {RECEIVED}",
+        lambda labels, _: f"「{labels[0]}」不应晚于报送之日",
+    ),
+    "required_when": Kind(
+        2, 2, Dimension.COMPLETENESS, _required_when,
+        lambda labels, arguments: (
+            f"「{labels[1]}」{_condition(arguments)}时，「{labels[0]}」必填"
+            f"{'且大于0' if arguments.get('positive') else ''}"
+        ),
+        ("contains", "equals"),
+    ),
+    "any_of": Kind(
+        2, 20, Dimension.COMPLETENESS, lambda values, _: " AND ".join(f"{value} IS NULL" for value in values),
+        lambda labels, _: f"{'、'.join(f'「{label}」' for label in labels)}至少应填一项",
+    ),
+    "one_of": Kind(
+        1, 1, Dimension.CONFORMITY, _one_of,
+        lambda labels, arguments: f"「{labels[0]}」应为{_shown(list(arguments['values']))}之一",
+        ("values",),
+    ),
+    "unique": Kind(
+        1, 6, Dimension.ACCURACY, lambda _, __: "false",
+        lambda labels, _: f"{'、'.join(f'「{label}」' for label in labels)}在同一批次中应唯一",
+    ),
+}  # fmt: skip
+
+
+def checked(rule: RowRule, known_items: Sequence[str]) -> RowRule:
+    """The rule itself; raises BadInput ``refine.bad_rule`` with what is wrong."""
+    kind = KINDS.get(rule.kind)
+    missing = [name for name in rule.items if name not in known_items]
+    problem = None
+    if kind is None:
+        problem = f"没有这种规则：{rule.kind}，可选 {'、'.join(KINDS)}"
+    elif not kind.least <= len(rule.items) <= kind.most:
+        problem = f"{rule.kind} 应有 {kind.least} 至 {kind.most} 个信息项"
+    elif missing:
+        problem = f"没有信息项 {'、'.join(missing)}"
+    elif kind.needs and not any(name in rule.arguments for name in kind.needs):
+        problem = f"缺少参数 {' 或 '.join(kind.needs)}"
+    elif rule.kind == "unique" and rule.severity != FLAG:
+        problem = "unique 只能标记，不能拒收"
+    if problem:
+        raise BadInput("refine.bad_rule", f"规则 {rule.code} 有误：{problem}")
+    return rule
+
+
+#: 双公示, 2018 edition: cross-field rules (domain handbook §4.2) over the physical names in lower case.
+LICENCE_RULES = (
+    RowRule("credit.decision_in_future", "not_future", ("xk_jdrq",)),
+    RowRule("credit.validity_reversed", "not_before", ("xk_yxqzi", "xk_yxqz")),
+)
+PENALTY_RULES = (
+    RowRule(
+        "credit.fine_missing", "required_when", ("cf_nr_fk", "cf_cflb"), {"contains": "罚款", "positive": True}
+    ),
+    RowRule("credit.revoked_missing", "required_when", ("cf_nr_zkdx", "cf_cflb"), {"contains": "吊销"}),
+    RowRule("credit.decision_in_future", "not_future", ("cf_jdrq",)),
+    RowRule("credit.publication_period", "within", ("cf_gsjzq", "cf_jdrq"), {"years": 3}),
+)
+
+
+def double_publicity_rules(items: Sequence[str]) -> tuple[RowRule, ...]:
+    """Those of the 双公示 rules whose items a table has."""
+    return tuple(rule for rule in (*LICENCE_RULES, *PENALTY_RULES) if set(rule.items) <= set(items))
