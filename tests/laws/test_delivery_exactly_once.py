@@ -51,7 +51,7 @@ class Runs:
             [sys.executable, str(Path(__file__).with_name("delivery_child.py")), str(self.settings.home),
              self.settings.database_url, self.city.receiver_url, self.name, str(CHUNK), manner],
             cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert child.stdout.readline() == "ready\n"
         return child
@@ -229,9 +229,9 @@ def test_two_runs_at_once_without_the_polite_lock_still_deliver_once(city, setti
         children = [runs.start("rude") for _ in range(2)]
         for child in children:
             runs.let_go(child)
-        words = [child.communicate()[0] for child in children]
+        words = ["".join(child.communicate()) for child in children]
         assert all(child.returncode == 0 for child in children), words
-        assert any(word.startswith("done") for word in words), words
+        assert any("done" in word for word in words), words
         runs.finish()
         agrees(city, "raced", runs)
     counts_what_arrived(city)

@@ -27,7 +27,7 @@ def ledger(tmp_path):
 @pytest.fixture
 def empty(database):
     with database.connection() as connection:
-        connection.execute("TRUNCATE exchange, meter_daily, meter_state")
+        connection.execute("TRUNCATE exchange, meter_daily, meter_state, meter_void")
     return database
 
 
@@ -101,7 +101,7 @@ def test_what_counts_and_what_does_not(empty, ledger):
 def test_lost_commits_are_never_counted_however_streams_and_folds_fall(empty, tmp_path, seed):
     chance = random.Random(seed)
     with empty.connection() as connection:
-        connection.execute("TRUNCATE exchange, meter_daily, meter_state")
+        connection.execute("TRUNCATE exchange, meter_daily, meter_state, meter_void")
     ledger = Ledger.open(
         tmp_path / "l", SoftwareKeys.open(tmp_path / "k"), origin=f"test/{secrets.token_hex(4)}"
     )
@@ -128,6 +128,29 @@ def test_lost_commits_are_never_counted_however_streams_and_folds_fall(empty, tm
     assert sum((one.records for one in recount(ledger.entries()).values()), 0) == arrived
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_call_that_was_recorded_but_never_answered_is_not_counted(empty, ledger, late):
+    stopped = call(event="ledger:stream:stop", outcome="failed", rows=0, request_id="",
+                   detail={"unconfirmed": ["lost", "never-written"]})  # fmt: skip
+    stream = ledger.stream("gate")
+    for fact in (
+        call(rows=3, request_id="kept"),
+        *([] if late else [stopped]),
+        call(rows=4, request_id="lost"),
+    ):
+        stream.record(fact)
+    if late:
+        ledger.sequence()
+        fold(empty, ledger)
+        stream.record(stopped)
+    stream.close()
+    ledger.sequence()
+    fold(empty, ledger)
+    with empty.connection() as connection:
+        assert metered(connection) == Metered(times=1, records=3)
+    assert meter_differences(empty, ledger) == []
+
+
 def test_folding_again_from_nothing_gives_the_same(empty, ledger):
     stream = ledger.stream("share")
     told, arrived = run_with_losses(random.Random(1), "R1")
@@ -138,7 +161,7 @@ def test_folding_again_from_nothing_gives_the_same(empty, ledger):
     fold(empty, ledger)
     with empty.connection() as connection:
         first = connection.execute("SELECT * FROM meter_daily ORDER BY day").fetchall()
-        connection.execute("TRUNCATE exchange, meter_daily, meter_state")
+        connection.execute("TRUNCATE exchange, meter_daily, meter_state, meter_void")
     fold(empty, ledger)
     with empty.connection() as connection:
         assert connection.execute("SELECT * FROM meter_daily ORDER BY day").fetchall() == first

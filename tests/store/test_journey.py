@@ -181,3 +181,57 @@ def test_a_healthy_lake_has_no_findings_and_tells_its_usage(store: Store) -> Non
         "raw.company": store.count("raw.company"),
         "standard.company": store.count("standard.company"),
     }
+
+
+def test_the_engine_is_bounded_and_its_clock_is_the_citys(store: Store, settings: Settings) -> None:
+    with store.reading() as r:
+        asked = "SELECT current_setting('TimeZone') AS zone, current_setting('memory_limit') AS memory, current_setting('temp_directory') AS spill"
+        said = r.rows(asked)[0]
+        assert (
+            r.rows("SELECT CAST(TIMESTAMPTZ '1988-07-01 00:00:00+00' AS TIMESTAMP) AS t")[0]["t"].hour == 9
+        )  # summer time
+    assert said["zone"] == "Asia/Shanghai"
+    assert said["memory"] == "953.6 MiB"  # the settings' 1GB
+    assert str(said["spill"]).startswith(str(settings.home))
+
+
+@pytest.mark.parametrize(
+    "select",
+    [
+        "FROM source",
+        "SELECT * FROM source",
+        "WITH s AS (SELECT * FROM source) SELECT * FROM s",
+        "SELECT uscc, name FROM source WHERE true",
+        "(SELECT uscc, name FROM source) UNION ALL SELECT 'V2', NULL",
+        "VALUES ('V1', 'x') ",
+    ],
+)
+def test_any_shape_of_select_may_be_merged(store: Store, select: str) -> None:
+    with store.writing(f"shape {select}", "standard.company", author="tests") as w:
+        w.run("CREATE TEMP TABLE source AS SELECT 'V1' AS uscc, 'x' AS name")
+        if select.startswith("VALUES"):
+            select = f"SELECT col0 AS uscc, col1 AS name FROM ({select})"
+        merged = w.merge("standard.company", select)
+    assert merged.inserted + merged.updated <= 2
+
+
+def test_a_stream_larger_than_memory_batches_is_appended_once(store: Store) -> None:
+    schema = pa.schema([("_batch", pa.string()), ("_row", pa.int64())])
+    batches = (
+        pa.record_batch([["stream"] * 1000, range(n * 1000, n * 1000 + 1000)], schema) for n in range(20)
+    )
+    with store.writing("stream", "raw.company", author="gather") as w:
+        w.register("given", pa.RecordBatchReader.from_batches(schema, batches))
+        assert w.append("raw.company", "FROM given") == 20_000
+    with store.reading() as r:
+        stream = r.reader(
+            "SELECT _row FROM lake.raw.company WHERE _batch = 'stream' ORDER BY _row", batch_rows=4096
+        )
+        assert sum(batch.num_rows for batch in stream) == 20_000
+
+
+def test_rows_keep_whole_numbers_whole(store: Store) -> None:
+    with store.reading() as r:
+        assert r.rows("SELECT sum(i) AS n FROM (VALUES (9007199254740993), (9007199254740993)) AS t(i)") == [
+            {"n": 18014398509481986}
+        ]

@@ -11,7 +11,7 @@ from typing import Any
 from psycopg.errors import UniqueViolation
 
 from jutong.catalogue.guide import Problem, check, vars_of
-from jutong.catalogue.indexing import vectors
+from jutong.catalogue.indexing import vector
 from jutong.catalogue.rows import NewDemand, NewEntry, NewItem
 from jutong.database import Connection, named_sql
 from jutong.people import SYSTEM, Party, decide
@@ -133,15 +133,14 @@ def reindex(conn: Connection, entry_ids: Sequence[int] | None = None) -> int:
     rows = conn.execute(_SQL.to_index, {"ids": ids}).fetchall()
     conn.execute(_SQL.forget_search, {"ids": ids})
     _copy(conn, "entry_search", _SEARCH_COLUMNS, (
-        (row["id"], row["department_code"], row["state"], row["theme"], row["share_type"], row["uses"],
-         folded(row["name"]), *vectors(row["name"], row["summary"], (*row["labels"], row["short_name"], row["theme"])))
+        (row["id"], row["department_code"], row["state"], row["theme"], row["share_type"], row["worth"],
+         folded(row["name"]), vector(row["name"], row["summary"], (*row["labels"], row["short_name"], row["theme"])))
         for row in rows
     ))  # fmt: skip
     return len(rows)
 
 
-_SEARCH_COLUMNS = ("entry_id", "department_code", "state", "theme", "share_type", "uses", "name", "names",
-                   "texts", "terms")  # fmt: skip
+_SEARCH_COLUMNS = ("entry_id", "department_code", "state", "theme", "share_type", "worth", "name", "terms")  # fmt: skip
 
 
 def _must_be_allowed(party: Party, given: Sequence[NewEntry], *, published: bool, steward: bool) -> None:
@@ -237,9 +236,10 @@ def _search_rows(rows: Sequence[_Row], state: str, short: Mapping[str, str]) -> 
     for row in rows:
         one = row.entry
         others = (*(item.label for item in one.items), short[one.department_code], one.theme)
+        worth = -len(one.name) / 10
         yield (
-            row.id, one.department_code, state, one.theme, one.share_type, 0, folded(one.name),
-            *vectors(one.name, one.summary, others),
+            row.id, one.department_code, state, one.theme, one.share_type, worth,
+            folded(one.name), vector(one.name, one.summary, others),
         )  # fmt: skip
 
 

@@ -77,7 +77,8 @@ SELECT id, 1, coalesce(published_at::timestamp AT TIME ZONE 'Asia/Shanghai', %(n
 FROM entry WHERE id = ANY (%(ids)s)
 
 -- name: to_index
-SELECT e.id, e.name, e.summary, e.theme, e.department_code, e.state, e.share_type, e.uses, d.short_name,
+SELECT e.id, e.name, e.summary, e.theme, e.department_code, e.state, e.share_type, d.short_name,
+       entry_worth(e.uses, e.name) AS worth,
        array(SELECT i.label FROM item i WHERE i.entry_id = e.id ORDER BY i.no) AS labels
 FROM entry e JOIN department d ON d.code = e.department_code
 WHERE %(ids)s::bigint[] IS NULL OR e.id = ANY (%(ids)s)
@@ -207,10 +208,9 @@ SELECT theme, count(*) AS entries FROM entry
 WHERE state = 'published' AND theme <> '' GROUP BY theme ORDER BY entries DESC, theme
 
 -- name: found_groups
--- Everything that matches, counted by the three facets at once; each facet ignores its own filter.
+-- Everything that was found, counted by the three facets at once; each facet ignores its own filter.
 WITH hit AS MATERIALIZED (
-    SELECT department_code, theme, share_type, count(*) AS n,
-           count(*) FILTER (WHERE {named}) AS named
+    SELECT department_code, theme, share_type, count(*) AS n
     FROM entry_search s
     WHERE {found} AND {visible}
     GROUP BY department_code, theme, share_type
@@ -220,25 +220,24 @@ WITH hit AS MATERIALIZED (
            (%(share_type)s::smallint IS NULL OR share_type = %(share_type)s) AS of_share_type
     FROM hit h
 )
-SELECT 'total' AS facet, '' AS value, '' AS label, coalesce(sum(n), 0)::bigint AS n,
-       coalesce(sum(named), 0)::bigint AS named
+SELECT 'total' AS facet, '' AS value, '' AS label, coalesce(sum(n), 0)::bigint AS n
 FROM judged WHERE of_department AND of_theme AND of_share_type
 UNION ALL
-SELECT 'department', j.department_code, d.short_name, sum(n)::bigint, 0
+SELECT 'department', j.department_code, d.short_name, sum(n)::bigint
 FROM judged j JOIN department d ON d.code = j.department_code
 WHERE of_theme AND of_share_type GROUP BY j.department_code, d.short_name
 UNION ALL
-SELECT 'theme', theme, theme, sum(n)::bigint, 0
+SELECT 'theme', theme, theme, sum(n)::bigint
 FROM judged WHERE of_department AND of_share_type AND theme <> '' GROUP BY theme
 UNION ALL
-SELECT 'share_type', share_type::text, '', sum(n)::bigint, 0
+SELECT 'share_type', share_type::text, '', sum(n)::bigint
 FROM judged WHERE of_department AND of_theme GROUP BY share_type
 ORDER BY facet, n DESC, value
 
 -- name: found_entries
 -- One page: the ranked ids first, then what a line shows of them.
 WITH ranked AS (
-    SELECT s.*, {rank} AS rank
+    SELECT s.entry_id, s.worth, s.name, {rank} AS rank
     FROM entry_search s {joined}
     WHERE {found} AND {visible}
       AND (%(department)s::text IS NULL OR s.department_code = %(department)s)

@@ -14,7 +14,7 @@ from typing import Any, LiteralString, Self, cast
 
 from psycopg import sql
 
-from jutong.catalogue.indexing import query
+from jutong.catalogue.indexing import ANYWHERE, NAME, TEXT, query
 from jutong.database import Connection, named_sql
 from jutong.people import Party, visible_to
 from jutong.words import folded
@@ -22,7 +22,7 @@ from jutong.words import folded
 _SQL = named_sql(__file__)
 
 #: Ranks, best first: how a page may say why an entry was found.
-RANKS = {6: "名称", 5: "名称开头", 4: "名称中", 3: "名称", 2: "摘要", 1: "信息项", 0: "部分词"}
+RANKS = {6: "名称", 5: "名称", 4: "名称", 3: "名称", 2: "摘要", 1: "信息项", 0: "部分词"}
 
 
 @dataclass(frozen=True)
@@ -100,78 +100,93 @@ def search(
     page = max(1, page)
     values: dict[str, Any] = {
         "department": department, "theme": theme, "share_type": share_type, "limit": size,
-        "offset": (page - 1) * size, "text": said, "all": asked.every, "some": asked.some,
-        "each": list(asked.each),
+        "offset": (page - 1) * size, "text": said, "plain": list(asked.plain),
     }  # fmt: skip
-    how = _EVERY_WORD if asked.each else _BROWSE
-    groups = _groups(conn, how, party, values)
-    if len(asked.each) > 1 and groups["total"][0]["n"] == 0:
-        how = _SOME_WORDS
-        groups = _groups(conn, how, party, values)
-    total, named = groups["total"][0]["n"], groups["total"][0]["named"]
-    if how is _EVERY_WORD and values["offset"] + size <= named:
-        how = _NAMES_ONLY
+    way = _BROWSE
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for way in _ways(len(asked.words)):
+        values |= {
+            rank: getattr(asked, way.holds)(number) for rank, number in _RANK_NAMES.items() if way.holds
+        }
+        groups = _groups(conn, way, party, values)
+        if groups["total"][0]["n"]:
+            break
+    total = groups["total"][0]["n"]
     return Found(
-        text=said, hits=_page(conn, how, party, values), total=total, page=page, size=size,
+        text=said, hits=_page(conn, way, party, values) if total else (), total=total, page=page, size=size,
         departments=_facets(groups, "department"), themes=_facets(groups, "theme"),
-        share_types=_facets(groups, "share_type"), partial=how is _SOME_WORDS and total > 0,
+        share_types=_facets(groups, "share_type"), partial=way.partial and total > 0,
     )  # fmt: skip
 
 
+_RANK_NAMES = {"in_name": NAME, "in_text": TEXT, "anywhere": ANYWHERE}
+
+
 @dataclass(frozen=True)
-class _How:
-    """One way to answer, as pieces of SQL over ``entry_search s``."""
+class _Way:
+    """One way to answer: which words must be held (a method of ``Query``) and how the found are put in order."""
 
-    found: str
-    rank: str
+    holds: str
     order: str
-    #: what of the found stands in the name
-    named: str = "false"
-    joined: str = ""
+    partial: bool = False
 
 
-_ALL = "%(all)s::tsquery"
-_IN_NAME = f"s.names @@ {_ALL}"
-_RANK = (
+#: The name itself, its beginning, a part of it, all its words; then name and summary; then anywhere.
+_NAMED_RANK = (
     "CASE WHEN s.name = %(text)s THEN 6 WHEN starts_with(s.name, %(text)s) THEN 5"
-    f" WHEN strpos(s.name, %(text)s) > 0 THEN 4 WHEN {_IN_NAME} THEN 3"
+    " WHEN strpos(s.name, %(text)s) > 0 THEN 4 ELSE 3 END"
 )
-#: Within a rank: what is used much, and names that say little else.
-_WORTH = "ln(s.uses + 1) - length(s.name) / 10.0 DESC, s.entry_id"
-_HELD = "(SELECT count(*) FROM unnest(%(each)s::tsquery[]) AS q(term) WHERE s.{} @@ q.term)"
+_RANK = f"CASE WHEN n.entry_id IS NOT NULL THEN {_NAMED_RANK} WHEN t.entry_id IS NOT NULL THEN 2 ELSE 1 END"
+_WHERE_IT_STANDS = (
+    "LEFT JOIN (SELECT entry_id FROM entry_search WHERE terms @@ %(in_name)s::tsquery) n USING (entry_id)"
+    " LEFT JOIN (SELECT entry_id FROM entry_search WHERE terms @@ %(in_text)s::tsquery) t USING (entry_id)"
+)
+_BY_RANK = "rank DESC, s.worth DESC, s.entry_id"
+_BY_WORDS_IN_NAME = (
+    "(SELECT count(*) FROM unnest(%(plain)s::text[]) AS w(word) WHERE strpos(s.name, w.word) > 0) DESC,"
+    " s.worth DESC, s.entry_id"
+)
+_BROWSE = _Way("", "s.worth DESC, s.entry_id")
+_WAYS = (
+    _Way("every", _BY_RANK),
+    _Way("all_but_one", _BY_WORDS_IN_NAME, partial=True),
+    _Way("any", _BY_WORDS_IN_NAME, partial=True),
+)
 
-_EVERY_WORD = _How(
-    found=f"s.terms @@ {_ALL}",
-    named=_IN_NAME,
-    rank=f"{_RANK} WHEN x.entry_id IS NOT NULL THEN 2 ELSE 1 END",
-    order=f"rank DESC, {_WORTH}",
-    joined=f"LEFT JOIN (SELECT entry_id FROM entry_search WHERE texts @@ {_ALL}) x USING (entry_id)",
-)
-#: Names alone fill the page, and that is most pages: nothing else is looked at.
-_NAMES_ONLY = _How(found=_IN_NAME, rank=f"{_RANK} END", order=f"rank DESC, {_WORTH}")
-_SOME_WORDS = _How(
-    found="s.terms @@ %(some)s::tsquery",
-    rank="0",
-    order=f"{_HELD.format('names')} * 3 + {_HELD.format('terms')} DESC, {_WORTH}",
-)
-_BROWSE = _How(found="true", rank="0", order="s.uses DESC, s.department_code, s.entry_id")
+
+def _ways(words: int) -> tuple[_Way, ...]:
+    """What to try, in turn, for so many words; of two words all but one is any."""
+    return {0: (_BROWSE,), 1: _WAYS[:1], 2: (_WAYS[0], _WAYS[2])}.get(words, _WAYS)
 
 
 def _groups(
-    conn: Connection, how: _How, party: Party, values: Mapping[str, Any]
+    conn: Connection, way: _Way, party: Party, values: Mapping[str, Any]
 ) -> dict[str, list[dict[str, Any]]]:
-    query = _SQL.found_groups.format(
-        named=_piece(how.named), found=_piece(how.found), visible=visible_to(party, "entry", "s")
-    )
+    found = "s.terms @@ %(anywhere)s::tsquery" if way.holds else "true"
+    query = _SQL.found_groups.format(found=_piece(found), visible=visible_to(party, "entry", "s"))
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in conn.execute(query, values):
         groups.setdefault(row["facet"], []).append(row)
     return groups
 
 
-def _page(conn: Connection, how: _How, party: Party, values: Mapping[str, Any]) -> tuple[Hit, ...]:
+def _page(conn: Connection, way: _Way, party: Party, values: Mapping[str, Any]) -> tuple[Hit, ...]:
+    """Most pages are filled by names alone; only where they are not, the rest is looked at."""
+    if way.holds:
+        rank = "0" if way.partial else _NAMED_RANK
+        named = _hits(conn, "s.terms @@ %(in_name)s::tsquery", rank, "", way.order, party, values)
+        if len(named) == values["limit"]:
+            return named
+    found = "s.terms @@ %(anywhere)s::tsquery" if way.holds else "true"
+    rank, joined = ("0", "") if way.partial or not way.holds else (_RANK, _WHERE_IT_STANDS)
+    return _hits(conn, found, rank, joined, way.order, party, values)
+
+
+def _hits(
+    conn: Connection, found: str, rank: str, joined: str, order: str, party: Party, values: Mapping[str, Any]
+) -> tuple[Hit, ...]:
     query = _SQL.found_entries.format(
-        rank=_piece(how.rank), order=_piece(how.order), joined=_piece(how.joined), found=_piece(how.found),
+        rank=_piece(rank), order=_piece(order), joined=_piece(joined), found=_piece(found),
         visible=visible_to(party, "entry", "s"),
     )  # fmt: skip
     return tuple(Hit.from_row(row) for row in conn.execute(query, values))

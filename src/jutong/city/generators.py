@@ -284,7 +284,7 @@ _COLUMNS: dict[str, tuple[str, str, str]] = {
     "qname": ("q_name", "text", "person_name"), "qid": ("q_id", "text", "person_id"),
     "childname": ("k_name", "text", "person_name"), "kidid": ("k_id", "text", "person_id"),
     "kgender": ("k_gender", "text", "text"),
-    "anyname": ("a_name", "text", "person_name"), "anyentity": ("o_name", "text", "legal_name"),
+    "anyname": ("a_name", "text", "person_name"), "anyentity": ("z_name", "text", "legal_name"),
     "ename": ("c_name", "text", "legal_name"), "uscc": ("c_uscc", "text", "uscc"),
     "regno": ("c_shown_reg", "text", "business_reg_no"),
     "rep": ("l_name", "text", "person_name"), "repid": ("l_id", "text", "person_id"),

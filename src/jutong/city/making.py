@@ -52,10 +52,10 @@ def rows_sql(city: CityPlan, spans: Sequence[Span], round_no: int, *, changed_on
     """SELECT of rows as their sources hold them after ``round_no``, in the order of ``spans``.
 
     The spans' tables are of one template and lie in sources of one kind.  Columns: the source's own, in order,
-    under the items' names, then ``slot_number`` (the table's number), ``i``, ``fault`` (0 or the place of the
-    fault, from 1), ``key`` (the key's text as it should be, parts joined by ``|``), ``given`` and ``meant`` (the
-    text of the item the fault befell, as written and as it should have been), ``subject`` (the company's
-    number in the fused sources, else NULL) and ``doubled`` (0, 1 the whole row again, 2 superseding the first).
+    under the items' names, then ``_slot_number`` (the table's number), ``_i``, ``_fault`` (0 or the place of the
+    fault, from 1), ``_key`` (the key's text as it should be, parts joined by ``|``), ``_given`` and ``_meant``
+    (the text of the item the fault befell, as written and as it should have been), ``_subject`` (the company's
+    number in the fused sources, else NULL) and ``_twice`` (0, 1 the whole row again, 2 superseding the first).
     ``changed_only``: only rows whose last change was in this round.
     """
     first = spans[0].table
@@ -66,7 +66,7 @@ def rows_sql(city: CityPlan, spans: Sequence[Span], round_no: int, *, changed_on
     inner = layered(columns, [*own, *facts, "alive", "version"], _start(spans), [*_SLOT, "i"])
     shown = ", ".join(f'{out} AS "{column.name}"' for out, column in zip(own, form.columns, strict=True))
     where = "alive" + (f" AND version = {round_no}" if changed_only else "") if round_no else "true"
-    return f"SELECT {shown}, {', '.join(facts[:-1])}, twice AS doubled FROM ({inner}) WHERE {where}"
+    return f"SELECT {shown}, {', '.join(f'{fact} AS _{fact}' for fact in facts)} FROM ({inner}) WHERE {where}"
 
 
 def _start(spans: Sequence[Span]) -> str:
@@ -164,7 +164,7 @@ def _subject_columns(template: Template, city: CityPlan) -> dict[str, str]:
     columns |= person_columns("a", f"{_adult_block(any_adult)} * {BLOCK} + $place")
     columns |= person_columns("k", f"({chance('$r', _CHILD_DRAWN)} % {children})::BIGINT * {5 * BLOCK} + $place")
     columns |= company_columns("c", _company_number(template, city.companies))
-    columns |= company_columns("o", f"({chance('$r', _OTHER_DRAWN)} % {city.companies})::BIGINT")
+    columns |= company_columns("z", f"({chance('$r', _OTHER_DRAWN)} % {city.companies})::BIGINT")
     return columns | person_columns("l", f"{_adult_block(owner)} * {BLOCK} + $c_n % {BLOCK}")
 
 
@@ -225,7 +225,8 @@ def _fault(form: Shape) -> str:
         if conditions:
             exempt.append(f"WHEN {number} THEN {' AND '.join(conditions)}")
     applies = f"CASE $draw {' '.join(exempt)} ELSE true END" if exempt else "true"
-    return f"CASE WHEN $draw = 0 OR $version > $born THEN 0 WHEN {applies} THEN $draw ELSE 0 END"
+    # What arrives in a handful is kept clean: one bad row of two would hold the whole batch back.
+    return f"CASE WHEN $draw = 0 OR $version > $born OR ($born > 0 AND $slot_arriving < 50) THEN 0 WHEN {applies} THEN $draw ELSE 0 END"
 
 
 def _of_fault(form: Shape, text: Callable[[Column], str]) -> str:

@@ -36,6 +36,8 @@ _DOUBLED = 3
 _DATABASES = frozenset(
     ["D01", "D02", "D07", "D10", "D11", "D12", "D13", "D15", "D16", "D19", "D20", "D21", "D23", "D24", "D26", "D28", "D30", "D33", "D35", "D38", "C01", "C02", "C05", "C06", "C11"]
 )
+#: Two exporting systems of their own habit.
+_DELIMITERS = {"D31": "\t", "C08": "|"}
 _ENCODINGS = ("gb18030", "utf-8-sig", "utf-8")
 
 
@@ -47,8 +49,9 @@ class SourcePlan:
     unit: str
     kind: str
     label: str
-    #: CSV only: the encoding its files are written in.
+    #: CSV only: how its files are written.
     encoding: str = "utf-8"
+    delimiter: str = ","
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ class TablePlan:
 
     @property
     def doubled(self) -> int:
-        return 0 if self.template.name == "market_entity" else self.rows * _DOUBLED // 1000
+        """Rows that repeat another; none where every row is to reach the standard zone."""
+        return 0 if self.template.whole else self.rows * _DOUBLED // 1000
 
     @property
     def distinct(self) -> int:
@@ -149,7 +153,7 @@ def source_of(template: Template, unit: str) -> SourcePlan:
         return SourcePlan(f"{unit.lower()}_db", unit, kind, f"{keeper}业务数据库")
     if kind == "csv":
         encoding = _ENCODINGS[zlib.crc32(unit.encode()) % 3]
-        return SourcePlan(f"{unit.lower()}_files", unit, kind, f"{keeper}数据文件", encoding)
+        return SourcePlan(f"{unit.lower()}_files", unit, kind, f"{keeper}数据文件", encoding, _DELIMITERS.get(unit, ","))
     return SourcePlan(f"{unit.lower()}_books", unit, kind, f"{keeper}填报工作簿")
 
 

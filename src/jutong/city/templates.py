@@ -66,6 +66,11 @@ class Template:
         return self.note("group")
 
     @property
+    def whole(self) -> bool:
+        """Whether every row written reaches the standard zone: the figures of §0 for 法人 and 证照 are counted there."""
+        return self.group == "licence" or self.name == "market_entity"
+
+    @property
     def keys(self) -> tuple[str, ...]:
         return tuple(field.name for field in self.fields if field.key)
 

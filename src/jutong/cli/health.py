@@ -43,7 +43,7 @@ def examine(settings: Settings) -> list[Finding]:
             return [*findings, Finding(problem.code, False, str(problem))]
         try:
             worries = store.doctor()
-            findings += [Finding(worry.code, False, worry.sentence) for worry in worries]
+            findings += [Finding("store.unsound", False, worry) for worry in worries]
             if not worries:
                 findings.append(Finding("store.sound", True, "数据湖完好：扩展在，没有内联行，文件都在"))
         finally:

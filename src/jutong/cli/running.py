@@ -42,14 +42,7 @@ def portal(context: click.Context) -> None:
     """门户进程。"""
     from jutong.portal import serve as serve_portal
 
-    with platform_of(context) as platform:
-        serve_portal(
-            settings=platform.settings,
-            database=platform.database,
-            store=platform.store,
-            ledger=platform.ledger,
-            keys=platform.keys,
-        )
+    serve_portal(settings_of(context))
 
 
 @click.command(hidden=True)

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
-from jutong.flows import Platform
 from jutong.settings import Settings, read_settings
 from jutong.terms import JutongError
+
+if TYPE_CHECKING:
+    from jutong.flows import Platform
 
 console = Console(stderr=True, highlight=False)
 

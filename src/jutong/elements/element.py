@@ -51,7 +51,7 @@ class Check:
     sentence: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Element:
     name: str
     label: str

@@ -2,7 +2,8 @@
 
 Order matters.  The control database is dumped first, because all else only grows: a Parquet file, a ledger tile or
 a delivered file that is newer than the dump is not referred to by it, while every one it refers to is there.
-Clean-up, the only thing that takes files away, is held off by the store meanwhile.
+A file that clean-up takes away meanwhile has been without a snapshot for the store's whole grace (24 h), so the dump
+does not refer to it.
 
     FOLDER/manifest.json     every file with its size and SHA-256; written last, so a torn backup has none
     FOLDER/control.dump      pg_dump custom format: schemas jutong, jobs and lake
@@ -52,12 +53,11 @@ def backup(platform: Platform, folder: Path) -> BackedUp:
     if (folder / _MANIFEST).exists():
         raise Conflict("flows.backup_exists", f"{folder} 里已经有一份备份")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with platform.store.clean_up_paused():
-        _dump(platform.database.url, folder / "control.dump")
-        for name in _FOLDERS:
-            origin = _origin(platform.settings, name)
-            if origin.exists():
-                _copy_tree(origin, folder / name)
+    _dump(platform.database.url, folder / "control.dump")
+    for name in _FOLDERS:
+        origin = _origin(platform.settings, name)
+        if origin.exists():
+            _copy_tree(origin, folder / name)
     settings = platform.settings.home / "jutong.toml"
     if settings.exists():
         shutil.copy2(settings, folder / "jutong.toml")
@@ -129,9 +129,8 @@ def _copy_tree(origin: Path, target: Path) -> None:
         try:
             shutil.copy2(origin / path, copy)
         except FileNotFoundError:
-            # A ledger stream is deleted once its records stand in the log, which is copied too.
-            if origin.name != "ledger":
-                raise
+            # A ledger stream goes once its records stand in the log, a Parquet file once no snapshot needs it.
+            continue
 
 
 def _files(folder: Path) -> Iterator[Path]:

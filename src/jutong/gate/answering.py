@@ -28,7 +28,12 @@ MOST_ROWS = 1_000
 _MOST_SUBJECTS = 3_000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 #: Which of several grants' refusals is told: the one closest to an answer.
-_CLOSEST = ("share.row_not_granted", "share.item_not_granted", "gate.signature_required", "gate.replica_behind")
+_CLOSEST = (
+    "share.row_not_granted",
+    "share.item_not_granted",
+    "gate.signature_required",
+    "gate.replica_behind",
+)
 
 Hasher = Callable[[str, str], str]
 """(subject, year) → the keyed hash as 16 hexadecimal digits."""
@@ -69,7 +74,9 @@ class Known:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-def compose(call: Call, rights: Rights | None, replica: Callable[[str], Replica | None], hashed: Hasher) -> Draft:
+def compose(
+    call: Call, rights: Rights | None, replica: Callable[[str], Replica | None], hashed: Hasher
+) -> Draft:
     """Steps 1–7: the draft of an answer, or of a problem document; it never raises a JutongError."""
     known = Known()
     try:
@@ -133,7 +140,10 @@ def key_values(asked: Asked, service: Served) -> list[tuple[str, Cell]]:
     strange = [name for name in asked.where if name not in service.keys]
     if strange or (asked.where and len(asked.where) < len(service.keys)):
         wanted = "、".join(service.keys)
-        raise BadInput("gate.bad_query", f"本服务按 {wanted} 查询，须全部给出；不能用 {'、'.join(strange) or '一部分'} 查询")
+        raise BadInput(
+            "gate.bad_query",
+            f"本服务按 {wanted} 查询，须全部给出；不能用 {'、'.join(strange) or '一部分'} 查询",
+        )
     values = []
     for name in service.keys if asked.where else ():
         try:
@@ -158,7 +168,9 @@ def decide(
             refusals.append(refused)
     if not refusals:
         raise Denied("share.not_granted", f"应用 {caller.application} 没有使用 {service.name} 的授权")
-    closest = min(refusals, key=lambda one: _CLOSEST.index(one.code) if one.code in _CLOSEST else len(_CLOSEST))
+    closest = min(
+        refusals, key=lambda one: _CLOSEST.index(one.code) if one.code in _CLOSEST else len(_CLOSEST)
+    )
     kind = Unavailable if closest.code == "gate.replica_behind" else Denied
     raise kind(closest.code, closest.reason)
 
@@ -306,5 +318,3 @@ def request_id(given: str | None) -> str:
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given
     return os.urandom(10).hex()
-
-

@@ -57,7 +57,7 @@ def read_body(body: bytes) -> Asked:
         raise _bad("请求体不是 JSON") from problem
     if not isinstance(given, dict) or not given.keys() <= {"where", "items", "limit", "cursor"}:
         raise _bad("请求体只能有 where、items、limit、cursor")
-    where = given.get("where") or {}
+    where = given.get("where", {})
     if not isinstance(where, dict) or any(isinstance(value, list | dict) for value in where.values()):
         raise _bad("where 应为 {信息项: 值}")
     return Asked(where, _items(given.get("items")), _limit(given.get("limit")), _cursor(given.get("cursor")))

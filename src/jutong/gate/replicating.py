@@ -188,7 +188,11 @@ class _Writing:
         return self._many(sql, rows)
 
     def say(self, shape: Shape, snapshot: int, as_of: dt.datetime) -> None:
-        said = {"shape": shape.signature, "snapshot": str(snapshot), "as_of": as_of.isoformat(timespec="seconds")}
+        said = {
+            "shape": shape.signature,
+            "snapshot": str(snapshot),
+            "as_of": as_of.isoformat(timespec="seconds"),
+        }
         said["columns"] = json.dumps([column.name for column in shape.columns], ensure_ascii=False)
         self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", said.items())
 

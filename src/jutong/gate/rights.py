@@ -63,12 +63,8 @@ class Entitled:
     conditions: tuple[Condition, ...]
     #: Replica columns that say whose record a row is.
     subjects: tuple[str, ...]
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """Every replica column this grant may come to read."""
-        conditions = {condition.column for condition in self.conditions}
-        return frozenset({column.name for column in self.columns.values()} | conditions | set(self.subjects))
+    #: Every replica column a call under this grant may come to read.
+    needs: frozenset[str]
 
 
 def entitle(grant: Mapping[str, Any], service: Served, now: dt.datetime) -> Entitled | Refused:
@@ -82,14 +78,22 @@ def entitle(grant: Mapping[str, Any], service: Served, now: dt.datetime) -> Enti
     if not leaving:
         return Refused("share.nothing_left", f"授权 {grant['id']} 没有服务 {service.name} 能提供的信息项")
     grades = {item.name: item.grade for item in service.entry_items}
+    columns = {out.item.name: leaving_column(out) for out in leaving}
+    conditions = conditions_of(decided.outgoing.row_filter, service.columns)
+    subjects = decided.outgoing.subjects
     return Entitled(
         bound=decided,
-        columns={out.item.name: leaving_column(out) for out in leaving},
+        columns=columns,
         signed_only=frozenset(
             out.item.name for out in leaving if out.mask is None and grades[out.item.name] >= SIGNED_GRADE
         ),
-        conditions=conditions_of(decided.outgoing.row_filter, service.columns),
-        subjects=decided.outgoing.subjects,
+        conditions=conditions,
+        subjects=subjects,
+        needs=frozenset(
+            {column.name for column in columns.values()}
+            | {condition.column for condition in conditions}
+            | {*subjects, *service.keys}
+        ),
     )
 
 
@@ -139,7 +143,10 @@ class Rights:
         for service in self.services.values():
             if service.state == "active":
                 grants = [
-                    grant for (_, entry), held in self.grants.items() if entry == service.entry_id for grant in held
+                    grant
+                    for (_, entry), held in self.grants.items()
+                    if entry == service.entry_id
+                    for grant in held
                 ]
                 decided = [entitle(grant, service, now) for grant in grants]
                 entitled = [one for one in decided if isinstance(one, Entitled)]

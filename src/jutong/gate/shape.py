@@ -65,7 +65,7 @@ def shape_of(
     filtered: Iterable[str],
 ) -> Shape:
     """The same shape for the same contents, whatever order they came in."""
-    indexes = [(one,) for one in sorted(filtered)]
+    indexes: list[tuple[str, ...]] = [(one,) for one in sorted(filtered)]
     if tuple(asked_by) != tuple(keys):
         indexes.insert(0, tuple(asked_by))
     in_order = tuple(sorted(columns, key=lambda column: column.name))

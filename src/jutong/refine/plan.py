@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from jutong.elements import FLAG, REJECT, Dimension, Element, Severity, cast_to, element_of
+from jutong.elements import FLAG, REJECT, Dimension, Element, Severity, cast_to, element_of, try_many
 from jutong.refine.rules import KINDS, RowRule, checked
 from jutong.store import DatasetSpec
 from jutong.terms import BadInput, DatasetName, Item, Zone
@@ -21,7 +21,6 @@ from jutong.terms import BadInput, DatasetName, Item, Zone
 ROW_KEY = "row_key"
 #: Faults of row rules are numbered from here; no element has that many checks.
 ROW_RULES_FROM = 100
-
 
 
 @dataclass(frozen=True)
@@ -50,17 +49,23 @@ class PlannedItem:
         """In the order in which they are asked."""
         label, name = self.item.label, self.item.name
         found = [
-            Fault(number, check.code, name, check.severity, check.dimension, check.sentence.format(label=label))
+            Fault(
+                number, check.code, name, check.severity, check.dimension, check.sentence.format(label=label)
+            )
             for number, check in enumerate(self.element.checks, start=1)
         ]
         if self.item.key or self.item.required:
-            rule, what = ("refine.key_missing", "是主键") if self.item.key else ("refine.required", "是必填项")
+            rule, what = (
+                ("refine.key_missing", "是主键") if self.item.key else ("refine.required", "是必填项")
+            )
             sentence = f"「{label}」{what}，不能为空"
             found.append(Fault(len(found) + 1, rule, name, REJECT, Dimension.COMPLETENESS, sentence))
         if self.values is not None:
             words = "、".join(self.values[:12]) + ("等" if len(self.values) > 12 else "")
             sentence = f"「{label}」应为{words}之一"
-            found.append(Fault(len(found) + 1, "refine.not_in_list", name, FLAG, Dimension.CONFORMITY, sentence))
+            found.append(
+                Fault(len(found) + 1, "refine.not_in_list", name, FLAG, Dimension.CONFORMITY, sentence)
+            )
         return tuple(found)
 
     @property
@@ -178,9 +183,11 @@ def _planned(row: Mapping[str, Any], keys: Sequence[str], columns: set[str] | No
     item = replace(item, key=is_key, required=item.required or is_key, element=element.name)
     values = row.get("values")
     planned = PlannedItem(
-        item, element, columns is None or item.name in columns,
-        None if values is None else tuple(str(value) for value in values),
-    )  # fmt: skip
+        item,
+        element,
+        columns is None or item.name in columns,
+        None if values is None else _listed(element, [str(value) for value in values]),
+    )
     try:
         planned.cast("x")
     except ValueError as problem:
@@ -191,20 +198,26 @@ def _planned(row: Mapping[str, Any], keys: Sequence[str], columns: set[str] | No
     return planned
 
 
+def _listed(element: Element, values: Sequence[str]) -> tuple[str, ...]:
+    """A code list as its values come out of cleaning."""
+    return tuple(one.cleaned for one in try_many(element, values) if one.cleaned is not None)
+
+
 def explain(plan: Plan) -> str:
     """The plan in words, for ``jutong refine explain`` and the portal."""
-    lines = [
-        f"{plan.standard}  {plan.label}",
-        f"来源 {plan.raw}，{'全量' if plan.mode == 'full' else '增量'}；主键 {'、'.join(plan.keys) or '整行内容'}；"
-        f"同一主键取{f'「{plan.order_item}」最大者，再取' if plan.order_item else ''}最后一行；"
-        f"拒收超过 {plan.hold_above:.0%} 时整批留置",
-        "",
-    ]
+    mode = "全量" if plan.mode == "full" else "增量"
+    order = f"「{plan.order_item}」最大者，再取" if plan.order_item else ""
+    lines = [f"{plan.standard}  {plan.label}", f"来源 {plan.raw}，{mode}；主键 {'、'.join(plan.keys) or '整行内容'}"]
+    lines += [f"同一主键取{order}最后一行；拒收超过 {plan.hold_above:.0%} 时整批留置", ""]
     for planned in plan.items:
         item = planned.item
-        marks = "".join(mark for mark, on in (("主键 ", item.key), ("必填 ", item.required and not item.key)) if on)
+        marks = "".join(
+            mark for mark, on in (("主键 ", item.key), ("必填 ", item.required and not item.key)) if on
+        )
         missing = "" if planned.given else "（来源无此列）"
-        lines.append(f"{item.name}  {item.label}  {item.type}  数据元 {planned.element.label}  {marks}{missing}".rstrip())
+        lines.append(
+            f"{item.name}  {item.label}  {item.type}  数据元 {planned.element.label}  {marks}{missing}".rstrip()
+        )
         lines += [_line(fault, plan.whitelist.get(fault.rule, ())) for fault in planned.faults]
     if plan.rules:
         lines += ["", "行规则"]
@@ -221,5 +234,3 @@ def _line(fault: Fault, waived: Sequence[str] = ()) -> str:
 def pinned(sql: str, day: dt.date) -> str:
     """The SQL with the day the batch was received for today: a batch judged again is judged the same."""
     return sql.replace("CURRENT_DATE", f"DATE '{day.isoformat()}'")
-
-

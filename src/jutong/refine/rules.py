@@ -175,7 +175,10 @@ LICENCE_RULES = (
 )
 PENALTY_RULES = (
     RowRule(
-        "credit.fine_missing", "required_when", ("cf_nr_fk", "cf_cflb"), {"contains": "罚款", "positive": True}
+        "credit.fine_missing",
+        "required_when",
+        ("cf_nr_fk", "cf_cflb"),
+        {"contains": "罚款", "positive": True},
     ),
     RowRule("credit.revoked_missing", "required_when", ("cf_nr_zkdx", "cf_cflb"), {"contains": "吊销"}),
     RowRule("credit.decision_in_future", "not_future", ("cf_jdrq",)),

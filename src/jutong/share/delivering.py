@@ -29,12 +29,12 @@ from jutong.share.receiver import Checkpoint, Receiver, swap_in
 from jutong.share.requests import mark_provided
 from jutong.share.seen import keep_subjects, subject_secret, this_period
 from jutong.store import Store
-from jutong.terms import Conflict, Denied, JutongError, NotFound, Refused
+from jutong.terms import EMPTY_CONTENT, Conflict, ContentHash, Denied, JutongError, NotFound, Refused
 
 _SQL = named_sql(__file__)
 
-#: One chunk: about a second of work, so little is sent again after a crash.
-CHUNK_ROWS = 50_000
+#: One chunk: some tenths of a second of work, so little is sent again after a crash.
+CHUNK_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Delivered:
     #: Key ranges compared and found apart, by a difference run.
     ranges: int = 0
     apart: int = 0
+    #: Content hash of all that was sent, by a full run that was not interrupted: what the table must have.
+    content: ContentHash | None = None
 
 
 @dataclass(frozen=True)
@@ -127,10 +129,11 @@ def open_way(
 def carry_out(way: Way, run: Checkpoint) -> Delivered:
     """Steps 5–7: send what is left of a run, put the table in place, say so; a failure is kept with its words."""
     ranges = apart = 0
+    content = None
     try:
         _note_run(way, run)
         if run.kind == "full":
-            run = _load(way, run)
+            run, content = _load(way, run)
         elif run.kind == "incremental":
             run = _bring_changes(way, run)
         if run.kind == "difference":  # also when the feed turned out to be lost
@@ -144,7 +147,7 @@ def carry_out(way: Way, run: Checkpoint) -> Delivered:
         mark_provided(connection, way.delivery.grant_id, "首次库表交换已完成")
     way.store.follow(f"delivery:{way.delivery.name}", way.outgoing.dataset, run.to_snapshot or 0)
     return Delivered(
-        run.run, run.kind, run.to_snapshot or 0, run.chunk, run.upserted, run.deleted, ranges, apart
+        run.run, run.kind, run.to_snapshot or 0, run.chunk, run.upserted, run.deleted, ranges, apart, content
     )
 
 
@@ -194,6 +197,7 @@ def begin(way: Way, standing: Checkpoint | None, kind: str, since: int | None, u
     with way.receiver.transaction():
         if standing is not None:
             way.receiver.hold(standing)
+        way.receiver.begin(fresh, standing)  # first: whoever comes second gives way before touching a table
         if kind == "full":
             if way.receiver.exists(way.live_table):
                 raise Conflict(
@@ -205,22 +209,24 @@ def begin(way: Way, standing: Checkpoint | None, kind: str, since: int | None, u
             way.receiver.reshape(way.live_table, outgoing)
             for column in set(standing.columns) - set(fresh.columns):
                 way.receiver.empty_column(way.live_table, column)
-        way.receiver.begin(fresh, standing)
     return fresh
 
 
 # -- step 5: what is sent
 
 
-def _load(way: Way, run: Checkpoint) -> Checkpoint:
+def _load(way: Way, run: Checkpoint) -> tuple[Checkpoint, ContentHash | None]:
+    """Fill the table that is not shown yet; the content hash of all of it, unless an earlier run began it."""
     if run.phase != "load":
-        return run
+        return run, None
+    content = EMPTY_CONTENT if run.chunk == 0 else None
     with everything(
         way.store, way.outgoing, _until(run), after=run.last_key, size=way.size, subject_key=_secret(way)
     ) as found:
         for chunk in found:
             run = _send(way, run, chunk)
-    return run
+            content = content + chunk.content if content else None
+    return run, content
 
 
 def _bring_changes(way: Way, run: Checkpoint) -> Checkpoint:

@@ -9,13 +9,14 @@ that moves the folded index.  What counts:
   it was tried, and in whatever order the streams were merged;
 * a downloaded file: 次 1, 条次 its rows.
 
-Refusals, failures and a department reading its own data do not count; a request id counts once.  ``recount``
-says the same a second time, in Python over the ledger alone, and must agree.
+Refusals, failures and a department reading its own data do not count; a request id counts once; a call that a
+gate names as recorded but never answered (its stream ended under it) counts nothing.  ``recount`` says the same
+a second time, in Python over the ledger alone, and must agree.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -40,6 +41,8 @@ METHODS = {
     "share:delivery:chunk": "table",
     "share:extract:download": "file",
 }
+#: What a gate says when a stream ended under its calls.
+_STOPPED = "ledger:stream:stop"
 _AXES = ("day", "provider", "entry", "resource", "consumer", "application", "method")
 
 
@@ -72,6 +75,8 @@ def fold(database: Database, ledger: Ledger) -> int:
             _copy(connection, ledger.origin, entries)
             span = {"origin": ledger.origin, "start": start, "end": entries[-1][0] + 1}
             connection.execute(_SQL.count_calls, span)
+            if connection.execute(_SQL.void_calls, span).rowcount:
+                connection.execute(_SQL.uncount_calls, span)
             connection.execute(_SQL.count_chunks, span)
             connection.execute(_SQL.move_origin, span)
             taken += len(entries)
@@ -79,31 +84,32 @@ def fold(database: Database, ledger: Ledger) -> int:
 
 def recount(entries: Iterable[tuple[int, Exchange]]) -> dict[MeterKey, Metered]:
     """The same count from the ledger's entries alone, in one pass: what ``meter_daily`` must hold."""
-    total: dict[MeterKey, Metered] = {}
+    total: dict[MeterKey, Metered] = defaultdict(lambda: Metered(0, 0))
     waiting: dict[str, Exchange] = {}
     named: set[str] = set()
-    seen: set[tuple[str, str, str]] = set()
+    answered: dict[str, list[tuple[str, str, MeterKey, int]]] = {}
+    void: set[str] = set()
     for _, exchange in entries:
-        method = METHODS.get(exchange.event)
         after = str(exchange.detail.get("after") or "")
         if after and exchange.event.startswith("share:delivery:"):
             named.add(after)
             if after in waiting:
-                _add(total, waiting.pop(after))
+                _add_chunk(total, waiting.pop(after))
+        for request_id in exchange.detail.get("unconfirmed", ()) if exchange.event == _STOPPED else ():
+            void.add(request_id)
+            for _, _, key, rows in answered.pop(request_id, []):
+                total[key] += Metered(-1, -rows)
+        method = METHODS.get(exchange.event)
         if method is None or exchange.outcome != "answered" or not _between_departments(exchange):
             continue
         if method == "table":
-            attempt = str(exchange.detail["attempt"])
-            if attempt in named:
-                _add(total, exchange)
+            if str(exchange.detail["attempt"]) in named:
+                _add_chunk(total, exchange)
             else:
-                waiting[attempt] = exchange
-            continue
-        request = (exchange.event, exchange.application, exchange.request_id)
-        if exchange.request_id == "" or request not in seen:
-            seen.add(request)
-            _add(total, exchange)
-    return total
+                waiting[str(exchange.detail["attempt"])] = exchange
+        elif exchange.request_id not in void:
+            _add_call(total, answered, exchange)
+    return {key: one for key, one in total.items() if one != Metered(0, 0)}
 
 
 def metered(connection: Connection, since: date | None = None, until: date | None = None) -> Metered:
@@ -169,8 +175,23 @@ def _between_departments(exchange: Exchange) -> bool:
     return exchange.consumer not in ("", exchange.provider)
 
 
-def _add(total: dict[MeterKey, Metered], exchange: Exchange) -> None:
-    key = (
+def _add_chunk(total: dict[MeterKey, Metered], chunk: Exchange) -> None:
+    total[_key(chunk)] += Metered(1 if chunk.detail["chunk"] == 1 else 0, chunk.rows)
+
+
+def _add_call(
+    total: dict[MeterKey, Metered], answered: dict[str, list[tuple[str, str, MeterKey, int]]], call: Exchange
+) -> None:
+    """Once per request id of an application; the id is remembered, for it may be taken back."""
+    before = answered.setdefault(call.request_id, [])
+    if call.request_id and any((call.event, call.application) == one[:2] for one in before):
+        return
+    before.append((call.event, call.application, _key(call), call.rows))
+    total[_key(call)] += Metered(1, call.rows)
+
+
+def _key(exchange: Exchange) -> MeterKey:
+    return (
         day_of(exchange),
         exchange.provider,
         exchange.entry,
@@ -179,8 +200,6 @@ def _add(total: dict[MeterKey, Metered], exchange: Exchange) -> None:
         exchange.application,
         METHODS[exchange.event],
     )
-    once = 1 if METHODS[exchange.event] != "table" or exchange.detail["chunk"] == 1 else 0
-    total[key] = total.get(key, Metered(0, 0)) + Metered(once, exchange.rows)
 
 
 def _copy(connection: Connection, origin: str, entries: Sequence[tuple[int, Exchange]]) -> None:

@@ -25,6 +25,7 @@ WITH fresh AS (
             AND earlier.origin = e.origin AND earlier.log_index < e.log_index
             AND earlier.event = e.event AND earlier.application = e.application
             AND earlier.outcome = 'answered' AND earlier.consumer = e.consumer))
+      AND NOT EXISTS (SELECT 1 FROM meter_void v WHERE v.origin = e.origin AND v.request_id = e.request_id)
     RETURNING e.*
 )
 INSERT INTO meter_daily AS m (day, provider, entry, resource, consumer, application, method, times, records)
@@ -33,6 +34,32 @@ SELECT (at AT TIME ZONE 'Asia/Shanghai')::date, provider, entry, resource, consu
 FROM fresh GROUP BY 1, 2, 3, 4, 5, 6, 7
 ON CONFLICT (day, provider, entry, resource, consumer, application, method) DO UPDATE
 SET times = m.times + excluded.times, records = m.records + excluded.records
+
+-- name: void_calls
+-- Request ids a gate names as recorded, perhaps, but never answered.
+INSERT INTO meter_void (origin, request_id)
+SELECT DISTINCT e.origin, named.request_id
+FROM exchange e, jsonb_array_elements_text(e.detail -> 'unconfirmed') AS named (request_id)
+WHERE e.origin = %(origin)s AND e.log_index >= %(start)s AND e.log_index < %(end)s
+  AND e.event = 'ledger:stream:stop' AND jsonb_typeof(e.detail -> 'unconfirmed') = 'array'
+ON CONFLICT DO NOTHING
+
+-- name: uncount_calls
+WITH taken_back AS (
+    UPDATE exchange e SET counted = false
+    FROM meter_void v
+    WHERE v.origin = %(origin)s AND e.origin = v.origin AND e.request_id = v.request_id AND e.counted
+      AND e.event = 'share:service:answer'
+    RETURNING e.*
+), less AS (
+    SELECT (at AT TIME ZONE 'Asia/Shanghai')::date AS day, provider, entry, resource, consumer, application,
+           count(*) AS times, sum(rows) AS records
+    FROM taken_back GROUP BY 1, 2, 3, 4, 5, 6
+)
+UPDATE meter_daily m SET times = m.times - less.times, records = m.records - less.records
+FROM less
+WHERE (m.day, m.provider, m.entry, m.resource, m.consumer, m.application, m.method)
+    = (less.day, less.provider, less.entry, less.resource, less.consumer, less.application, 'api')
 
 -- name: count_chunks
 -- Chunks whose attempt is named as committed; either the chunk or the fact that names it is new.
@@ -66,4 +93,4 @@ SELECT coalesce(sum(times), 0) AS times, coalesce(sum(records), 0) AS records FR
 WHERE (%(since)s::date IS NULL OR day >= %(since)s) AND (%(until)s::date IS NULL OR day <= %(until)s)
 
 -- name: everything
-SELECT * FROM meter_daily
+SELECT * FROM meter_daily WHERE times <> 0 OR records <> 0

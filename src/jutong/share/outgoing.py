@@ -199,7 +199,8 @@ def subject_hasher(secret: bytes) -> Callable[[str], bytes]:
 
 def _subject_hash(name: str, secret: str) -> str:
     # A keyed hash with the secret in front: its output is cut to 8 of 32 bytes, so nothing can be appended.
-    return f"substr(sha256('{secret}:' || CAST({quote(name)} AS VARCHAR)), 1, 16)"
+    digest = f"sha256('{secret}:' || CAST({quote(name)} AS VARCHAR))"
+    return f"CAST('0x' || substr({digest}, 1, 16) AS UBIGINT)"
 
 
 def _leaving(out: OutItem) -> str:
@@ -218,8 +219,8 @@ def _chunk(table: pa.Table, outgoing: Outgoing) -> Chunk:
     subjects = b""
     found = [name for name in table.column_names if name.startswith(_SUBJECT) and name not in names]
     if found:
-        words = {str(one) for name in found for one in table.column(name).drop_null().to_pylist()}
-        subjects = b"".join(sorted(map(bytes.fromhex, words)))
+        numbers = [table.column(name).drop_null().to_numpy() for name in found]
+        subjects = np.unique(np.concatenate(numbers)).astype(">u8").tobytes()
     hashed = _ROW_HASH in table.column_names
     hashes = tuple(map(str, table.column(_ROW_HASH).to_pylist())) if hashed else ()
     return Chunk(

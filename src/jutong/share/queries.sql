@@ -225,9 +225,7 @@ SELECT pg_try_advisory_lock(hashtext('jutong_delivery'), hashtext(%(name)s)) AS 
 SELECT pg_advisory_unlock(hashtext('jutong_delivery'), hashtext(%(name)s))
 
 -- name: keep_subjects
-INSERT INTO exchange_subjects (bucket, period, request_id, attempt, hashes)
-VALUES (%(bucket)s, %(period)s, %(request_id)s, %(attempt)s, %(hashes)s)
-ON CONFLICT (bucket, period, request_id, attempt) DO NOTHING
+COPY exchange_subjects (bucket, period, request_id, attempt, hashes) FROM STDIN
 
 -- name: subject_periods
 SELECT DISTINCT period FROM exchange_subjects
@@ -236,18 +234,21 @@ SELECT DISTINCT to_char(at, 'YYYY') FROM exchange WHERE subjects <> ''
 ORDER BY 1 DESC
 
 -- name: bulk_sightings
--- The hashes come along because a match must stand on an 8-byte boundary.
+-- The hashes come along because a match must stand on an 8-byte boundary; an attempt that never committed
+-- was seen by nobody.
 SELECT s.hashes, e.at, e.consumer, e.application, e.provider, e.entry, e.resource, e.purpose, e.grant_id, e.event,
        e.log_index
 FROM exchange_subjects s
 JOIN exchange e ON e.request_id = s.request_id AND coalesce(e.attempt, '') = s.attempt
 WHERE s.bucket = %(bucket)s AND s.period = %(period)s AND position(%(hash)s::bytea IN s.hashes) > 0
+  AND (e.attempt IS NULL OR EXISTS (SELECT 1 FROM exchange later WHERE later.after = e.attempt))
 
 -- name: single_sightings
 -- Answers of the gate carry their few hashes themselves, as hexadecimal words.
 SELECT at, consumer, application, provider, entry, resource, purpose, grant_id, event, log_index
-FROM exchange
+FROM exchange e
 WHERE subjects LIKE '%%' || %(hash)s || '%%' AND to_char(at, 'YYYY')::int = %(year)s
+  AND NOT EXISTS (SELECT 1 FROM meter_void v WHERE v.origin = e.origin AND v.request_id = e.request_id)
 
 -- name: fail_runs
 UPDATE delivery_run SET state = 'failed', error = %(error)s, finished_at = clock_timestamp()

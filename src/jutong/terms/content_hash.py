@@ -16,7 +16,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Literal
 
 Dialect = Literal["duckdb", "postgres", "mysql", "spark"]
@@ -35,6 +35,8 @@ class ContentHash:
         return ContentHash(self.rows + other.rows, f"{total:032x}")
 
 
+#: Decimals have up to 38 digits (Python's own context keeps 28); databases round halves away from zero.
+_WIDE = Context(prec=80, rounding=ROUND_HALF_UP)
 EMPTY = ContentHash(0, "0" * 32)
 
 
@@ -59,7 +61,7 @@ def field_text(name: str, item_type: str, dialect: Dialect) -> str:
             "duckdb": f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%f')",
             "postgres": f"to_char({column}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US')",
             "mysql": f"DATE_FORMAT({column}, '%Y-%m-%dT%H:%i:%s.%f')",
-            "spark": f"date_format({column}, \"yyyy-MM-dd'T'HH:mm:ss.SSSSSS\")",
+            "spark": _spark_timestamp(column),
         }[dialect]
     if item_type == "date":
         return {
@@ -81,6 +83,14 @@ def field_text(name: str, item_type: str, dialect: Dialect) -> str:
         "mysql": f"CONVERT({column} USING utf8mb4)",
         "spark": column,
     }[dialect]
+
+
+def _spark_timestamp(column: str) -> str:
+    """Spark's date_format would first carry a zoneless value into the session's zone, where 1988-04-17 02:30
+    does not exist; the plain cast does not, but drops trailing zeros."""
+    text = f"CAST({column} AS STRING)"
+    fraction = f"rpad(substr({text}, 21), 6, '0')"
+    return f"concat(substr({text}, 1, 10), 'T', substr({text}, 12, 8), '.', {fraction})"
 
 
 def _field(name: str, item_type: str, dialect: Dialect) -> str:
@@ -137,12 +147,15 @@ def _python_text(value: object, item_type: str) -> str | None:
     if isinstance(value, bool):
         return "t" if value else "f"
     if isinstance(value, dt.datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%S.%f")
+        # strftime would not pad years before 1000
+        zoneless = value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value
+        return zoneless.isoformat(timespec="microseconds")
     if isinstance(value, dt.date):
         return value.isoformat()
     if item_type.startswith("decimal"):
         scale = int(item_type[8:-1].split(",")[1])
-        return f"{Decimal(str(value)).quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_EVEN):f}"
+        rounded = _WIDE.quantize(Decimal(str(value)), Decimal(1).scaleb(-scale))
+        return f"{abs(rounded) if rounded.is_zero() else rounded:f}"
     return str(value)
 
 

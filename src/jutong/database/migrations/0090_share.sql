@@ -238,6 +238,13 @@ CREATE TABLE meter_state (
 );
 COMMENT ON TABLE meter_state IS 'how far each log origin has been folded; moves in the same transaction as what was folded';
 
+CREATE TABLE meter_void (
+    origin     text NOT NULL,
+    request_id text NOT NULL,
+    PRIMARY KEY (origin, request_id)
+);
+COMMENT ON TABLE meter_void IS 'calls whose evidence may be in the ledger but which were never answered: a stream ended under them, and its successor said so (ledger:stream:stop)';
+
 CREATE TABLE exchange_subjects (
     bucket     smallint NOT NULL CHECK (bucket BETWEEN 0 AND 255),
     period     text NOT NULL,

@@ -1,8 +1,41 @@
 """One folder per topic: route, template, English. Here they are put in a row, and nowhere else."""
 
-from jutong.portal.pages import cases, desk, me, notices, signin
+from jutong.portal.pages import (
+    about,
+    applications,
+    batches,
+    campaign,
+    cases,
+    catalogue,
+    cloud,
+    deliveries,
+    desk,
+    elements,
+    grants,
+    indicators,
+    issues,
+    ledger,
+    lists,
+    me,
+    notices,
+    objections,
+    people,
+    projects,
+    requests,
+    security,
+    services,
+    signin,
+    sources,
+    storage,
+)
 
-_TOPICS = (signin, me, desk, cases, notices)
+_TOPICS = (
+    signin, me, desk, notices, about,
+    sources, batches, issues, elements, storage,
+    catalogue, lists, objections,
+    cases, requests, grants, services, deliveries, ledger,
+    applications, indicators, campaign, projects, cloud, people, security,
+)  # fmt: skip
 
 PAGES = tuple(page for topic in _TOPICS for page in topic.PAGES)
 ACTS = tuple(act for topic in _TOPICS for act in topic.ACTS)

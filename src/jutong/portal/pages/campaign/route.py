@@ -10,7 +10,7 @@ from pydantic import Field
 
 from jutong.oversee import TASK_STATES, Lane, Task, campaigns, duties, report_task, roadmap, task_reports, tasks
 from jutong.portal.names import department_names
-from jutong.portal.pages.cases.views import EventView
+from jutong.portal.timeline import EventView
 from jutong.portal.routes import Act, Done, NoQuestion, Page
 from jutong.portal.visits import Visit
 from jutong.terms import NotFound

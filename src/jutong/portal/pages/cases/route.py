@@ -11,14 +11,12 @@ from pydantic import Field
 
 from jutong.casework import (
     KINDS,
-    CaseFile,
     CasePage,
     ask_extension,
     case_for,
     cases,
     counted_days,
     desk,
-    move,
     read_calendar,
 )
 from jutong.people import departments
@@ -27,7 +25,8 @@ from jutong.portal.clocks import ClockView, RulerDay
 from jutong.portal.pages.cases import views
 from jutong.portal.pages.cases.moving import MOVERS
 from jutong.portal.pages.cases.subjects import Subject, subject_of
-from jutong.portal.pages.cases.views import CaseRow, EventView, MoveView, StepView
+from jutong.portal.pages.cases.views import CaseRow, MoveView, StepView
+from jutong.portal.timeline import EventView
 from jutong.portal.routes import Act, Done, Page
 from jutong.portal.visits import Visit
 from jutong.terms import NotFound
@@ -204,13 +203,8 @@ def act(visit: Visit, form: MoveForm) -> Done:
         **form.data,
     }
     data = views.given_data(step, given)
-    mover = MOVERS.get(KINDS[case.kind].room or case.kind, _plain)
-    moved = mover(visit, case, form.move, form.note, data)
+    moved = MOVERS[KINDS[case.kind].room](visit, case, form.move, form.note, data)
     return Done(f"/cases/{case.id}", f"{case.number}：{step.label}", value={"id": moved.id, "state": moved.state})
-
-
-def _plain(visit: Visit, case: CaseFile, name: str, note: str, data: Mapping[str, Any]) -> CaseFile:
-    return move(visit.connection, case.id, name, visit.who, note, data, now=visit.now)
 
 
 def extend(visit: Visit, form: ExtensionForm) -> Done:

@@ -1,12 +1,19 @@
-"""What a case is about, in rows a page can show: the law's fields of a request, an entry, a batch."""
+"""What a case is about, in rows a page can show: the law's fields of a request, an entry, a demand, a clock."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from jutong.casework import CaseFile
+from jutong.casework import CaseFile, find_case
+from jutong.catalogue import Entry, entry_items, find_entry
+from jutong.portal import saying
+from jutong.portal.names import METHODS, SHARE_TYPES
+from jutong.portal.pages.catalogue.examples import look_of
 from jutong.portal.visits import Visit
+from jutong.share import EntryItem, Request, filter_sql, find_application, mask_for, request_of_case
+from jutong.terms import NotFound
 
 
 @dataclass(frozen=True)
@@ -18,13 +25,214 @@ class SubjectRow:
 
 
 @dataclass(frozen=True)
+class AskedItem:
+    label: str
+    name: str
+    grade: int
+    share_type: int
+    masked: bool
+    #: What the other side will see, by example.
+    look: str
+    #: Of a changed entry: new, changed, gone, or "".
+    change: str = ""
+
+
+@dataclass(frozen=True)
 class Subject:
     heading: str
     rows: tuple[SubjectRow, ...]
     #: One sentence that says what agreeing would mean.
     statement: str = ""
+    items_heading: str = ""
+    items: tuple[AskedItem, ...] = ()
+    #: The grade of all of it: its strictest item's.
+    grade: int = 0
 
 
 def subject_of(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
-    rows = tuple(SubjectRow(key, str(value)) for key, value in case.data.items() if isinstance(value, str | int))
-    return Subject("内容", rows)
+    """The subject of a case, by its kind; kinds without a view of their own show what was written into them."""
+    view = _VIEWS.get(case.kind, _plain)
+    try:
+        return view(visit, case, names)
+    except NotFound:
+        return _plain(visit, case, names)
+
+
+def _plain(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
+    rows = [SubjectRow(key, str(value)) for key, value in case.data.items() if isinstance(value, str | int) and value]
+    if "entry_id" in case.subject:
+        entry = find_entry(visit.connection, int(case.subject["entry_id"]))
+        rows.insert(0, SubjectRow("目录", entry.name, entry.code, f"/catalogue/{entry.id}"))
+    if "batch" in case.subject:
+        rows.insert(0, SubjectRow("批次", str(case.subject["batch"]), href=f"/batches/{case.subject['batch']}"))
+    return Subject("内容", tuple(rows))
+
+
+def _request(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
+    """给谁，凭什么，做什么，哪些行，怎么给，到何时: what 第20条 wants said."""
+    request = request_of_case(visit.connection, case.id)
+    entry = find_entry(visit.connection, request.entry_id)
+    application = find_application(visit.connection, request.application_id)
+    consumer = names.get(request.department_code, request.department_code)
+    rows, counted = _filter_told(visit, request, entry)
+    asked = [one for one in entry_items(visit.connection, entry.id) if one.name in request.items]
+    items = tuple(_asked(one, entry) for one in asked)
+    grade = max((one.grade for one in items), default=1)
+    masked = [one.label for one in items if one.masked]
+    hidden = f"，{'、'.join(masked[:3])}脱敏给出" if masked else ""
+    statement = (
+        f"若照此同意，{consumer}的「{application.name}」在 {saying.day(request.until)} 前可取{counted}的"
+        f" {len(items)} 项信息{hidden}；不得用于其他，不得转给第三方。"
+    )
+    return Subject(
+        "给谁，做什么",
+        (
+            SubjectRow("给谁", f"{consumer}·{application.name}", f"应用 {application.id}", f"/applications/{application.id}"),
+            SubjectRow("要什么", entry.name, f"{entry.department_short}提供，{SHARE_TYPES[request.share_type]}", f"/catalogue/{entry.id}"),
+            SubjectRow("凭什么", request.basis, f"用途类型：{request.purpose}"),
+            SubjectRow("做什么", request.scene),
+            SubjectRow("谁会看到", request.scope),
+            SubjectRow("哪些行", rows, counted if request.row_filter else ""),
+            SubjectRow("怎么给", METHODS[request.method]),
+            SubjectRow("到何时", saying.day(request.until), "到期自动停，须报销毁情况（第27条）"),
+        ),
+        statement,
+        "给什么",
+        items,
+        grade,
+    )  # fmt: skip
+
+
+def _asked(item: Any, entry: Entry) -> AskedItem:
+    strictest = max(item.share_type, entry.share_type)
+    shared = EntryItem(item.name, item.label, item.element, item.is_key, strictest, item.grade, item.mask)
+    return AskedItem(
+        item.label, item.name, item.grade, strictest, mask_for(shared) is not None, look_of(shared, item.data_type)
+    )
+
+
+_OPS = {"eq": "等于", "in": "是", "prefix": "开头是"}
+
+
+def _filter_told(visit: Visit, request: Request, entry: Entry) -> tuple[str, str]:
+    """The rows in words, and how many there are now where the dataset is there."""
+    labels = {one.name: one.label for one in entry_items(visit.connection, entry.id)}
+    told = "，且".join(
+        f"{labels.get(one['item'], one['item'])}{_OPS[one['op']]}「{_value(one['value'])}」" for one in request.row_filter
+    )
+    if not entry.dataset:
+        return told or "全部", "约定的行"
+    try:
+        spec = visit.rooms.store.spec(entry.dataset)
+        where, values = filter_sql(request.row_filter, {item.name: item for item in spec.items})
+        with visit.rooms.store.reading() as view:
+            sql = f"SELECT count(*) AS n FROM {view.table(entry.dataset)} WHERE {where}"
+            count = int(view.rows(sql, values)[0]["n"])
+    except (NotFound, KeyError):
+        return told or "全部", "约定的行"
+    return told or "全部", f"现有 {count:,} 行"
+
+
+def _value(value: Any) -> str:
+    return "、".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _entry(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
+    """An entry under review; of a change, what it changes."""
+    entry = find_entry(visit.connection, int(case.subject["entry_id"]))
+    draft = case.data.get("draft")
+    new: Mapping[str, Any] = draft if isinstance(draft, Mapping) else {}
+    told = _changes(entry, new)
+    rows = [
+        SubjectRow("目录", entry.name, entry.code, f"/catalogue/{entry.id}"),
+        SubjectRow("提供方", entry.department_name),
+        SubjectRow("摘要", str(new.get("summary") or entry.summary)),
+        SubjectRow("共享类型", SHARE_TYPES[int(new.get("share_type") or entry.share_type)], str(new.get("share_condition") or entry.share_condition)),
+        SubjectRow("使用条件", str(new.get("use_condition") or entry.use_condition)),
+    ]  # fmt: skip
+    if case.data.get("reason"):
+        rows.append(SubjectRow("为什么改", str(case.data["reason"])))
+    rows += [SubjectRow(f"改了{label}", after, f"原为 {before}") for label, before, after in told]
+    items = _entry_items(visit, entry, new)
+    version = f"第 {entry.version + 1} 版" if entry.version else "首版"
+    statement = f"若照此发布，各部门即可看到{entry.name}{version}，共 {len(items)} 项，并依法申请共享。"
+    return Subject("目录内容", tuple(rows), statement, "信息项", items, max((one.grade for one in items), default=1))
+
+
+_COMPARED = (("name", "名称"), ("update_cycle", "更新周期"), ("grade", "数据分级"), ("theme", "主题"))
+
+
+def _changes(entry: Entry, new: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
+    if not new or entry.version == 0:
+        return ()
+    return [
+        (label, str(getattr(entry, name)), str(new[name]))
+        for name, label in _COMPARED
+        if new.get(name) not in (None, getattr(entry, name))
+    ]
+
+
+def _entry_items(visit: Visit, entry: Entry, new: Mapping[str, Any]) -> tuple[AskedItem, ...]:
+    old = {one.name: one for one in entry_items(visit.connection, entry.id)}
+    if not new or entry.version == 0:
+        return tuple(_asked(one, entry) for one in old.values())
+    shown = []
+    for one in new.get("items") or ():
+        before = old.pop(one["name"], None)
+        shared = EntryItem(
+            one["name"], one["label"], one.get("element"), bool(one.get("is_key")),
+            max(int(one["share_type"]), int(new["share_type"])), int(one["grade"]), one.get("mask"),
+        )  # fmt: skip
+        same = before and all(
+            getattr(before, name) == one.get(name) for name in ("label", "element", "share_type", "grade", "mask")
+        )
+        shown.append(
+            AskedItem(
+                shared.label, shared.name, shared.grade, shared.share_type, mask_for(shared) is not None,
+                look_of(shared, str(one["data_type"])), "" if same else "变更" if before else "新增",
+            )
+        )  # fmt: skip
+    gone = (AskedItem(one.label, one.name, one.grade, one.share_type, masked=False, look="", change="删去") for one in old.values())
+    return (*shown, *gone)
+
+
+def _demand(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
+    row = visit.connection.execute(
+        "SELECT name, items, basis, provider_code, expected_on FROM demand WHERE id = %s", (case.subject["demand_id"],)
+    ).fetchone()
+    if row is None:
+        return _plain(visit, case, names)
+    return Subject(
+        "需要什么",
+        (
+            SubjectRow("需要的数据", row["name"]),
+            SubjectRow("信息项", "、".join(row["items"]) or "—"),
+            SubjectRow("业务依据", row["basis"]),
+            SubjectRow("建议提供方", names.get(row["provider_code"] or "", "—")),
+            SubjectRow("期望日期", saying.iso_day(row["expected_on"])),
+            SubjectRow("目录里找找", row["name"], href=f"/catalogue?q={row['name']}"),
+        ),
+    )
+
+
+def _extension(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
+    about = find_case(visit.connection, int(case.subject["case_id"]))
+    days = case.data["days"]
+    return Subject(
+        "申请延期",
+        (
+            SubjectRow("哪件事", about.title, about.number, f"/cases/{about.id}"),
+            SubjectRow("延几日", f"{days} 个工作日"),
+            SubjectRow("特殊原因", str(case.data["reason"])),
+        ),
+        f"若同意，期限顺延 {days} 个工作日，并告知需求方（第21条）。",
+    )
+
+
+_VIEWS: dict[str, Callable[[Visit, CaseFile, Mapping[str, str]], Subject]] = {
+    "share_request": _request,
+    "catalogue_entry": _entry,
+    "catalogue_change": _entry,
+    "demand": _demand,
+    "extension": _extension,
+}

@@ -10,6 +10,7 @@ from typing import Any
 from jutong.casework import KINDS, CaseFile, CaseMove, CasePage, DeskRow, Move, Need
 from jutong.portal import clocks, saying
 from jutong.portal.clocks import ClockView
+from jutong.portal.timeline import EventView
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,6 @@ class MoveView:
     note_label: str
     note_least: int
     fields: tuple[FieldView, ...]
-
-
-@dataclass(frozen=True)
-class EventView:
-    at: dt.datetime
-    title: str
-    text: str
-    state: str = ""
 
 
 def case_row(row: DeskRow) -> CaseRow:

@@ -11,7 +11,7 @@ from jutong.database import named_sql
 from jutong.people import visible_to
 from jutong.portal.names import CYCLES, GRANT_COLOURS, GRANT_STATES, METHODS, SHARE_TYPES, department_names
 from jutong.portal.pages.catalogue.examples import look_of
-from jutong.portal.pages.cases.views import EventView
+from jutong.portal.timeline import EventView
 from jutong.portal.routes import NoQuestion
 from jutong.portal.visits import Visit
 from jutong.share import EntryItem
@@ -214,15 +214,7 @@ def _faults(visit: Visit, found: Entry) -> _Faults | None:
     row = visit.connection.execute(_SQL.questioned, {"dataset": found.dataset}).fetchone()
     if not row or not row["rows"]:
         return None
-    try:
-        with visit.rooms.store.reading() as view:
-            issues = view.rows(
-                f"SELECT item, dimension, count(DISTINCT batch || ':' || row_no) AS rows"
-                f" FROM {view.table('standard.issue')} WHERE dataset = ? GROUP BY GROUPING SETS ((item), (dimension))",
-                [found.dataset],
-            )
-    except NotFound:
-        return None
+    issues = visit.connection.execute(_SQL.faults, {"dataset": found.dataset}).fetchall()
     return _Faults(
         {one["item"]: one["rows"] for one in issues if one["item"] is not None},
         {one["dimension"]: one["rows"] for one in issues if one["dimension"] is not None},

@@ -33,6 +33,13 @@ ORDER BY t.name
 -- Rows ever questioned for a dataset: the whole that faults are a share of.
 SELECT coalesce(sum(accepted + rejected), 0)::bigint AS rows FROM refinement WHERE dataset = %(dataset)s
 
+-- name: faults
+-- Issues ever found in a dataset, by item and by dimension.
+SELECT q.item, q.dimension, sum(q.rows)::bigint AS rows
+FROM refinement_rule q JOIN refinement r ON r.batch_id = q.batch_id
+WHERE r.dataset = %(dataset)s
+GROUP BY GROUPING SETS ((q.item), (q.dimension))
+
 -- name: users
 SELECT g.id, g.application_id, a.name AS application, g.department_code, g.purpose, r.scene, g.method, g.until, g.state,
        coalesce(m.times, 0) AS times, coalesce(m.records, 0) AS records

@@ -11,7 +11,7 @@ from pydantic import Field
 from jutong.database import named_sql
 from jutong.people import visible_to
 from jutong.portal.names import GRANT_COLOURS, GRANT_STATES, METHODS, department_names
-from jutong.portal.pages.cases.views import EventView
+from jutong.portal.timeline import EventView
 from jutong.portal.paging import Pager
 from jutong.portal.routes import Act, Done, NoQuestion, Page
 from jutong.portal.visits import Visit

@@ -1,0 +1,118 @@
+"""Evidence before effect: an answer waits until its exchange is durable (law 3).
+
+Calls that come while a batch is being written share the next one: one write, one fsync and one signature for all
+of them.  When the stream ends (a full disk, a failed fsync) every waiting call is refused; a new stream is tried
+at most once a second, and its first record says what the old one left unconfirmed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from jutong.ledger import Exchange, Ledger, Receipt, Stream
+from jutong.terms import JutongError, Unavailable
+
+_TRY_AGAIN_SECONDS = 1.0
+#: Records of one batch at most: a signature path of nine steps keeps the receipt short.
+_BATCH = 512
+#: Request ids of unconfirmed records that the next stream's first record can carry.
+_MOST_NAMED = 1_000
+
+Waiting = list[tuple[Exchange, "asyncio.Future[Receipt]"]]
+
+
+class Evidence:
+    """The gate worker's pen: made inside its event loop, used only there."""
+
+    def __init__(self, ledger: Ledger, name: str) -> None:
+        self._ledger, self._name = ledger, name
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="evidence")
+        self._waiting: Waiting = []
+        self._writing = False
+        # The rest is touched by the writing thread alone.
+        self._stream: Stream | None = None
+        self._tried = float("-inf")
+        self._unconfirmed: list[str] = []
+        self._unrecorded = 0
+
+    def record(self, exchange: Exchange) -> asyncio.Future[Receipt]:
+        """Resolves when the exchange is durable, or raises Unavailable ``gate.ledger_stopped``."""
+        future: asyncio.Future[Receipt] = self._loop.create_future()
+        self._waiting.append((exchange, future))
+        if not self._writing:
+            self._writing = True
+            # Not at once: the other calls of this turn of the loop join the batch.
+            self._loop.call_soon(self._write)
+        return future
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True)
+        if self._stream is not None:
+            self._stream.close()
+
+    def _write(self) -> None:
+        batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+        self._thread.submit(self._commit_and_tell, batch)
+
+    def _commit_and_tell(self, batch: Waiting) -> None:
+        receipts: Sequence[Receipt] | JutongError
+        try:
+            receipts = self._commit([exchange for exchange, _ in batch])
+        except JutongError as problem:
+            self._unrecorded += len(batch)
+            receipts = Unavailable("gate.ledger_stopped", f"存证无法写入，暂停应答：{problem.sentence}")
+        self._loop.call_soon_threadsafe(self._tell, batch, receipts)
+
+    def _tell(self, batch: Waiting, receipts: Sequence[Receipt] | JutongError) -> None:
+        for place, (_, future) in enumerate(batch):
+            if future.cancelled():
+                continue
+            if isinstance(receipts, JutongError):
+                future.set_exception(receipts)
+            else:
+                future.set_result(receipts[place])
+        if self._waiting:
+            self._write()
+        else:
+            self._writing = False
+
+    def _commit(self, exchanges: Sequence[Exchange]) -> list[Receipt]:
+        stream = self._living_stream()
+        try:
+            return stream.commit(exchanges)
+        except Unavailable:
+            # What was written without being confirmed may stand in the log: an answer that never left.
+            self._unconfirmed += [exchange.request_id for exchange in exchanges]
+            raise
+
+    def _living_stream(self) -> Stream:
+        if self._stream is not None and not self._stream.ended:
+            return self._stream
+        now = time.monotonic()
+        if now - self._tried < _TRY_AGAIN_SECONDS:
+            raise Unavailable("ledger.stream_ended", "存证流已终止，正在等待重新开始")
+        self._tried = now
+        before = self._stream
+        fresh = self._ledger.stream(self._name)
+        if before is not None or self._unrecorded:
+            fresh.record(self._what_happened(before))
+        self._stream, self._unconfirmed, self._unrecorded = fresh, [], 0
+        return fresh
+
+    def _what_happened(self, before: Stream | None) -> Exchange:
+        return Exchange(
+            event="ledger:stream:stop",
+            at=dt.datetime.now(dt.UTC),
+            outcome="failed",
+            code="gate.ledger_stopped",
+            detail={
+                "stream": before.id if before else "",
+                "refused": self._unrecorded,
+                "unconfirmed": self._unconfirmed[:_MOST_NAMED],
+            },
+        )

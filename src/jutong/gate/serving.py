@@ -1,0 +1,110 @@
+"""The gate as a process: Granian workers that answer, and one keeper that feeds them.
+
+The keeper is a process of its own, so that a crash in native code there never stops an answer; it brings the
+replicas up to the lake, merges the ledger's streams every few seconds and keeps their heads in the control
+database.  It ends with its parent, and is started again if it dies alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from functools import partial
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import psycopg
+from granian.constants import Interfaces, Loops
+from granian.server import Server
+
+from jutong.database import open_database
+from jutong.gate.replicating import replicate
+from jutong.gate.worker import Worker
+from jutong.keys import SoftwareKeys
+from jutong.ledger import Ledger, keep_heads
+from jutong.settings import Settings
+from jutong.store import Store
+from jutong.terms import JutongError
+
+_LOG = logging.getLogger("jutong.gate")
+_REPLICATE_SECONDS = 1.0
+#: A receipt is provable in the log after at most about this long (design §7, ledger).
+_SEQUENCE_SECONDS = 5.0
+
+
+def serve(settings: Settings, port: int | None = None) -> None:
+    """Run the gate until SIGTERM or SIGINT.
+
+    Workers are spawned, never forked: a fork would copy locks of threads that do not exist in the child.
+    """
+    multiprocessing.set_start_method("spawn", force=True)
+    settings.gate_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open_database(settings) as database:
+        Ledger.open(
+            settings.ledger_folder, SoftwareKeys.open(settings.keys_folder), origin=settings.ledger_origin
+        )
+        server = Server(
+            "jutong.gate",
+            address=settings.gate_host,
+            port=port if port is not None else settings.gate_port,
+            interface=Interfaces.RSGI,
+            workers=settings.gate_workers,
+            loop=Loops.uvloop,
+            websockets=False,
+            log_access=False,
+            respawn_failed_workers=True,
+        )
+        ending = threading.Event()
+        keeping = threading.Thread(target=_keep_keeper, args=(settings, ending), daemon=True)
+        server.on_startup(keeping.start)
+        try:
+            server.serve(target_loader=partial(make_worker, settings, database.url), wrap_loader=False)
+        finally:
+            ending.set()
+            if keeping.is_alive():
+                keeping.join()
+
+
+def make_worker(settings: Settings, database_url: str) -> Any:
+    """In the worker process: the RSGI application that Granian runs."""
+    return Worker(settings, database_url, SoftwareKeys.open(settings.keys_folder))
+
+
+def keep(settings: Settings) -> None:
+    """The keeper's life: replicate every second, sequence every five, until the parent is gone."""
+    parent = os.getppid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with open_database(settings) as database, Store.open(database, settings) as store:
+        ledger = Ledger.open(
+            settings.ledger_folder, SoftwareKeys.open(settings.keys_folder), origin=settings.ledger_origin
+        )
+        sequenced = float("-inf")
+        while os.getppid() == parent:
+            try:
+                for one in replicate(database, store, settings.gate_folder):
+                    if one.problem:
+                        _LOG.warning("服务 %s 的副本没有更新：%s", one.service, one.problem)
+                if time.monotonic() - sequenced >= _SEQUENCE_SECONDS:
+                    sequenced = time.monotonic()
+                    ledger.sequence()
+                    with database.connection() as connection:
+                        keep_heads(connection, ledger)
+            except (JutongError, psycopg.Error, OSError) as problem:
+                _LOG.warning("看护：%s", problem)
+            time.sleep(_REPLICATE_SECONDS)
+
+
+def _keep_keeper(settings: Settings, ending: threading.Event) -> None:
+    keeper: BaseProcess | None = None
+    while not ending.is_set():
+        if keeper is None or not keeper.is_alive():
+            keeper = multiprocessing.get_context("spawn").Process(target=keep, args=(settings,), daemon=True)
+            keeper.start()
+        ending.wait(0.5)
+    if keeper is not None and keeper.is_alive():
+        keeper.terminate()
+        keeper.join()

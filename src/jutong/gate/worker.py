@@ -1,0 +1,122 @@
+"""One gate worker: the only asynchronous module.  Read, compose, make the evidence durable, reply."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import datetime as dt
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from jutong.gate.answering import Call, compose, problem_body, problem_headers, request_id
+from jutong.gate.asking import MOST_BODY
+from jutong.gate.evidence import Evidence
+from jutong.gate.replicas import Replicas
+from jutong.gate.watching import Watch
+from jutong.keys import KeyProvider
+from jutong.ledger import Ledger
+from jutong.settings import Settings
+from jutong.share import hash_subject
+from jutong.terms import JutongError
+
+_REFRESH_SECONDS = 0.5
+_PREFIX = "/v1/"
+#: What anybody may read without a token: it holds hashes and signatures, no exchange.
+_PUBLIC = ("/ledger/checkpoint", "/ledger/vkey")
+
+
+class Worker:
+    """The RSGI application of one Granian worker process."""
+
+    def __init__(self, settings: Settings, database_url: str, keys: KeyProvider) -> None:
+        self._settings, self._keys = settings, keys
+        self._watch = Watch(database_url, settings.gate_lease)
+        self._replicas = Replicas(settings.gate_folder)
+        self._ledger = Ledger.open(settings.ledger_folder, keys, origin=settings.ledger_origin)
+        self._evidence: Evidence | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._hashed = _hasher(keys)
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._watch.start()
+        self._refresh(loop)
+
+    def __rsgi_del__(self, _loop: asyncio.AbstractEventLoop) -> None:
+        self._watch.end()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._evidence is not None:
+            self._evidence.close()
+        self._replicas.close()
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        if not scope.path.startswith(_PREFIX):
+            self._beside(scope, protocol)
+            return
+        headers = scope.headers
+        call = Call(
+            method=scope.method,
+            service=scope.path[len(_PREFIX) :],
+            query=scope.query_string,
+            body=b"" if scope.method == "GET" else await _body(protocol),
+            authorization=headers.get("authorization"),
+            came_from=scope.client.rpartition(":")[0],
+            at=dt.datetime.now(dt.UTC),
+            request_id=request_id(headers.get("jutong-request-id")),
+        )
+        draft = compose(call, self._watch.rights(), self._replicas.get, self._hashed)
+        try:
+            receipt = await self._pen().record(draft.exchange)  # 8  evidence first
+        except JutongError as problem:
+            body = problem_body(503, problem.code, problem.sentence, call.request_id)
+            protocol.response_bytes(503, list(problem_headers(503)), body)
+            return
+        reply = [*draft.headers, ("jutong-receipt", receipt.token()), ("jutong-request-id", call.request_id)]
+        if headers.get("jutong-evidence"):
+            entry = draft.exchange.entry_bytes(receipt.stream, receipt.sequence)
+            reply.append(("jutong-exchange", base64.urlsafe_b64encode(entry).decode()))
+        protocol.response_bytes(draft.status, reply, draft.body)  # 9  the caller may quote the receipt
+
+    def _pen(self) -> Evidence:
+        """Made at the first call, inside the running loop."""
+        if self._evidence is None:
+            self._evidence = Evidence(self._ledger, "gate")
+        return self._evidence
+
+    def _refresh(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._replicas.refresh()
+        self._timer = loop.call_later(_REFRESH_SECONDS, self._refresh, loop)
+
+    def _beside(self, scope: Any, protocol: Any) -> None:
+        """What is no call for data: health, and what a receipt is verified with."""
+        plain = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
+        if scope.method == "GET" and scope.path in _PUBLIC:
+            name = scope.path.rpartition("/")[2]
+            protocol.response_bytes(200, plain, (self._ledger.folder / name).read_bytes())
+        elif scope.method == "GET" and scope.path == "/health":
+            well = self._watch.rights() is not None
+            protocol.response_bytes(200 if well else 503, plain, b"ok\n" if well else b"gate.grants_stale\n")
+        else:
+            body = problem_body(404, "gate.no_service", "网关只在 /v1/{服务名} 应答", "")
+            protocol.response_bytes(404, list(problem_headers(404)), body)
+
+
+async def _body(protocol: Any) -> bytes:
+    """At most one byte more than is allowed: whoever reads it as JSON finds it is none."""
+    body = bytearray()
+    async for chunk in protocol:
+        body += chunk
+        if len(body) > MOST_BODY:
+            return bytes(body[: MOST_BODY + 1])
+    return bytes(body)
+
+
+def _hasher(keys: KeyProvider) -> Callable[[str, str], str]:
+    """Share's keyed hash of a subject; the same few subjects are asked for again and again."""
+
+    @lru_cache(65_536)
+    def hashed(subject: str, year: str) -> str:
+        return hash_subject(keys, subject, year).hex()
+
+    return hashed

@@ -1,0 +1,86 @@
+"""The security log."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from jutong.people import EVENT_LABELS, security_events
+from jutong.portal.names import department_names
+from jutong.portal.routes import Act, Page
+from jutong.portal.visits import Visit
+
+_SIZE = 100
+LABELS = {**EVENT_LABELS, "portal:token:rotate": "换应用令牌", "portal:application:move": "停用或恢复应用",
+          "portal:subject:read": "查谁看过", "portal:record:read": "查看主体"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SecurityQuestion:
+    event: Annotated[str, Field(title="事件")] = ""
+    #: Older than this one.
+    before: Annotated[int | None, Field(title="早于")] = None
+
+
+@dataclass(frozen=True)
+class EventRow:
+    id: int
+    at: dt.datetime
+    event: str
+    label: str
+    login: str
+    department: str
+    address: str
+    detail: Mapping[str, Any]
+    refused: bool
+
+
+@dataclass(frozen=True)
+class EventChoice:
+    name: str
+    label: str
+
+
+@dataclass(frozen=True)
+class SecurityLog:
+    """Security events, newest first; the auditor sees all, everybody his own."""
+
+    asked: SecurityQuestion
+    rows: tuple[EventRow, ...]
+    events: tuple[EventChoice, ...]
+    #: The id to go on from, where there is more.
+    older: int | None
+    all: bool
+
+
+def build(visit: Visit, asked: SecurityQuestion) -> SecurityLog:
+    """The security log."""
+    found = security_events(
+        visit.connection, visit.who, event=asked.event or None, limit=_SIZE + 1, before_id=asked.before
+    )
+    names = department_names(visit.connection)
+    rows = tuple(
+        EventRow(
+            id=one.id, at=one.at, event=one.event, label=LABELS.get(one.event, one.event), login=one.login,
+            department=names.get(one.department_code or "", ""), address=one.address, detail=one.detail,
+            refused=one.event.endswith((":refuse", ":lock")),
+        )
+        for one in found[:_SIZE]
+    )  # fmt: skip
+    return SecurityLog(
+        asked=asked,
+        rows=rows,
+        events=tuple(EventChoice(name, label) for name, label in LABELS.items()),
+        older=rows[-1].id if len(found) > _SIZE else None,
+        all="auditor" in visit.who.roles,
+    )
+
+
+PAGES = (
+    Page("security", "/security", build, may="security_event:read", stop="oversee", tab="security", asks=SecurityQuestion),
+)
+ACTS: tuple[Act, ...] = ()

@@ -1,0 +1,34 @@
+"""清洗转换: batches questioned and standardised into accepted rows, issues and scores (use case UC-REFINE-01).
+
+``refine`` runs; ``plan_of`` and ``explain`` show what it will do; the others declare rules and answer the pages.
+"""
+
+from jutong.refine.exporting import export_issues
+from jutong.refine.looking import Chosen, count_issues, issue_groups, issues, refinements, scores
+from jutong.refine.outcomes import Refinement
+from jutong.refine.plan import Plan, explain, make_plan
+from jutong.refine.refining import ISSUE, refine
+from jutong.refine.rules import KINDS, RowRule, double_publicity_rules
+from jutong.refine.tasks import declare_rules, let_off, plan_of
+
+__all__ = [
+    "ISSUE",
+    "KINDS",
+    "Chosen",
+    "Plan",
+    "Refinement",
+    "RowRule",
+    "count_issues",
+    "declare_rules",
+    "double_publicity_rules",
+    "explain",
+    "export_issues",
+    "issue_groups",
+    "issues",
+    "let_off",
+    "make_plan",
+    "plan_of",
+    "refine",
+    "refinements",
+    "scores",
+]

@@ -1,0 +1,163 @@
+-- name: lock_refining
+-- Held by a connection of its own; one refining at a time, a killed one's lock goes with it.
+SELECT pg_advisory_lock(hashtextextended('jutong.refine', 0));
+
+-- name: open_tasks
+-- Batches to refine in the order they were received. A table's earlier batches come along with a later one.
+WITH wanted AS (
+    SELECT source_table, max((received_at, id)::text) AS last FROM batch
+    WHERE state = ANY(%(states)s) AND (%(ids)s::text[] IS NULL OR id = ANY(%(ids)s))
+    GROUP BY source_table
+), newest AS (
+    SELECT b.source_table, b.received_at, b.id FROM batch b JOIN wanted w
+      ON w.source_table = b.source_table AND w.last = (b.received_at, b.id)::text
+)
+SELECT b.id, b.source_table, b.mode AS batch_mode, b.given, b.row_offset, b.received_at, b.state,
+       t.label, t.mode, t.keys, t.items, t.watermark_item, s.department_code
+FROM batch b
+JOIN newest n ON n.source_table = b.source_table AND (b.received_at, b.id) <= (n.received_at, n.id)
+JOIN source_table t ON t.name = b.source_table
+JOIN source s ON s.name = t.source_name
+WHERE b.state = 'received' OR (b.state = ANY(%(states)s) AND b.id = ANY(%(ids)s))
+ORDER BY b.received_at, b.id;
+
+-- name: table_row
+SELECT t.name, t.label, t.mode, t.keys, t.items, t.watermark_item, s.department_code
+FROM source_table t JOIN source s ON s.name = t.source_name WHERE t.name = %(table)s;
+
+-- name: rules_of
+SELECT source_table, code, kind, items, arguments, severity, sentence FROM row_rule
+WHERE source_table = ANY(%(tables)s) ORDER BY source_table, place, code;
+
+-- name: clear_rules
+DELETE FROM row_rule WHERE source_table = %(table)s AND NOT code = ANY(%(codes)s);
+
+-- name: save_rule
+INSERT INTO row_rule (source_table, code, place, kind, items, arguments, severity, sentence)
+VALUES (%(source_table)s, %(code)s, %(place)s, %(kind)s, %(items)s, %(arguments)s, %(severity)s, %(sentence)s)
+ON CONFLICT (source_table, code) DO UPDATE SET place = EXCLUDED.place, kind = EXCLUDED.kind,
+    items = EXCLUDED.items, arguments = EXCLUDED.arguments, severity = EXCLUDED.severity,
+    sentence = EXCLUDED.sentence;
+
+-- name: whitelisted
+SELECT check_code, array_agg(value ORDER BY value) AS values FROM whitelist GROUP BY check_code;
+
+-- name: save_whitelisted
+INSERT INTO whitelist (check_code, value, reason, owner)
+VALUES (%(check_code)s, %(value)s, %(reason)s, %(owner)s)
+ON CONFLICT (check_code, value) DO UPDATE SET reason = EXCLUDED.reason, owner = EXCLUDED.owner;
+
+-- name: thresholds
+SELECT source_table, hold_above FROM hold_threshold WHERE source_table = ANY(%(tables)s);
+
+-- name: note_refining
+INSERT INTO refining (commit_id, outcomes) VALUES (%(commit_id)s, %(outcomes)s)
+ON CONFLICT (commit_id) DO UPDATE SET outcomes = EXCLUDED.outcomes, noted_at = now();
+
+-- name: open_refinings
+SELECT commit_id, outcomes FROM refining ORDER BY noted_at, commit_id;
+
+-- name: strike_refining
+DELETE FROM refining WHERE commit_id = %(commit_id)s;
+
+-- name: save_refinement
+INSERT INTO refinement (batch_id, dataset, accepted, rejected, duplicates, flagged, issues, score, inserted,
+    updated, deleted, held_reason, commit_id, snapshot, finished_at)
+VALUES (%(batch_id)s, %(dataset)s, %(accepted)s, %(rejected)s, %(duplicates)s, %(flagged)s, %(issues)s,
+    %(score)s, %(inserted)s, %(updated)s, %(deleted)s, %(held_reason)s, %(commit_id)s, %(snapshot)s,
+    %(finished_at)s)
+ON CONFLICT (batch_id) DO UPDATE SET accepted = EXCLUDED.accepted, rejected = EXCLUDED.rejected,
+    duplicates = EXCLUDED.duplicates, flagged = EXCLUDED.flagged, score = EXCLUDED.score,
+    inserted = EXCLUDED.inserted, updated = EXCLUDED.updated, deleted = EXCLUDED.deleted,
+    held_reason = EXCLUDED.held_reason, commit_id = EXCLUDED.commit_id, snapshot = EXCLUDED.snapshot,
+    finished_at = EXCLUDED.finished_at;
+
+-- name: save_rule_count
+INSERT INTO refinement_rule (batch_id, rule, item, severity, dimension, rows)
+VALUES (%(batch_id)s, %(rule)s, %(item)s, %(severity)s, %(dimension)s, %(rows)s)
+ON CONFLICT (batch_id, rule, item) DO NOTHING;
+
+-- name: move_batch
+UPDATE batch SET state = %(state)s WHERE id = %(batch_id)s AND state IN ('received', 'held');
+
+-- name: refinements
+SELECT r.*, b.given, b.source_table, b.received_at, b.state, t.label, s.department_code,
+       d.short_name AS department
+FROM refinement r
+JOIN batch b ON b.id = r.batch_id
+JOIN source_table t ON t.name = b.source_table
+JOIN source s ON s.name = t.source_name
+JOIN department d ON d.code = s.department_code
+WHERE (%(batch)s::text IS NULL OR r.batch_id = %(batch)s)
+  AND (%(dataset)s::text IS NULL OR r.dataset = %(dataset)s)
+  AND (%(department)s::text IS NULL OR s.department_code = %(department)s)
+ORDER BY b.received_at DESC, b.id LIMIT %(limit)s OFFSET %(offset)s;
+
+-- name: issue_groups
+-- Issues counted by one of rule, item, dataset, department, dimension, severity; {by} is chosen from those words.
+SELECT grouped.name, max(grouped.label) AS label, sum(grouped.rows)::bigint AS rows,
+       sum(grouped.rows) FILTER (WHERE grouped.severity = 'reject')::bigint AS rejected,
+       count(DISTINCT grouped.batch_id) AS batches
+FROM (
+    SELECT c.batch_id, c.severity, c.rows,
+           CASE %(by)s WHEN 'rule' THEN c.rule WHEN 'item' THEN r.dataset || '.' || c.item
+               WHEN 'dataset' THEN r.dataset WHEN 'department' THEN s.department_code
+               WHEN 'dimension' THEN c.dimension ELSE c.severity END AS name,
+           CASE %(by)s WHEN 'dataset' THEN t.label WHEN 'department' THEN d.short_name
+               WHEN 'item' THEN t.label || ' · ' || c.item ELSE NULL END AS label
+    FROM refinement_rule c
+    JOIN refinement r ON r.batch_id = c.batch_id
+    JOIN batch b ON b.id = r.batch_id
+    JOIN source_table t ON t.name = b.source_table
+    JOIN source s ON s.name = t.source_name
+    JOIN department d ON d.code = s.department_code
+    WHERE (%(department)s::text IS NULL OR s.department_code = %(department)s)
+      AND (%(dataset)s::text IS NULL OR r.dataset = %(dataset)s)
+      AND (%(rule)s::text IS NULL OR c.rule = %(rule)s)
+      AND (%(batch)s::text IS NULL OR c.batch_id = %(batch)s)
+      AND (%(severity)s::text IS NULL OR c.severity = %(severity)s)
+) grouped
+GROUP BY grouped.name ORDER BY rows DESC, grouped.name LIMIT %(limit)s;
+
+-- name: scores
+-- Rates of one department or dataset each, over its refined batches since an instant; %% of rows given.
+SELECT CASE %(by)s WHEN 'dataset' THEN r.dataset WHEN 'department' THEN s.department_code
+           ELSE to_char(b.received_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD') END AS name,
+       max(CASE %(by)s WHEN 'dataset' THEN t.label WHEN 'department' THEN d.short_name END) AS label,
+       count(*) AS batches, sum(b.given)::bigint AS given, sum(r.accepted)::bigint AS accepted,
+       sum(r.rejected)::bigint AS rejected, sum(r.duplicates)::bigint AS duplicates,
+       sum(r.flagged)::bigint AS flagged, sum(r.issues)::bigint AS issues,
+       round(sum(r.score * b.given) / nullif(sum(b.given), 0), 2) AS score
+FROM refinement r
+JOIN batch b ON b.id = r.batch_id
+JOIN source_table t ON t.name = b.source_table
+JOIN source s ON s.name = t.source_name
+JOIN department d ON d.code = s.department_code
+WHERE (%(since)s::timestamptz IS NULL OR b.received_at >= %(since)s)
+  AND (%(department)s::text IS NULL OR s.department_code = %(department)s)
+  AND (%(dataset)s::text IS NULL OR r.dataset = %(dataset)s)
+GROUP BY 1 ORDER BY 1;
+
+-- name: dimension_rows
+-- Issues by dimension, for the same choice.
+SELECT CASE %(by)s WHEN 'dataset' THEN r.dataset WHEN 'department' THEN s.department_code
+           ELSE to_char(b.received_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD') END AS name,
+       c.dimension, sum(c.rows)::bigint AS rows
+FROM refinement_rule c
+JOIN refinement r ON r.batch_id = c.batch_id
+JOIN batch b ON b.id = r.batch_id
+JOIN source_table t ON t.name = b.source_table
+JOIN source s ON s.name = t.source_name
+WHERE (%(since)s::timestamptz IS NULL OR b.received_at >= %(since)s)
+  AND (%(department)s::text IS NULL OR s.department_code = %(department)s)
+  AND (%(dataset)s::text IS NULL OR r.dataset = %(dataset)s)
+GROUP BY 1, 2;
+
+-- name: batch_for_export
+SELECT b.id, b.source_table, b.row_offset, b.received_at, b.file_name, t.label, t.items, s.department_code,
+       d.name AS department
+FROM batch b
+JOIN source_table t ON t.name = b.source_table
+JOIN source s ON s.name = t.source_name
+JOIN department d ON d.code = s.department_code
+WHERE b.id = %(batch)s;

@@ -1,0 +1,324 @@
+"""Refining: a batch questioned and standardised in one pass (use case UC-REFINE-01).
+
+1. What was left half done is settled: the lake is asked whether its commit happened.
+2. Batches are grouped: small ones share a transaction, a large one has its own; a table's batches keep their order.
+3. In one lake transaction each batch is judged, counted and held against its receipt (law 1).
+4. Accepted rows merge into ``standard.<table>``, issues are appended to ``standard.issue``.
+5. The outcome is noted beside the lake just before the commit, and becomes a row just after it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from jutong.database import Database, named_sql
+from jutong.refine import judging, settling
+from jutong.refine.outcomes import Outcome, Refinement, finish, note, settle
+from jutong.refine.plan import ROW_KEY, Fault, Plan
+from jutong.refine.tasks import Task, open_tasks
+from jutong.store import AlreadyCommitted, DatasetSpec, Store, Writer
+from jutong.terms import Broken, DatasetName, Item, JutongError, Zone
+
+_sql = named_sql(__file__)
+
+ISSUE = DatasetName(Zone.STANDARD, "issue")
+ISSUE_SPEC = DatasetSpec(
+    ISSUE,
+    "问题数据",
+    (
+        Item("batch", "批次"), Item("dataset", "数据集"), Item("department_code", "部门代码"),
+        Item("row_no", "行号", "integer"), Item("key", "主键"), Item("item", "信息项"), Item("rule", "规则"),
+        Item("severity", "处理"), Item("dimension", "质量维度"), Item("value_given", "原值", grade=3),
+        Item("value_cleaned", "清洗后", grade=3), Item("sentence", "说明"), Item("found_at", "发现时间", "timestamp"),
+    ),
+)  # fmt: skip
+
+#: Batches of at most so many rows are judged together in the pool; a group holds at most so many.
+_SMALL_ROWS, _GROUP_ROWS, _GROUP_BATCHES = 4_000, 200_000, 120
+#: Middling batches share a commit, each judged by itself.
+_SHARED_ROWS = 50_000
+#: Below so many rows a share says nothing: only a batch in which everything is wrong is held.
+_FEW = 20
+_DUPLICATES = (
+    Fault(
+        0,
+        "refine.duplicate_row",
+        "",
+        "flag",
+        settling.DUPLICATE_DIMENSION,
+        "与第 {row} 行完全相同，只保留一行",
+    ),
+    Fault(
+        1,
+        "refine.duplicate_key",
+        "",
+        "flag",
+        settling.DUPLICATE_DIMENSION,
+        "主键与第 {row} 行相同而内容不同，保留第 {row} 行",
+    ),
+)
+
+Progress = Callable[[Refinement], None]
+
+
+def refine(
+    batch_ids: Sequence[str] | None = None,
+    *,
+    database: Database,
+    store: Store,
+    release: bool = False,
+    progress: Progress | None = None,
+) -> list[Refinement]:
+    """Refine these batches, or all that were received; earlier batches of the same tables come along.
+
+    ``release``: batches that were held are let through.  A batch that cannot be refined keeps its state and
+    those behind it wait; the others are refined all the same, and then the first problem is raised.
+    """
+    with _alone(database):
+        settle(database, store)
+        with database.connection() as connection:
+            tasks = open_tasks(connection, store, batch_ids, release=release)
+        if not tasks:
+            return []
+        store.declare([*{task.plan.standard: task.plan.spec() for task in tasks}.values(), ISSUE_SPEC])
+        done: list[Refinement] = []
+        problems: dict[str, Exception] = {}
+        for group in _groups(tasks):
+            for refinement in _refine_group(group, database, store, problems):
+                done.append(refinement)
+                if progress:
+                    progress(refinement)
+    for problem in problems.values():
+        raise problem
+    return done
+
+
+@contextmanager
+def _alone(database: Database) -> Iterator[None]:
+    """One refining at a time: batches of a table must merge in the order they came."""
+    connection = database.connect(autocommit=True)
+    try:
+        connection.execute(_sql.lock_refining)
+        yield
+    finally:
+        connection.close()
+
+
+def _groups(tasks: Sequence[Task]) -> Iterator[list[Task]]:
+    """Tasks in rounds, so that a table comes once in a group and its batches in order; small ones together."""
+    waiting = list(tasks)
+    while waiting:
+        taken: list[Task] = []
+        tables: set[str] = set()
+        for task in waiting:
+            if task.plan.source_table not in tables:
+                tables.add(task.plan.source_table)
+                taken.append(task)
+        waiting = [task for task in waiting if task not in taken]
+        taken.sort(key=lambda task: task.given)
+        yield from _packed(taken)
+
+
+def _packed(tasks: Sequence[Task]) -> Iterator[list[Task]]:
+    group: list[Task] = []
+    rows = 0
+    for task in tasks:
+        full = group and (
+            rows + task.given > _GROUP_ROWS or len(group) >= _GROUP_BATCHES or task.given > _SHARED_ROWS
+        )
+        if full:
+            yield group
+            group, rows = [], 0
+        group.append(task)
+        rows += task.given
+    if group:
+        yield group
+
+
+def _refine_group(
+    group: Sequence[Task], database: Database, store: Store, problems: dict[str, Exception]
+) -> Iterator[Refinement]:
+    """The group in one transaction; if that fails each batch by itself, so that one does not stop the others."""
+    ready = [task for task in group if task.plan.source_table not in problems]
+    if not ready:
+        return
+    try:
+        yield from _commit(ready, database, store)
+    except (JutongError, duckdb.Error) as problem:
+        if len(ready) == 1 or (isinstance(problem, JutongError) and problem.temporary):
+            problems.update(dict.fromkeys((task.plan.source_table for task in ready), problem))
+            return
+        for task in ready:
+            yield from _refine_group([task], database, store, problems)
+
+
+def _commit(group: Sequence[Task], database: Database, store: Store) -> list[Refinement]:
+    commit_id = f"refine:{secrets.token_hex(12)}"
+    names = [*(task.plan.standard for task in group), ISSUE]
+
+    def body(writer: Writer) -> list[Outcome]:
+        outcomes = _write(writer, group, dt.datetime.now(dt.UTC))
+        note(database, commit_id, outcomes)
+        return outcomes
+
+    try:
+        outcomes, snapshot = store.write(commit_id, *names, author="refine", body=body)
+    except AlreadyCommitted:
+        return settle(database, store)
+    return finish(database, commit_id, snapshot, outcomes)
+
+
+def _write(writer: Writer, group: Sequence[Task], now: dt.datetime) -> list[Outcome]:
+    small = [task for task in group if task.given <= _SMALL_ROWS]
+    pooled = _fill_pool(writer, small) if len(small) > 1 else set()
+    writer.run(settling.found_sql())
+    writer.register("_texts", _texts(group, now))
+    outcomes = [_one(writer, task, number, pooled, now) for number, task in enumerate(group)]
+    counted: dict[int, list[dict[str, Any]]] = {}
+    for number, rule, item, severity, dimension, rows in writer.run(
+        settling.rule_counts_sql("_texts")
+    ).fetchall():
+        entry = {"rule": rule, "item": item, "severity": severity, "dimension": dimension, "rows": rows}
+        counted.setdefault(number, []).append(entry)
+    if counted:
+        writer.append(ISSUE, settling.standard_issues_sql("_texts"))
+    return [outcome.with_rules(counted.get(number, [])) for number, outcome in enumerate(outcomes)]
+
+
+def _fill_pool(writer: Writer, tasks: Sequence[Task]) -> set[str]:
+    lanes = judging.lanes(task.plan for task in tasks)
+    writer.run(judging.pool_sql(lanes))
+    whitelist: dict[str, tuple[str, ...]] = {}
+    for number, task in enumerate(tasks):
+        writer.run(judging.pour_sql(task.plan, number, task.batch_id, task.day))
+        whitelist.update(task.plan.whitelist)
+    writer.run(judging.judge_pool_sql(lanes, whitelist))
+    return {task.batch_id for task in tasks}
+
+
+def _one(writer: Writer, task: Task, number: int, pooled: set[str], now: dt.datetime) -> Outcome:
+    plan, stage = task.plan, f"_stage_{number}"
+    in_pool = task.batch_id in pooled
+    judged = judging.drawn_sql(plan, number) if in_pool else judging.judged_sql(plan, task.batch_id, task.day)
+    writer.run(judging.staged_sql(plan, judged, stage))
+    for place, rule in enumerate(plan.rules):
+        if rule.kind == "unique":
+            writer.run(settling.unique_sql(plan, stage, place))
+    given, rejected, flagged, keys = _row(writer, settling.counts_sql(plan, stage))
+    if given != task.given:
+        raise Broken(
+            "refine.not_conserved", f"批次 {task.batch_id} 回执为 {task.given} 行，原始库中有 {given} 行"
+        )
+    lost = None
+    duplicates = quiet = 0
+    if keys < given - rejected:
+        lost = f"_lost_{number}"
+        writer.run(settling.lost_sql(plan, stage, lost))
+        duplicates, quiet = _row(writer, settling.lost_counts_sql(lost))
+    outcome = Outcome(
+        task.batch_id, str(plan.standard), given, given - rejected - duplicates, rejected, duplicates, flagged,
+        _score(given, rejected + flagged + quiet), now, released=task.released,
+    )  # fmt: skip
+    if not task.released:
+        if rejected or flagged:
+            writer.run(settling.issues_sql(stage, number))
+        if lost:
+            writer.run(settling.lost_issues_sql(plan, stage, lost, number, task.row_offset))
+    reason = None if task.released else _hold(task, outcome)
+    if reason:
+        return outcome.held(reason)
+    return outcome.merged(*_merge(writer, task, stage, lost, number, rejected))
+
+
+def _merge(
+    writer: Writer, task: Task, stage: str, lost: str | None, number: int, rejected: int
+) -> tuple[int, int, int]:
+    view = f"_accepted_{number}"
+    writer.run(settling.accepted_sql(task.plan, stage, lost, task.batch_id, view))
+    gone = settling.gone_sql(task.plan, stage) if task.full and rejected else None
+    merged = writer.merge(
+        task.plan.standard, f"FROM {view}", delete_missing=task.full and not rejected, delete_keys_sql=gone
+    )
+    return merged.inserted, merged.updated, merged.deleted
+
+
+def _hold(task: Task, outcome: Outcome) -> str | None:
+    """Why the batch is kept back, if it is: emptying a dataset, or most of it, is never an accident let pass."""
+    if not outcome.given:
+        return "全量批次为空，标准库保持原样" if task.full else None
+    share = outcome.rejected / outcome.given
+    if outcome.accepted == 0:
+        return "批次中没有一行可以接收，整批留置"
+    if outcome.given >= _FEW and share > task.plan.hold_above:
+        return f"拒收 {share:.1%}，超过 {task.plan.hold_above:.0%} 的限度，整批留置"
+    return None
+
+
+def _score(given: int, questioned: int) -> float | None:
+    return round(100 * (given - questioned) / given, 2) if given else None
+
+
+def _row(writer: Writer, sql: str) -> tuple[int, ...]:
+    row = writer.run(sql).fetchone()
+    if row is None:
+        raise Broken("refine.no_answer", "计数语句没有返回结果")
+    return tuple(int(value) for value in row)
+
+
+def _texts(group: Sequence[Task], now: dt.datetime) -> pa.Table:
+    """The words of every fault of the group, which the issue rows take on."""
+    rows: list[dict[str, Any]] = []
+    for number, task in enumerate(group):
+        rows += [_text(task, number, place, fault, now) for place, fault in _faults(task.plan)]
+    return pa.Table.from_pylist(rows, schema=_TEXT_SCHEMA)
+
+
+_TEXT_SCHEMA = pa.schema(
+    [("_plan", pa.int32()), ("i", pa.int32()), ("n", pa.int32())]
+    + [
+        (name, pa.string())
+        for name in (
+            "batch",
+            "dataset",
+            "department_code",
+            "item",
+            "rule",
+            "severity",
+            "dimension",
+            "sentence",
+        )
+    ]
+    + [("found_at", pa.timestamp("us"))]
+)
+
+
+def _faults(plan: Plan) -> Iterator[tuple[int, Fault]]:
+    for place, planned in enumerate(plan.items, start=1):
+        for fault in planned.faults:
+            yield place, fault
+    for fault in plan.rule_faults:
+        yield plan.place(fault.item), fault
+    for fault in _DUPLICATES:
+        yield 0, fault
+
+
+def _text(task: Task, number: int, place: int, fault: Fault, now: dt.datetime) -> dict[str, Any]:
+    plan = task.plan
+    return {
+        "_plan": number, "i": place, "n": fault.number, "batch": task.batch_id, "dataset": str(plan.standard),
+        "department_code": plan.department_code, "item": fault.item or (plan.keys[0] if plan.keys else ROW_KEY),
+        "rule": fault.rule, "severity": fault.severity, "dimension": str(fault.dimension),
+        "sentence": fault.sentence, "found_at": city_time(now),
+    }  # fmt: skip
+
+
+def city_time(instant: dt.datetime) -> dt.datetime:
+    """The city's clock, zoneless, as the lake keeps times."""
+    return instant.astimezone(dt.timezone(dt.timedelta(hours=8))).replace(tzinfo=None)

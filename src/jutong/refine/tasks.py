@@ -1,0 +1,134 @@
+"""What there is to refine: batches with the plan of their table, read from the control database."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from jutong.database import Connection, named_sql
+from jutong.elements import ELEMENTS
+from jutong.refine.plan import Plan, make_plan
+from jutong.refine.rules import RowRule, checked
+from jutong.store import Store
+from jutong.terms import BadInput, DatasetName, NotFound, Zone
+
+_sql = named_sql(__file__)
+_TIME_ZONE = dt.timezone(dt.timedelta(hours=8))
+
+
+@dataclass(frozen=True)
+class Task:
+    """One batch and how it is refined."""
+
+    batch_id: str
+    plan: Plan
+    given: int
+    row_offset: int
+    received_at: dt.datetime
+    full: bool
+    #: Its issues are in the lake already: it was held, and is now let through.
+    released: bool = False
+
+    @property
+    def day(self) -> dt.date:
+        """The day it was received, as the city counts days."""
+        return self.received_at.astimezone(_TIME_ZONE).date()
+
+
+def open_tasks(
+    connection: Connection, store: Store, batch_ids: Sequence[str] | None, *, release: bool = False
+) -> list[Task]:
+    """Batches to refine, earlier ones of the same tables included, in the order they were received."""
+    states = ["received", "held"] if release and batch_ids is not None else ["received"]
+    ids = None if batch_ids is None else list(batch_ids)
+    rows = connection.execute(_sql.open_tasks, {"ids": ids, "states": states}).fetchall()
+    plans = _plans(
+        connection, store, {row["source_table"]: {**row, "name": row["source_table"]} for row in rows}
+    )
+    return [
+        Task(
+            row["id"], plans[row["source_table"]], row["given"], row["row_offset"], row["received_at"],
+            row["batch_mode"] == "full", row["state"] == "held",
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def plan_of(connection: Connection, store: Store, table: str) -> Plan:
+    """The plan of a source table; raises NotFound ``refine.no_table``."""
+    row = connection.execute(_sql.table_row, {"table": table}).fetchone()
+    if row is None:
+        raise NotFound("refine.no_table", f"没有归集表 {table}")
+    return _plans(connection, store, {table: row})[table]
+
+
+def _plans(connection: Connection, store: Store, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Plan]:
+    if not tables:
+        return {}
+    names = {"tables": list(tables)}
+    rules: dict[str, list[RowRule]] = {}
+    for row in connection.execute(_sql.rules_of, names):
+        rules.setdefault(row["source_table"], []).append(RowRule.from_row(row))
+    whitelist = {row["check_code"]: tuple(row["values"]) for row in connection.execute(_sql.whitelisted)}
+    thresholds = {
+        row["source_table"]: float(row["hold_above"]) for row in connection.execute(_sql.thresholds, names)
+    }
+    raw = _raw_specs(store, tables)
+    return {
+        name: make_plan(row, raw.get(name), rules.get(name, ()), whitelist, thresholds.get(name, 0.5))
+        for name, row in tables.items()
+    }
+
+
+def _raw_specs(store: Store, tables: Iterable[str]) -> dict[str, Any]:
+    wanted = list(tables)
+    if len(wanted) > 20:
+        return {spec.name.table: spec for spec in store.datasets(Zone.RAW)}
+    found = {}
+    for name in wanted:
+        try:
+            found[name] = store.spec(DatasetName(Zone.RAW, name))
+        except NotFound:
+            continue
+    return found
+
+
+def declare_rules(connection: Connection, rules: Mapping[str, Sequence[RowRule]]) -> None:
+    """The row rules of tables, exactly these for each table named. Raises BadInput ``refine.bad_rule``."""
+    for table, wanted in rules.items():
+        row = connection.execute(_sql.table_row, {"table": table}).fetchone()
+        if row is None:
+            raise NotFound("refine.no_table", f"没有归集表 {table}")
+        names = [item["name"] for item in row["items"]]
+        for rule in wanted:
+            checked(rule, names)
+        connection.execute(_sql.clear_rules, {"table": table, "codes": [rule.code for rule in wanted]})
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                _sql.save_rule,
+                [
+                    {
+                        **vars(rule), "source_table": table, "place": place, "items": list(rule.items),
+                        "arguments": Jsonb(dict(rule.arguments)),
+                    }
+                    for place, rule in enumerate(wanted)
+                ],
+            )  # fmt: skip
+
+
+def let_off(connection: Connection, check_code: str, value: str, *, reason: str, owner: str) -> None:
+    """Whitelist a cleaned value for one check, with a reason and who answers for it.
+
+    Raises BadInput ``refine.bad_whitelist``.
+    """
+    known = {check.code for element in ELEMENTS.values() for check in element.checks}
+    if check_code not in known or not reason.strip() or not owner.strip() or not value:
+        raise BadInput(
+            "refine.bad_whitelist", f"白名单须写明现有的检查代码、值、理由和责任人（{check_code}：{value}）"
+        )
+    values = {"check_code": check_code, "value": value, "reason": reason, "owner": owner}
+    connection.execute(_sql.save_whitelisted, values)

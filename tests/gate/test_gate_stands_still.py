@@ -1,0 +1,191 @@
+"""When the gate cannot know or cannot record, it does not answer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from dataclasses import replace
+
+import psutil
+import psycopg
+import pytest
+from tests.gate.conftest import COMPANIES, wait_for
+from tests.gate_city import Gate
+from tests.share_city import agree, close_city, company, found, open_city
+
+from jutong.ledger import Receipt
+from jutong.settings import read_settings
+from jutong.share import add_application, publish_service, rotate_token
+
+KEY = "91430502MA00000003"
+
+
+@pytest.fixture
+def lone_gate(city, settings):
+    """A gate of its own with a short lease, and a granted token."""
+    with city.database.connection() as connection:
+        name = add_application(connection, "独立试验", "D25").id
+        token = rotate_token(connection, name)
+    agree(city, application_id=name, method="api")
+    gate = Gate(settings, JUTONG_GATE_LEASE="1.5")
+    wait_for(gate, token)
+    yield gate, token
+    gate.stop()
+
+
+def test_after_the_lease_without_the_control_database_it_answers_nothing(city, settings, cluster, lone_gate):
+    gate, token = lone_gate
+    name = settings.database_url.rpartition("/")[2].partition("?")[0]
+    with psycopg.connect(cluster.url(), autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        try:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = %s AND application_name = 'jutong-gate'", (name,)
+            )  # fmt: skip
+            assert gate.call("company", token, uscc=KEY).status == 200
+            gate.until(lambda: gate.call("company", token, uscc=KEY).status != 200)
+            reply = gate.call("company", token, uscc=KEY)
+            assert (reply.status, reply.code) == (503, "gate.grants_stale")
+            assert reply.headers["retry-after"]
+            assert gate.ask("/health").status == 503
+            Receipt.parse(reply.receipt).check(city.ledger.vkey)
+        finally:
+            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    gate.until(lambda: gate.call("company", token, uscc=KEY).status == 200)
+    city.ledger.sequence()
+    assert "gate.grants_stale" in {one.code for _, one in city.ledger.entries()}
+
+
+def test_the_keeper_is_started_again_and_ends_with_the_gate(city, lone_gate):
+    gate, token = lone_gate
+    keeper = _keeper(gate)
+    keeper.kill()
+    gate.until(lambda: (again := _keeper(gate)) is not None and again.pid != keeper.pid)
+    city.merge([{**city.rows[KEY], "name": "看护重启之后"}])
+    gate.until(lambda: gate.call("company", token, uscc=KEY, items="name").rows == [{"name": "看护重启之后"}])
+    keeper = _keeper(gate)
+    gate.process.kill()
+    gate.process.wait()
+    keeper.wait(20)
+
+
+def _keeper(gate):
+    """The child that is no Granian worker: the only one that has the lake's files open... or will."""
+    children = psutil.Process(gate.process.pid).children()
+    spawned = [one for one in children if "spawn_main" in " ".join(one.cmdline())]
+    listening = {one.pid for one in spawned if any(c.status == "LISTEN" for c in one.net_connections())}
+    return next((one for one in spawned if one.pid not in listening), None)
+
+
+def _hammer(gate, token, replies, stop):
+    while not stop.is_set():
+        replies.append(gate.call("company", token, uscc=KEY))
+
+
+def check_evidence(city_ledger, replies):
+    """Not one answer without evidence: each answer's record is durable, stream or log."""
+    answered = [reply for reply in replies if reply.status == 200]
+    stopped = [reply for reply in replies if reply.status == 503]
+    assert len(answered) + len(stopped) == len(replies)
+    assert answered
+    assert stopped
+    assert {reply.code for reply in stopped} == {"gate.ledger_stopped"}
+    assert not any("jutong-receipt" in reply.headers for reply in stopped)
+    city_ledger.sequence()
+    for reply in answered:
+        receipt = Receipt.parse(reply.receipt)
+        city_ledger.prove(receipt).check(receipt.leaf, city_ledger.vkey)
+    report = city_ledger.verify()
+    assert report.ok, report.problems
+    stops = [one for _, one in city_ledger.entries() if one.event == "ledger:stream:stop"]
+    assert sum(one.detail["refused"] for one in stops) == len(stopped)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="只有 root 能挂载一个很小的文件系统；以 root 运行本测试")
+def test_a_full_file_system_gives_503_and_not_one_answer_without_evidence(cluster, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(small)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("此环境不允许挂载 tmpfs；请在允许挂载的环境中以 root 运行")
+    with psycopg.connect(cluster.url(), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE gatefull")
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "ledger").symlink_to(small / "ledger")
+    (small / "ledger").mkdir(mode=0o700)
+    settings = replace(read_settings(home, {}), database_url=cluster.url("gatefull"), lake_memory="512MB")
+    city = found(open_city(settings, "postgresql://nobody@/none"))
+    try:
+        chance = __import__("random").Random(3)
+        city.merge([company(number, chance) for number in range(COMPANIES)])
+        with city.database.connection() as connection:
+            publish_service(connection, name="company", entry_id=city.entry_id, keys=["uscc"])
+            token = rotate_token(connection, "A01")
+        agree(city, method="api")
+        gate = Gate(settings)
+        try:
+            wait_for(gate, token)
+            replies = fill_and_free(gate, token, small)
+        finally:
+            gate.stop()
+        check_evidence(city.ledger, replies)
+    finally:
+        close_city(city)
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def fill_and_free(gate, token, small):
+    """Calls from four sides while the disk fills up, stays full, and is freed again."""
+    replies, stop = [], threading.Event()
+    callers = [threading.Thread(target=_hammer, args=(gate, token, replies, stop)) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    gate.until(lambda: len(replies) > 50)
+    junk = small / "junk"
+    with junk.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"x" * 65_536)
+        except OSError:
+            pass
+    gate.until(lambda: replies[-1].status == 503)
+    full = len(replies)
+    gate.until(lambda: len(replies) > full + 50)
+    # In-flight calls of the other callers may still be from before; after that nothing is answered.
+    assert all(reply.status == 503 for reply in replies[full + 4 : full + 50])
+    junk.unlink()
+    gate.until(lambda: replies[-1].status == 200)
+    stop.set()
+    for caller in callers:
+        caller.join()
+    return replies
+
+
+def test_a_worker_that_may_write_no_more_answers_no_more(city, settings):
+    """The same without root: the worker's file size limit stands for the full disk."""
+    with city.database.connection() as connection:
+        name = add_application(connection, "限额试验", "D25").id
+        token = rotate_token(connection, name)
+    agree(city, application_id=name, method="api")
+    gate = Gate(settings)
+    try:
+        wait_for(gate, token)
+        keeper = _keeper(gate)
+        workers = [
+            one
+            for one in psutil.Process(gate.process.pid).children()
+            if one.pid != keeper.pid and "spawn_main" in " ".join(one.cmdline())
+        ]
+        before = psutil.Process(workers[0].pid).rlimit(psutil.RLIMIT_FSIZE)
+        for one in workers:
+            one.rlimit(psutil.RLIMIT_FSIZE, (1, before[1]))
+        replies = [gate.call("company", token, uscc=KEY) for _ in range(8)]
+        assert {(reply.status, reply.code) for reply in replies} == {(503, "gate.ledger_stopped")}
+        for one in workers:
+            one.rlimit(psutil.RLIMIT_FSIZE, before)
+        gate.until(lambda: gate.call("company", token, uscc=KEY).status == 200)
+    finally:
+        gate.stop()
