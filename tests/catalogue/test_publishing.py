@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -41,7 +41,7 @@ from jutong.database import Connection
 from jutong.people import SYSTEM
 from jutong.terms import BadInput, Conflict, Denied, NotFound
 
-from .conftest import Cast, new
+from .conftest import Cast, make_cast, new
 
 NOW = dt.datetime(2026, 6, 9, 15, 20, tzinfo=CITY_TIME)
 
@@ -63,6 +63,9 @@ def test_codes_count_per_class_and_an_order_is_never_given_again(conn: Connectio
 def test_a_code_that_is_brought_along_reserves_its_order(conn: Connection, cast: Cast) -> None:
     assert published(conn, "甲信息", code="102/000040") == ("102/000040",)
     assert published(conn, "乙信息") == ("102/000041",)
+    for wrong in ("102/17", "101/000017", "x"):
+        with pytest.raises(BadInput, match="信息资源代码"):
+            published(conn, "丙信息", code=wrong)
 
 
 def test_an_import_runs_again_without_doubling_anything(conn: Connection, cast: Cast) -> None:
@@ -91,6 +94,9 @@ def test_a_bad_row_stops_the_import_and_says_where_and_all_that_is_wrong(
     assert "第15条" in refused.value.sentence
     with pytest.raises(BadInput, match="第 1 行"):
         import_entries(conn, [{"name": "什么也没写"}])
+    assert import_entries(conn, [asdict(new("用映射写的信息"))]).entries == 1
+    conn.rollback()
+    make_cast(conn)
     assert counts(conn).entries == 0
     for wrong in ({"class_code": "999"}, {"department_code": "D99"}, {"secrecy_assessed": False}):
         with pytest.raises(BadInput):

@@ -107,7 +107,7 @@ def test_a_changed_entry_is_found_by_its_new_words(conn: Connection, stocked: Ca
     assert "仓库备案信息" not in [hit.name for hit in search(conn, "维修草稿", stocked.officer).hits]
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(st.characters(exclude_characters="\0"), max_size=30))
 def test_whatever_is_typed_gets_an_answer(conn: Connection, cast: Cast, text: str) -> None:
     assert search(conn, text, cast.consumer).total >= 0

@@ -75,3 +75,10 @@ def test_rooms_use_each_other_only_through_their_doors():
                     inside.append(f"{relative(file)} imports {node.module}")
     # A connector is a room of its own inside ``outside``, chosen by name at run time (design §4).
     assert [line for line in inside if "imports jutong.outside." not in line] == []
+
+
+def test_the_offline_verifier_imports_nothing_of_ours():
+    tree = ast.parse((SOURCE / "jutong_verify.py").read_text(encoding="utf-8"))
+    imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    imported += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    assert [name for name in imported if name.split(".")[0] == "jutong"] == []

@@ -29,8 +29,8 @@ from hypothesis.stateful import (
 
 from jutong.database import Database
 from jutong.settings import Settings as City
-from jutong.store import DatasetSpec, Store
-from jutong.terms import DatasetName, Item, content_hash
+from jutong.store import DatasetSpec, Store, writing
+from jutong.terms import ContentHash, DatasetName, Item, NotFound, content_hash
 
 _NUMBERS = itertools.count()
 _AT_ONCE = dt.timedelta(0)
@@ -85,8 +85,10 @@ class Follower:
 class Feed(RuleBasedStateMachine):
     store: Store
 
-    @initialize()
-    def start(self) -> None:
+    @initialize(large=st.sampled_from([0.0, 0.2, 1e9]))
+    def start(self, large: float) -> None:
+        """``large``: from which share on a merge is differenced first; both ways must do the same."""
+        self.before, writing._LARGE = writing._LARGE, large
         self.spec = DatasetSpec(
             DatasetName.parse(f"standard.feed{next(_NUMBERS)}"),
             "变更",
@@ -105,6 +107,12 @@ class Feed(RuleBasedStateMachine):
         self.followers = [Follower(), Follower()]
         self.added = 0
         self.commits = 0
+        self.past: list[tuple[int, list[str], ContentHash]] = []
+        self.oldest = 0
+
+    def teardown(self) -> None:
+        if hasattr(self, "before"):
+            writing._LARGE = self.before
 
     def names(self) -> tuple[str, str, str, str]:
         k, part, t, n = (item.name for item in self.spec.items[:4])
@@ -209,11 +217,23 @@ class Feed(RuleBasedStateMachine):
 
     @rule(back=st.integers(0, 6))
     def expire(self, back: int) -> None:
+        self.oldest = max(self.oldest, self.store.snapshot() - back)
         self.store.expire(self.store.snapshot() - back)
 
     @rule()
     def clean(self) -> None:
         self.store.clean(grace=_AT_ONCE)
+
+    @rule(back=st.integers(0, 30))
+    def look_back(self, back: int) -> None:
+        """Whatever has not expired still reads as it was, under the names it had then."""
+        if not self.past:
+            return
+        snapshot, columns, expected = self.past[-1 - back % len(self.past)]
+        try:
+            assert self.store.content_hash(self.name, columns, as_of=snapshot) == expected
+        except NotFound:
+            assert snapshot < self.oldest
 
     @rule(who=st.integers(0, 1))
     def catch_up(self, who: int) -> None:
@@ -229,6 +249,7 @@ class Feed(RuleBasedStateMachine):
         types = [item.type for item in self.spec.content]
         expected = content_hash(([row[name] for name in columns] for row in self.model.values()), types)
         assert self.store.content_hash(self.name, columns) == expected
+        self.past.append((self.store.snapshot(), columns, expected))
 
 
 @pytest.fixture(scope="module")

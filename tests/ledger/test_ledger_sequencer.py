@@ -172,3 +172,18 @@ def test_entries_can_be_followed_from_any_index(tmp_path):
         assert [(index, one.request_id) for index, one in ledger.entries(since)] == [
             (n, f"r{n}") for n in range(since, 600)
         ]
+
+
+def test_a_writer_that_never_pauses_does_not_keep_the_sequencer_for_ever(tmp_path, monkeypatch):
+    """Records that come while a merge is under way wait for the next one."""
+    ledger = open_ledger(tmp_path)
+    stream = ledger.stream("gate")
+    stream.record(fact(0))
+    whole = sequencer.write_whole
+
+    def while_others_write(folder, files):
+        stream.record(fact(1))
+        whole(folder, files)
+
+    monkeypatch.setattr(sequencer, "write_whole", while_others_write)
+    assert ledger.sequence().size == 1

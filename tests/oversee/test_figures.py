@@ -15,11 +15,29 @@ from jutong.store import DatasetSpec
 from jutong.terms import DatasetName, Item, NotFound
 
 #: Design §9, in its order.
-KEPT = (
-    "scale, departments, counties, entries, supply, demand, negative, records_gathered, records_standard, issues,"
-    " legal_entities, licences, credit_records, applications, consumer_departments, exchanges, records_exchanged,"
-    " cloud_cores_added, cloud_storage_added_tb, tasks, tasks_overdue"
-).split(", ")
+KEPT = [
+    "scale",
+    "departments",
+    "counties",
+    "entries",
+    "supply",
+    "demand",
+    "negative",
+    "records_gathered",
+    "records_standard",
+    "issues",
+    "legal_entities",
+    "licences",
+    "credit_records",
+    "applications",
+    "consumer_departments",
+    "exchanges",
+    "records_exchanged",
+    "cloud_cores_added",
+    "cloud_storage_added_tb",
+    "tasks",
+    "tasks_overdue",
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +65,12 @@ def fill(city):
             connection.execute("UPDATE entry SET class_code = %s WHERE id = %s", (code[:3], entry))
         withheld = add_entry(connection, items, code="307/000001", share_type=3)
         connection.execute(
-            "UPDATE entry SET dataset = NULL, resource_kind = NULL, committed = false WHERE id = %s", (withheld,)
+            "UPDATE entry SET dataset = NULL, resource_kind = NULL, committed = false WHERE id = %s",
+            (withheld,),
         )
-        connection.execute("INSERT INTO source (name, department_code, kind, label) VALUES ('s', 'D23', 'csv', '源')")
+        connection.execute(
+            "INSERT INTO source (name, department_code, kind, label) VALUES ('s', 'D23', 'csv', '源')"
+        )
         connection.execute(
             "INSERT INTO source_table (name, source_name, label, locator) VALUES ('licence', 's', '证照', '{}')"
         )
@@ -63,7 +84,9 @@ def fill(city):
             "INSERT INTO refinement (batch_id, dataset, accepted, rejected, duplicates, flagged, issues, commit_id,"
             " snapshot, finished_at) VALUES ('b1', 'standard.licence', 90, 8, 2, 4, 12, 'c', 1, now())"
         )
-        connection.execute("INSERT INTO demand (department_code, name, basis) VALUES ('D25', '证照核验', '职责')")
+        connection.execute(
+            "INSERT INTO demand (department_code, name, basis) VALUES ('D25', '证照核验', '职责')"
+        )
         connection.execute(
             "INSERT INTO meter_daily VALUES ('2026-06-01', 'D23', 'e', 'r', 'D25', 'A01', 'api', 4, 15)"
         )

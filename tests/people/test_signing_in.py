@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pyotp
 import pytest
+from argon2 import PasswordHasher
 
 from jutong.database import Connection, Database
 from jutong.keys import SoftwareKeys
@@ -26,6 +27,7 @@ from jutong.people import (
     grant_role,
     open_session,
     party_of,
+    passwords,
     revoke_role,
     security_events,
     session_of,
@@ -43,6 +45,12 @@ GOOD = "Shaoyang#2026"
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> SoftwareKeys:
     return SoftwareKeys.open(Path(tmp_path_factory.mktemp("keys")))
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same argon2id with little memory: these tests hash a hundred times."""
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
 @pytest.fixture

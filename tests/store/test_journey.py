@@ -235,3 +235,9 @@ def test_rows_keep_whole_numbers_whole(store: Store) -> None:
         assert r.rows("SELECT sum(i) AS n FROM (VALUES (9007199254740993), (9007199254740993)) AS t(i)") == [
             {"n": 18014398509481986}
         ]
+
+
+def test_rows_are_not_appended_past_the_keys_of_a_dataset(store: Store) -> None:
+    with pytest.raises(BadInput) as refused, store.writing("past", "standard.company", author="tests") as w:
+        w.append("standard.company", "SELECT 'A' AS uscc")
+    assert refused.value.code == "store.keyed"

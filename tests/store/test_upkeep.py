@@ -195,3 +195,16 @@ def test_the_lake_survives_the_loss_of_all_its_catalogue_connections(
     merge(store, "after the loss", "SELECT 'after' AS k, 'x' AS v")
     assert store.count(NAME) == count + 1
     assert store.doctor() == []
+
+
+def test_a_change_that_compaction_has_merged_into_an_older_file_is_still_told(store: Store) -> None:
+    merge(store, "merged-1", "SELECT 'old' || i AS k, 'x' AS v FROM range(5) AS t(i)")
+    since = store.snapshot()
+    merge(store, "merged-2", "SELECT 'new' || i AS k, 'x' AS v FROM range(5) AS t(i)")
+    store.compact(NAME)
+    with store.changes(NAME, since) as feed:
+        assert sorted(row["k"] for row in feed.upserts().read_all().to_pylist()) == [
+            f"new{i}" for i in range(5)
+        ]
+    with store.changes(NAME, feed.until) as feed:
+        assert feed.empty

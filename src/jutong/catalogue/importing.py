@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,9 @@ _ENTRY_COLUMNS = (
 )  # fmt: skip
 _ITEM_COLUMNS = ("entry_id", "no", "name", "label", "data_type", "length", "element", "is_key", "share_type",
                  "grade", "mask")  # fmt: skip
+
+#: What follows the 分类码 in a 信息资源代码 (domain: ``%s/%06d``).
+_CODE = re.compile(r"/\d{6,9}")
 
 
 @dataclass(frozen=True)
@@ -156,10 +160,10 @@ def _as_entry(number: int, row: NewEntry | Mapping[str, Any]) -> NewEntry:
     """A mapping that lacks what an entry must have is told so, with its row."""
     if isinstance(row, NewEntry):
         return row
-    problems = check(row)
-    if problems:
-        raise _bad(number, str(row.get("name") or ""), problems)
-    return NewEntry.from_row(row)
+    try:
+        return NewEntry.from_row(row)
+    except TypeError:
+        raise _bad(number, str(row.get("name") or ""), check(row)) from None
 
 
 def _bad(number: int, name: str, problems: Sequence[Problem]) -> BadInput:
@@ -177,6 +181,9 @@ def _must_be_right(given: Sequence[NewEntry], departments: Mapping[str, str], *,
                 Problem("name", "信息资源名称", f"同一部门的「{entry.name}」在这次导入里出现两次")
             )
         seen.add(key)
+        if entry.code is not None and not _CODE.fullmatch(entry.code.removeprefix(entry.class_code)):
+            sentence = f"信息资源代码「{entry.code}」应是分类码 {entry.class_code} 加 / 和至少 6 位顺序码"
+            problems.append(Problem("code", "信息资源代码", sentence))
         if entry.department_code not in departments:
             problems.append(
                 Problem("department_code", "信息资源提供方", f"没有部门「{entry.department_code}」")
@@ -202,10 +209,10 @@ def _numbered(conn: Connection, entries: Sequence[NewEntry]) -> list[_Row]:
     unknown = sorted({entry.class_code for entry in entries} - known)
     if unknown:
         raise BadInput("catalogue.no_class", f"信息资源分类里没有「{'、'.join(unknown)}」")
-    for entry in entries:
-        if entry.code is not None:
-            prefix, _, order = entry.code.partition("/")
-            conn.execute(_SQL.reserve_number, {"prefix": prefix, "number": int(order)})
+    brought = [entry.code.partition("/") for entry in entries if entry.code is not None]
+    for prefix in sorted({prefix for prefix, _, _ in brought}):
+        highest = max(int(order) for of, _, order in brought if of == prefix)
+        conn.execute(_SQL.reserve_number, {"prefix": prefix, "number": highest})
     codes = {prefix: iter(next_codes(conn, prefix, count)) for prefix, count in sorted(wanted.items())}
     ids = [row["id"] for row in conn.execute(_SQL.take_ids, {"count": len(entries)})]
     return [

@@ -307,9 +307,9 @@ _MAKERS: dict[str, Maker] = {
     "ename_tax": _tax_name, "ename_social": _social_name,
     # 5 % of the tax registrations know no 统一社会信用代码, most of them an old registration number instead.
     "uscc_tax": _sometimes("c_uscc", 111, "{luck} < 50", "uscc"),
-    "regno_tax": _sometimes("c_reg", 111, "{luck} >= 40", "business_reg_no"),
+    "regno_tax": _sometimes("c_reg", 111, "{luck} BETWEEN 40 AND 699", "business_reg_no"),
     "uscc_social": _sometimes("c_uscc", 112, "{luck} < 130", "uscc"),
-    "org_social": _sometimes("c_org", 112, "{luck} >= 115", "org_code"),
+    "org_social": _sometimes("c_org", 112, "{luck} BETWEEN 115 AND 129 OR {luck} >= 600", "org_code"),
 }  # fmt: skip
 
 

@@ -13,6 +13,8 @@ from jutong.city.templates import Field, Template
 #: Errors per million rows of a table, over all kinds together; doubled rows come on top.
 DIRTY = 34_000
 _HABITS = 3
+#: Draws of an error that applies to few rows, for one of another.
+_RARE = 4
 #: Rows that may be doubled stand at multiples of this and are never dirty.
 CLEAN_EVERY = 257
 
@@ -115,7 +117,7 @@ def _befalling(template: Template, column: Column) -> list[Dirt]:
     legal = template.group == "legal"
     if column.field.key:
         return [] if column.field.spared or template.whole else [kind for kind in KINDS if kind.befalls == "key"]
-    found = [kind for kind in KINDS if kind.befalls == f"field:{column.name}"]
+    found = [kind for kind in KINDS if kind.befalls == f"field:{column.name}"] * _RARE
     if column.field.spared:
         return found
     usual = [kind for kind in KINDS if kind.befalls == column.element and (kind.of_value or not column.typed)]
@@ -126,7 +128,8 @@ def _befalling(template: Template, column: Column) -> list[Dirt]:
         found = [kind for kind in found if kind.name not in _MISLEADING]
     if template.whole:
         found = [kind for kind in found if kind.outcome != "reject"]
-    return found
+    # What may be missing is seldom there to be spoilt.
+    return found * _RARE if column.nullable else found
 
 
 def _habits(kinds: list[Dirt], name: str) -> list[Dirt]:

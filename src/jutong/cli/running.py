@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from typing import TextIO
 
 import click
 
@@ -111,7 +112,7 @@ def user_add(
     name: str,
     department: str,
     roles: tuple[str, ...],
-    password_file: click.utils.LazyFile | None,
+    password_file: TextIO | None,
 ) -> None:
     """新增一个账户；口令只显示这一次。"""
     from jutong.people import add_user
@@ -135,8 +136,9 @@ def app() -> None:
 @click.pass_context
 def app_add(context: click.Context, name: str, department: str) -> None:
     """登记一个应用；令牌只显示这一次。"""
-    from jutong.share import add_application
+    from jutong.share import add_application, rotate_token
 
     with platform_of(context) as platform, platform.database.connection() as connection:
         added = add_application(connection, name=name, department_code=department)
-    click.echo(f"{added.id} {added.token}")
+        token = rotate_token(connection, added.id)
+    click.echo(f"{added.id} {token}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from jutong import develop, fuse, gather, refine, share
 from jutong.flows.platform import Platform
+from jutong.terms import JutongError
 
 #: Called with how much is done, how much there is, and what is being done now.
 Progress = Callable[[int, int, str], None]
@@ -55,3 +56,94 @@ def gather_sources(
         )
     tell(len(sources), len(sources), "")
     return batches
+
+
+def refine_waiting(
+    platform: Platform, batches: Sequence[str] | None = None, *, tell: Progress = quietly
+) -> list[refine.Refinement]:
+    """Refine what has been received and not refined yet."""
+    return refine.refine(batches, database=platform.database, store=platform.store, progress=tell)
+
+
+def fuse_all(
+    platform: Platform, names: Iterable[str] | None = None, *, tell: Progress = quietly
+) -> list[fuse.Fused]:
+    """Bring the registers up to their sources."""
+    with platform.database.connection() as connection:
+        registers = [one for one in fuse.list_registers(connection) if names is None or one.name in set(names)]
+    done = []
+    for number, register in enumerate(registers):
+        tell(number, len(registers), register.label)
+        done.append(fuse.fuse(register, database=platform.database, store=platform.store))
+    tell(len(registers), len(registers), "")
+    return done
+
+
+def run_models(platform: Platform, *, tell: Progress = quietly) -> list[develop.ModelRun]:
+    """Run every active model over what the registers now hold."""
+    with platform.database.connection() as connection:
+        models = develop.models(connection)
+    done = []
+    for number, model in enumerate(models):
+        tell(number, len(models), model.label)
+        done.append(develop.run_model(platform.database, platform.store, model.name))
+    tell(len(models), len(models), "")
+    return done
+
+
+def deliver_all(
+    platform: Platform, names: Iterable[str] | None = None, *, tell: Progress = quietly
+) -> list[share.Delivered]:
+    """Bring receivers up to the lake; one that cannot be reached stops no other, the first problem is raised last."""
+    wanted = None if names is None else set(names)
+    with platform.database.connection() as connection:
+        due = [one for one in share.deliveries(connection) if wanted is None or one.name in wanted]
+    stream = platform.ledger.stream("deliver")
+    done: list[share.Delivered] = []
+    problems: list[JutongError] = []
+    try:
+        for number, delivery in enumerate(due):
+            if delivery.state != "active":
+                continue
+            tell(number, len(due), delivery.name)
+            try:
+                done.append(
+                    share.deliver(platform.database, platform.store, stream, platform.keys, delivery.name)
+                )
+            except JutongError as problem:
+                problems.append(problem)
+    finally:
+        stream.close()
+    tell(len(due), len(due), "")
+    if problems:
+        raise problems[0]
+    return done
+
+
+def count(platform: Platform) -> None:
+    """Merge the streams and fold what is new into the meters."""
+    platform.ledger.sequence()
+    share.fold(platform.database, platform.ledger)
+
+
+def run_round(platform: Platform, tell: Progress = quietly) -> Round:
+    """Everything that is due, in the order data travels."""
+    run_id = new_run()
+    batches = gather_sources(platform, run_id=run_id, tell=tell)
+    refined = refine_waiting(platform, tell=tell)
+    fused = fuse_all(platform, tell=tell)
+    run_models(platform, tell=tell)
+    delivered = deliver_all(platform, tell=tell)
+    count(platform)
+    return Round(batches, refined, fused, delivered)
+
+
+#: What ``jutong work`` may be asked to run in a child process.
+STAGES: dict[str, Callable[[Platform, Progress], object]] = {
+    "gather": lambda platform, tell: gather_sources(platform, tell=tell),
+    "refine": lambda platform, tell: refine_waiting(platform, tell=tell),
+    "fuse": lambda platform, tell: fuse_all(platform, tell=tell),
+    "model": lambda platform, tell: run_models(platform, tell=tell),
+    "deliver": lambda platform, tell: deliver_all(platform, tell=tell),
+    "round": run_round,
+}

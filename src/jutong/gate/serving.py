@@ -21,7 +21,7 @@ import psycopg
 from granian.constants import Interfaces, Loops
 from granian.server import Server
 
-from jutong.database import open_database
+from jutong.database import Database, open_database
 from jutong.gate.replicating import replicate
 from jutong.gate.worker import Worker
 from jutong.keys import SoftwareKeys
@@ -75,27 +75,33 @@ def make_worker(settings: Settings, database_url: str) -> Any:
 
 
 def keep(settings: Settings) -> None:
-    """The keeper's life: replicate every second, sequence every five, until the parent is gone."""
+    """The keeper's life until its parent is gone: replicas in one thread, the ledger in another."""
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with open_database(settings) as database, Store.open(database, settings) as store:
-        ledger = Ledger.open(
-            settings.ledger_folder, SoftwareKeys.open(settings.keys_folder), origin=settings.ledger_origin
-        )
-        sequenced = float("-inf")
+        threading.Thread(target=_sequence, args=(settings, database), name="sequencer", daemon=True).start()
         while os.getppid() == parent:
             try:
                 for one in replicate(database, store, settings.gate_folder):
                     if one.problem:
                         _LOG.warning("服务 %s 的副本没有更新：%s", one.service, one.problem)
-                if time.monotonic() - sequenced >= _SEQUENCE_SECONDS:
-                    sequenced = time.monotonic()
-                    ledger.sequence()
-                    with database.connection() as connection:
-                        keep_heads(connection, ledger)
             except (JutongError, psycopg.Error, OSError) as problem:
-                _LOG.warning("看护：%s", problem)
+                _LOG.warning("副本：%s", problem)
             time.sleep(_REPLICATE_SECONDS)
+
+
+def _sequence(settings: Settings, database: Database) -> None:
+    ledger = Ledger.open(
+        settings.ledger_folder, SoftwareKeys.open(settings.keys_folder), origin=settings.ledger_origin
+    )
+    while True:
+        try:
+            ledger.sequence()
+            with database.connection() as connection:
+                keep_heads(connection, ledger)
+        except (JutongError, psycopg.Error, OSError) as problem:
+            _LOG.warning("账本：%s", problem)
+        time.sleep(_SEQUENCE_SECONDS)
 
 
 def _keep_keeper(settings: Settings, ending: threading.Event) -> None:

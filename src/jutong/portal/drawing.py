@@ -106,10 +106,10 @@ def polyline(values: Sequence[float], low: float, high: float) -> str:
 
 def shares(parts: Sequence[tuple[str, float]]) -> list[Bar]:
     """One bar cut into parts, in percent; rounding never makes them exceed the whole."""
-    whole = sum(value for _, value in parts)
+    whole = float(sum(value for _, value in parts))
     drawn, x = [], 0.0
     for role, value in parts:
-        width = 100 * value / whole if whole else 0.0
+        width = 100 * float(value) / whole if whole else 0.0
         drawn.append(Bar(_r(x), _r(width), 0, 100, role))
         x += width
     return drawn

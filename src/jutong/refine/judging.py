@@ -1,35 +1,28 @@
-"""Judging as SQL: given text → cleaned text → value → verdict, each a layer of its own so nothing is done twice.
+"""Judging one batch as SQL: given text → cleaned text → value → verdict, each a layer so nothing is done twice.
 
-Two shapes give the same columns ``g<n> t<n> v<n> f<n>`` for item number n:
-
-- ``judged_sql`` reads one batch in one scan, item by item.  Planning costs about 2 ms an item.
-- the *pool* judges many small batches at once, one list of values per kind of value: planning is paid once per
-  group instead of once per table (six thousand items of a small city), for half a microsecond more per value.
+Item number n has the columns ``g<n>`` given, ``t<n>`` cleaned, ``v<n>`` value, ``f<n>`` fault, ``s<n>`` stored.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from jutong.elements import Element, cast_to, verdict_sql
-from jutong.refine.plan import ROW_KEY, Plan, PlannedItem, pinned
+from jutong.elements import Element, verdict_sql
+from jutong.refine.plan import ROW_KEY, Fault, Plan, PlannedItem, pinned
 from jutong.refine.rules import KINDS
 from jutong.store import table_sql
 from jutong.terms import literal, quote
-
-GIVEN_POOL, JUDGED_POOL = "_pool", "_pool_judged"
 
 
 def judged_sql(plan: Plan, batch_id: str, day: dt.date) -> str:
     """One batch, straight from the raw dataset."""
     places = list(enumerate(plan.items, start=1))
-    given = ", ".join(f"{_given(planned)} AS g{place}" for place, planned in places)
+    given = ", ".join(f"{given_sql(planned)} AS g{place}" for place, planned in places)
     cleaned = ", ".join(f"{planned.element.clean(f'g{place}')} AS t{place}" for place, planned in places)
     values = ", ".join(f"{planned.cast(f't{place}')} AS v{place}" for place, planned in places)
     faults = ", ".join(
-        f"{_verdict(planned.element, f't{place}', f'v{place}', plan.whitelist)} AS f{place}"
+        f"{element_verdict_sql(planned.element, f't{place}', f'v{place}', plan.whitelist)} AS f{place}"
         for place, planned in places
     )
     start = f"SELECT _row, {given} FROM {table_sql(plan.raw)} WHERE _batch = {literal(batch_id)}"
@@ -37,97 +30,13 @@ def judged_sql(plan: Plan, batch_id: str, day: dt.date) -> str:
     return pinned(layers, day)
 
 
-@dataclass(frozen=True)
-class Lane:
-    """Values of one element read into one type: one list column of the pool."""
-
-    element: Element
-    value_type: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.element.name}_{''.join(char if char.isalnum() else '_' for char in self.value_type)}"
-
-    @classmethod
-    def of(cls, planned: PlannedItem) -> Lane:
-        return cls(planned.element, planned.value_type)
-
-
-def lanes(plans: Iterable[Plan]) -> tuple[Lane, ...]:
-    """The lanes these plans need, in a fixed order."""
-    needed = {Lane.of(planned) for plan in plans for planned in plan.items}
-    return tuple(sorted(needed, key=lambda lane: lane.name))
-
-
-def pool_sql(pool: Sequence[Lane]) -> str:
-    columns = ", ".join(f"{quote('g_' + lane.name)} VARCHAR[]" for lane in pool)
-    return f"CREATE TEMP TABLE {GIVEN_POOL} (_plan INTEGER, _row BIGINT, _day DATE, {columns})"
-
-
-def pour_sql(plan: Plan, number: int, batch_id: str, day: dt.date) -> str:
-    """One batch into the pool as plan ``number``."""
-    by_lane = _by_lane(plan)
-    names = ", ".join(quote("g_" + lane.name) for lane in by_lane)
-    lists = ", ".join(
-        f"[{', '.join(_given(plan.items[place - 1]) for place in places)}]" for places in by_lane.values()
-    )
-    return (
-        f"INSERT INTO {GIVEN_POOL} (_plan, _row, _day, {names}) SELECT {number}, _row, {literal(day)}, {lists} "
-        f"FROM {table_sql(plan.raw)} WHERE _batch = {literal(batch_id)}"
-    )
-
-
-def judge_pool_sql(pool: Sequence[Lane], whitelist: Mapping[str, tuple[str, ...]]) -> str:
-    """Judge all that was poured, lane by lane."""
-
-    def each(source: str, target: str, body: str, variable: str) -> str:
-        return f"list_transform({source}, lambda {variable}: {body}) AS {quote(target)}"
-
-    def column(letter: str, lane: Lane) -> str:
-        return quote(f"{letter}_{lane.name}")
-
-    cleaned = ", ".join(
-        each(column("g", lane), f"t_{lane.name}", lane.element.clean("g"), "g") for lane in pool
-    )
-    values = ", ".join(
-        each(column("t", lane), f"v_{lane.name}", cast_to(lane.element, "x", lane.value_type), "x")
-        for lane in pool
-    )
-    faults = ", ".join(
-        each(
-            f"list_zip({column('t', lane)}, {column('v', lane)})",
-            f"f_{lane.name}",
-            _verdict(lane.element, "z[1]", "z[2]", whitelist),
-            "z",
-        )
-        for lane in pool
-    )
-    layers = f"SELECT *, {faults} FROM (SELECT *, {values} FROM (SELECT *, {cleaned} FROM {GIVEN_POOL}))"
-    # Batches received on different days lie side by side: the day is a column here.
-    return f"CREATE TEMP TABLE {JUDGED_POOL} AS {layers.replace('CURRENT_DATE', '_day')}"
-
-
-def drawn_sql(plan: Plan, number: int) -> str:
-    """Plan ``number`` out of the judged pool, item by item again."""
-    columns = []
-    for lane, places in _by_lane(plan).items():
-        for index, place in enumerate(places, start=1):
-            columns += [f"{quote(f'{letter}_{lane.name}')}[{index}] AS {letter}{place}" for letter in "gtvf"]
-    return f"SELECT _row, {', '.join(columns)} FROM {JUDGED_POOL} WHERE _plan = {number}"
-
-
-def _by_lane(plan: Plan) -> dict[Lane, list[int]]:
-    found: dict[Lane, list[int]] = {}
-    for place, planned in enumerate(plan.items, start=1):
-        found.setdefault(Lane.of(planned), []).append(place)
-    return found
-
-
-def _given(planned: PlannedItem) -> str:
+def given_sql(planned: PlannedItem) -> str:
     return f"CAST({quote(planned.item.name)} AS VARCHAR)" if planned.given else "CAST(NULL AS VARCHAR)"
 
 
-def _verdict(element: Element, text: str, value: str, whitelist: Mapping[str, tuple[str, ...]]) -> str:
+def element_verdict_sql(
+    element: Element, text: str, value: str, whitelist: Mapping[str, tuple[str, ...]]
+) -> str:
     excused = {
         check.code: f"{text} IN ({', '.join(literal(known) for known in whitelist[check.code])})"
         for check in element.checks
@@ -168,17 +77,25 @@ def _final(place: int, planned: PlannedItem) -> str:
 
 
 def _item_verdict(place: int, planned: PlannedItem, stored: str) -> str:
-    own = planned.faults[len(planned.element.checks) :]
+    return own_verdict_sql(planned, f"t{place}", stored, f"f{place}")
+
+
+def own_verdict_sql(planned: PlannedItem, text: str, stored: str, verdict: str) -> str:
+    """The element's verdict, and then what the item itself asks for: that it is there, and in its list."""
     arms: list[str] = []
-    for fault in own:
-        if fault.rule in ("refine.required", "refine.key_missing"):
-            arms.insert(0, f"WHEN t{place} IS NULL THEN {fault.number}")
-        else:
+    for fault in own_faults(planned):
+        if fault.rule == "refine.not_in_list":
             words = ", ".join(literal(word) for word in planned.values or ())
             arms.append(
-                f"WHEN f{place} = 0 AND CAST({stored} AS VARCHAR) NOT IN ({words}) THEN {fault.number}"
+                f"WHEN {verdict} = 0 AND CAST({stored} AS VARCHAR) NOT IN ({words}) THEN {fault.number}"
             )
-    return f"CASE {' '.join(arms)} ELSE f{place} END" if arms else f"f{place}"
+        else:
+            arms.insert(0, f"WHEN {text} IS NULL THEN {fault.number}")
+    return f"CASE {' '.join(arms)} ELSE {verdict} END" if arms else verdict
+
+
+def own_faults(planned: PlannedItem) -> tuple[Fault, ...]:
+    return planned.faults[len(planned.element.checks) :]
 
 
 def _conditions(plan: Plan) -> list[str]:
@@ -223,10 +140,8 @@ def _faults(plan: Plan) -> str:
 def _key_text(plan: Plan) -> str:
     if not plan.keyed:
         return "CAST(NULL AS VARCHAR)"
-    places = [plan.place(name) for name in plan.keys]
-    return (
-        f"concat_ws('|', {', '.join(f'coalesce(CAST(s{place} AS VARCHAR), g{place})' for place in places)})"
-    )
+    parts = (f"coalesce(CAST(s{place} AS VARCHAR), g{place}, '')" for place in plan.key_places)
+    return f"concat_ws('|', {', '.join(parts)})"
 
 
 def _fingerprint(plan: Plan) -> str:

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from jutong.elements import FLAG, REJECT, Dimension, Element, Severity, cast_to, element_of, try_many
 from jutong.refine.rules import KINDS, RowRule, checked
@@ -36,6 +36,23 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Lane:
+    """Values that are judged alike, whatever table they stand in."""
+
+    element: Element
+    value_type: str
+    #: What a missing value means.
+    asks: Literal["nothing", "required", "key"]
+    #: Its greatest value says which of two rows with one key is the later.
+    order: bool
+    values: tuple[str, ...] | None
+
+    @property
+    def name(self) -> tuple[str, ...]:
+        return (self.element.name, self.value_type, self.asks, str(self.order), *(self.values or ()))
+
+
+@dataclass(frozen=True)
 class PlannedItem:
     item: Item
     element: Element
@@ -43,6 +60,7 @@ class PlannedItem:
     given: bool = True
     #: Values the item may take; None where it is free.
     values: tuple[str, ...] | None = None
+    order: bool = False
 
     @cached_property
     def faults(self) -> tuple[Fault, ...]:
@@ -77,6 +95,13 @@ class PlannedItem:
     def value_type(self) -> str:
         """The type that the element's cast gives."""
         return self.element.type if self.item.type == "text" else self.item.type
+
+    @property
+    def lane(self) -> Lane:
+        asks: Literal["nothing", "required", "key"] = (
+            "key" if self.item.key else "required" if self.item.required else "nothing"
+        )
+        return Lane(self.element, self.value_type, asks, self.order, self.values)
 
     def cast(self, text: str) -> str:
         return cast_to(self.element, text, self.value_type)
@@ -120,6 +145,12 @@ class Plan:
     def keyed(self) -> bool:
         return bool(self.keys)
 
+    @property
+    def key_places(self) -> tuple[int, ...]:
+        """Numbers of the key items, in the one order in which a key is written out as text."""
+        places = [self.place(name) for name in self.keys]
+        return tuple(sorted(places, key=lambda place: (self.items[place - 1].lane.name, place)))
+
     def place(self, name: str) -> int:
         """The item's number, from 1."""
         return next(number for number, planned in enumerate(self.items, start=1) if planned.item.name == name)
@@ -158,9 +189,9 @@ def make_plan(
     """
     keys = tuple(table["keys"])
     columns = None if raw is None else {item.name for item in raw.items}
-    items = tuple(_planned(row, keys, columns) for row in table["items"])
-    names = {planned.item.name for planned in items}
     watermark = table.get("watermark_item")
+    items = tuple(_planned(row, keys, columns, watermark) for row in table["items"])
+    names = {planned.item.name for planned in items}
     used = {check.code for planned in items for check in planned.element.checks}
     return Plan(
         source_table=table["name"],
@@ -176,7 +207,9 @@ def make_plan(
     )
 
 
-def _planned(row: Mapping[str, Any], keys: Sequence[str], columns: set[str] | None) -> PlannedItem:
+def _planned(
+    row: Mapping[str, Any], keys: Sequence[str], columns: set[str] | None, order_item: str | None
+) -> PlannedItem:
     item = Item.from_row(row)
     is_key = item.name in keys
     element = element_of(item.element, item.type)
@@ -187,6 +220,7 @@ def _planned(row: Mapping[str, Any], keys: Sequence[str], columns: set[str] | No
         element,
         columns is None or item.name in columns,
         None if values is None else _listed(element, [str(value) for value in values]),
+        item.name == order_item,
     )
     try:
         planned.cast("x")
@@ -207,7 +241,10 @@ def explain(plan: Plan) -> str:
     """The plan in words, for ``jutong refine explain`` and the portal."""
     mode = "全量" if plan.mode == "full" else "增量"
     order = f"「{plan.order_item}」最大者，再取" if plan.order_item else ""
-    lines = [f"{plan.standard}  {plan.label}", f"来源 {plan.raw}，{mode}；主键 {'、'.join(plan.keys) or '整行内容'}"]
+    lines = [
+        f"{plan.standard}  {plan.label}",
+        f"来源 {plan.raw}，{mode}；主键 {'、'.join(plan.keys) or '整行内容'}",
+    ]
     lines += [f"同一主键取{order}最后一行；拒收超过 {plan.hold_above:.0%} 时整批留置", ""]
     for planned in plan.items:
         item = planned.item

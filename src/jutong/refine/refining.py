@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from jutong.database import Database, named_sql
-from jutong.refine import judging, settling
+from jutong.refine import judging, pooling, settling
 from jutong.refine.outcomes import Outcome, Refinement, finish, note, settle
 from jutong.refine.plan import ROW_KEY, Fault, Plan
+from jutong.refine.pooling import Pool
 from jutong.refine.tasks import Task, open_tasks
 from jutong.store import AlreadyCommitted, DatasetSpec, Store, Writer
 from jutong.terms import Broken, DatasetName, Item, JutongError, Zone
@@ -42,6 +44,8 @@ ISSUE_SPEC = DatasetSpec(
 
 #: Batches of at most so many rows are judged together in the pool; a group holds at most so many.
 _SMALL_ROWS, _GROUP_ROWS, _GROUP_BATCHES = 4_000, 200_000, 120
+#: Batches read from the raw zone in one statement.
+_POUR = 20
 #: Middling batches share a commit, each judged by itself.
 _SHARED_ROWS = 50_000
 #: Below so many rows a share says nothing: only a batch in which everything is wrong is held.
@@ -90,8 +94,9 @@ def refine(
         store.declare([*{task.plan.standard: task.plan.spec() for task in tasks}.values(), ISSUE_SPEC])
         done: list[Refinement] = []
         problems: dict[str, Exception] = {}
+        filled = {str(row["dataset"]) for row in store.usage() if row["rows"]}
         for group in _groups(tasks):
-            for refinement in _refine_group(group, database, store, problems):
+            for refinement in _refine_group(group, database, store, problems, filled):
                 done.append(refinement)
                 if progress:
                     progress(refinement)
@@ -143,28 +148,32 @@ def _packed(tasks: Sequence[Task]) -> Iterator[list[Task]]:
 
 
 def _refine_group(
-    group: Sequence[Task], database: Database, store: Store, problems: dict[str, Exception]
+    group: Sequence[Task],
+    database: Database,
+    store: Store,
+    problems: dict[str, Exception],
+    filled: set[str],
 ) -> Iterator[Refinement]:
     """The group in one transaction; if that fails each batch by itself, so that one does not stop the others."""
     ready = [task for task in group if task.plan.source_table not in problems]
     if not ready:
         return
     try:
-        yield from _commit(ready, database, store)
+        yield from _commit(ready, database, store, filled)
     except (JutongError, duckdb.Error) as problem:
         if len(ready) == 1 or (isinstance(problem, JutongError) and problem.temporary):
             problems.update(dict.fromkeys((task.plan.source_table for task in ready), problem))
             return
         for task in ready:
-            yield from _refine_group([task], database, store, problems)
+            yield from _refine_group([task], database, store, problems, filled)
 
 
-def _commit(group: Sequence[Task], database: Database, store: Store) -> list[Refinement]:
+def _commit(group: Sequence[Task], database: Database, store: Store, filled: set[str]) -> list[Refinement]:
     commit_id = f"refine:{secrets.token_hex(12)}"
     names = [*(task.plan.standard for task in group), ISSUE]
 
     def body(writer: Writer) -> list[Outcome]:
-        outcomes = _write(writer, group, dt.datetime.now(dt.UTC))
+        outcomes = _write(writer, group, dt.datetime.now(dt.UTC), filled)
         note(database, commit_id, outcomes)
         return outcomes
 
@@ -172,81 +181,130 @@ def _commit(group: Sequence[Task], database: Database, store: Store) -> list[Ref
         outcomes, snapshot = store.write(commit_id, *names, author="refine", body=body)
     except AlreadyCommitted:
         return settle(database, store)
+    filled.update(outcome.dataset for outcome in outcomes if outcome.inserted)
     return finish(database, commit_id, snapshot, outcomes)
 
 
-def _write(writer: Writer, group: Sequence[Task], now: dt.datetime) -> list[Outcome]:
-    small = [task for task in group if task.given <= _SMALL_ROWS]
-    pooled = _fill_pool(writer, small) if len(small) > 1 else set()
+def _write(writer: Writer, group: Sequence[Task], now: dt.datetime, filled: set[str]) -> list[Outcome]:
     writer.run(settling.found_sql())
-    writer.register("_texts", _texts(group, now))
-    outcomes = [_one(writer, task, number, pooled, now) for number, task in enumerate(group)]
+    small = {
+        number: task
+        for number, task in enumerate(group)
+        if task.given <= _SMALL_ROWS and pooling.may_pool(task.plan)
+    }
+    pool = Pool.of(task.plan for task in small.values()) if len(small) > 1 else None
+    staged = _judge_pool(writer, pool, small) if pool else {}
+    writer.register("_texts", _texts(group, staged, pool, now))
+    outcomes = []
+    for number, task in enumerate(group):
+        batch = staged.get(number) or _judge_one(writer, task, number)
+        outcomes.append(_settle(writer, task, batch, now, filled))
+    counted = _rule_counts(writer)
+    if counted:
+        writer.append(ISSUE, settling.standard_issues_sql("_texts"))
+    return [outcome.with_rules(counted.get(number, [])) for number, outcome in enumerate(outcomes)]
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A judged batch: where its rows lie, and what was counted."""
+
+    #: A table or subselect with the standard items, ``_row`` and ``_rejected``.
+    stage: str
+    #: A table or subselect of the ``_row`` that lose to another with their key.
+    lost: str | None
+    given: int
+    rejected: int
+    flagged: int
+    duplicates: int
+    #: Doubled rows that have no other question.
+    quiet: int
+
+
+def _judge_pool(writer: Writer, pool: Pool, tasks: Mapping[int, Task]) -> dict[int, Staged]:
+    writer.run(pooling.pool_sql(pool))
+    poured = [(number, task.plan, task.batch_id, task.day) for number, task in tasks.items()]
+    for start in range(0, len(poured), _POUR):
+        writer.run(pooling.pour_sql(pool, poured[start : start + _POUR]))
+    writer.run(pooling.judge_sql(pool))
+    counts = {row[0]: row[1:] for row in writer.run(pooling.counts_sql()).fetchall()}
+    writer.run(pooling.lost_sql(pool))
+    doubled = {row[0]: row[1:] for row in writer.run(pooling.lost_counts_sql()).fetchall()}
+    asked = [number for number, task in tasks.items() if not task.released]
+    if asked:
+        writer.run(pooling.issues_sql(asked))
+        writer.run(pooling.lost_issues_sql(asked))
+    staged = {}
+    for number, task in tasks.items():
+        given, rejected, flagged, _ = counts.get(number, (0, 0, 0, 0))
+        duplicates, quiet = doubled.get(number, (0, 0))
+        lost = pooling.lost_of(number) if duplicates else None
+        stage = pooling.staged_sql(pool, task.plan, number)
+        staged[number] = Staged(stage, lost, given, rejected, flagged, duplicates, quiet)
+    return staged
+
+
+def _judge_one(writer: Writer, task: Task, number: int) -> Staged:
+    plan, stage, lost = task.plan, f"_stage_{number}", None
+    writer.run(judging.staged_sql(plan, judging.judged_sql(plan, task.batch_id, task.day), stage))
+    for place, rule in enumerate(plan.rules):
+        if rule.kind == "unique":
+            writer.run(settling.unique_sql(plan, stage, place))
+    given, rejected, flagged, keys = _row(writer, settling.counts_sql(plan, stage))
+    duplicates = quiet = 0
+    if keys < given - rejected:
+        lost = f"_lost_{number}"
+        writer.run(settling.lost_sql(plan, stage, lost))
+        duplicates, quiet = _row(writer, settling.lost_counts_sql(lost))
+    if not task.released:
+        if rejected or flagged:
+            writer.run(settling.issues_sql(stage, number))
+        if lost:
+            writer.run(settling.lost_issues_sql(plan, stage, lost, number))
+    return Staged(stage, lost, given, rejected, flagged, duplicates, quiet)
+
+
+def _settle(writer: Writer, task: Task, batch: Staged, now: dt.datetime, filled: set[str]) -> Outcome:
+    """Held against the receipt, then merged or held back."""
+    if batch.given != task.given:
+        raise Broken(
+            "refine.not_conserved",
+            f"批次 {task.batch_id} 回执为 {task.given} 行，原始库中有 {batch.given} 行",
+        )
+    outcome = Outcome(
+        task.batch_id, str(task.plan.standard), batch.given,
+        batch.given - batch.rejected - batch.duplicates, batch.rejected, batch.duplicates, batch.flagged,
+        _score(batch.given, batch.rejected + batch.flagged + batch.quiet), now, released=task.released,
+    )  # fmt: skip
+    reason = None if task.released else _hold(task, outcome)
+    if reason:
+        return outcome.held(reason)
+    return outcome.merged(*_merge(writer, task, batch, filled))
+
+
+def _merge(writer: Writer, task: Task, batch: Staged, filled: set[str]) -> tuple[int, int, int]:
+    """Inserted, updated, deleted rows. Into an empty dataset rows are only appended: their keys are single here."""
+    plan = task.plan
+    accepted = settling.accepted_sql(plan, batch.stage, batch.lost, task.batch_id)
+    if batch.given == 0:
+        return 0, 0, 0
+    if str(plan.standard) not in filled:
+        return writer.append(plan.standard, accepted), 0, 0
+    gone = settling.gone_sql(plan, batch.stage) if task.full and batch.rejected else None
+    merged = writer.merge(
+        plan.standard, accepted, delete_missing=task.full and not batch.rejected, delete_keys_sql=gone
+    )
+    return merged.inserted, merged.updated, merged.deleted
+
+
+def _rule_counts(writer: Writer) -> dict[int, list[dict[str, Any]]]:
     counted: dict[int, list[dict[str, Any]]] = {}
     for number, rule, item, severity, dimension, rows in writer.run(
         settling.rule_counts_sql("_texts")
     ).fetchall():
         entry = {"rule": rule, "item": item, "severity": severity, "dimension": dimension, "rows": rows}
         counted.setdefault(number, []).append(entry)
-    if counted:
-        writer.append(ISSUE, settling.standard_issues_sql("_texts"))
-    return [outcome.with_rules(counted.get(number, [])) for number, outcome in enumerate(outcomes)]
-
-
-def _fill_pool(writer: Writer, tasks: Sequence[Task]) -> set[str]:
-    lanes = judging.lanes(task.plan for task in tasks)
-    writer.run(judging.pool_sql(lanes))
-    whitelist: dict[str, tuple[str, ...]] = {}
-    for number, task in enumerate(tasks):
-        writer.run(judging.pour_sql(task.plan, number, task.batch_id, task.day))
-        whitelist.update(task.plan.whitelist)
-    writer.run(judging.judge_pool_sql(lanes, whitelist))
-    return {task.batch_id for task in tasks}
-
-
-def _one(writer: Writer, task: Task, number: int, pooled: set[str], now: dt.datetime) -> Outcome:
-    plan, stage = task.plan, f"_stage_{number}"
-    in_pool = task.batch_id in pooled
-    judged = judging.drawn_sql(plan, number) if in_pool else judging.judged_sql(plan, task.batch_id, task.day)
-    writer.run(judging.staged_sql(plan, judged, stage))
-    for place, rule in enumerate(plan.rules):
-        if rule.kind == "unique":
-            writer.run(settling.unique_sql(plan, stage, place))
-    given, rejected, flagged, keys = _row(writer, settling.counts_sql(plan, stage))
-    if given != task.given:
-        raise Broken(
-            "refine.not_conserved", f"批次 {task.batch_id} 回执为 {task.given} 行，原始库中有 {given} 行"
-        )
-    lost = None
-    duplicates = quiet = 0
-    if keys < given - rejected:
-        lost = f"_lost_{number}"
-        writer.run(settling.lost_sql(plan, stage, lost))
-        duplicates, quiet = _row(writer, settling.lost_counts_sql(lost))
-    outcome = Outcome(
-        task.batch_id, str(plan.standard), given, given - rejected - duplicates, rejected, duplicates, flagged,
-        _score(given, rejected + flagged + quiet), now, released=task.released,
-    )  # fmt: skip
-    if not task.released:
-        if rejected or flagged:
-            writer.run(settling.issues_sql(stage, number))
-        if lost:
-            writer.run(settling.lost_issues_sql(plan, stage, lost, number, task.row_offset))
-    reason = None if task.released else _hold(task, outcome)
-    if reason:
-        return outcome.held(reason)
-    return outcome.merged(*_merge(writer, task, stage, lost, number, rejected))
-
-
-def _merge(
-    writer: Writer, task: Task, stage: str, lost: str | None, number: int, rejected: int
-) -> tuple[int, int, int]:
-    view = f"_accepted_{number}"
-    writer.run(settling.accepted_sql(task.plan, stage, lost, task.batch_id, view))
-    gone = settling.gone_sql(task.plan, stage) if task.full and rejected else None
-    merged = writer.merge(
-        task.plan.standard, f"FROM {view}", delete_missing=task.full and not rejected, delete_keys_sql=gone
-    )
-    return merged.inserted, merged.updated, merged.deleted
+    return counted
 
 
 def _hold(task: Task, outcome: Outcome) -> str | None:
@@ -272,16 +330,20 @@ def _row(writer: Writer, sql: str) -> tuple[int, ...]:
     return tuple(int(value) for value in row)
 
 
-def _texts(group: Sequence[Task], now: dt.datetime) -> pa.Table:
+def _texts(
+    group: Sequence[Task], staged: Mapping[int, Staged], pool: Pool | None, now: dt.datetime
+) -> pa.Table:
     """The words of every fault of the group, which the issue rows take on."""
     rows: list[dict[str, Any]] = []
     for number, task in enumerate(group):
-        rows += [_text(task, number, place, fault, now) for place, fault in _faults(task.plan)]
+        for place, fault in _faults(task.plan):
+            named = pool.issue_item(task.plan, place) if pool and number in staged and place else place
+            rows.append(_text(task, number, named, fault, now))
     return pa.Table.from_pylist(rows, schema=_TEXT_SCHEMA)
 
 
 _TEXT_SCHEMA = pa.schema(
-    [("_plan", pa.int32()), ("i", pa.int32()), ("n", pa.int32())]
+    [("_plan", pa.int32()), ("i", pa.int32()), ("n", pa.int32()), ("row_offset", pa.int64())]
     + [
         (name, pa.string())
         for name in (
@@ -315,7 +377,7 @@ def _text(task: Task, number: int, place: int, fault: Fault, now: dt.datetime) -
         "_plan": number, "i": place, "n": fault.number, "batch": task.batch_id, "dataset": str(plan.standard),
         "department_code": plan.department_code, "item": fault.item or (plan.keys[0] if plan.keys else ROW_KEY),
         "rule": fault.rule, "severity": fault.severity, "dimension": str(fault.dimension),
-        "sentence": fault.sentence, "found_at": city_time(now),
+        "sentence": fault.sentence, "found_at": city_time(now), "row_offset": task.row_offset,
     }  # fmt: skip
 
 

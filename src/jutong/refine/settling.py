@@ -61,15 +61,15 @@ def lost_counts_sql(lost: str) -> str:
     return f"SELECT count(*), count(*) FILTER (WHERE NOT _questioned) FROM {lost}"
 
 
-def accepted_sql(plan: Plan, stage: str, lost: str | None, batch_id: str, view: str) -> str:
-    """The rows for the merge, as a view over the stage: columns as the standard dataset has them."""
+def accepted_sql(plan: Plan, stage: str, lost: str | None, batch_id: str) -> str:
+    """The rows for the merge: columns as the standard dataset has them."""
     names = [quote(planned.item.name) for planned in plan.items]
     if not plan.keyed:
         names.append(quote(ROW_KEY))
     unless = f" AND _row NOT IN (SELECT _row FROM {lost})" if lost else ""
     return (
-        f"CREATE TEMP VIEW {view} AS SELECT {', '.join(names)}, {literal(batch_id)} AS _batch, _row "
-        f"FROM {stage} WHERE NOT _rejected{unless}"
+        f"SELECT {', '.join(names)}, {literal(batch_id)} AS _batch, _row FROM {stage} AS staged "
+        f"WHERE NOT _rejected{unless}"
     )
 
 
@@ -111,15 +111,15 @@ def issues_sql(stage: str, number: int) -> str:
     )
 
 
-def lost_issues_sql(plan: Plan, stage: str, lost: str, number: int, row_offset: int) -> str:
+def lost_issues_sql(plan: Plan, stage: str, lost: str, number: int) -> str:
     """Doubled rows into ``_found``; fault 0 of item 0 is an identical row, fault 1 another with the same key.
 
-    ``given`` is the key, ``cleaned`` the row that stays, as a clerk counts.
+    ``given`` is the key, ``cleaned`` the row that stays.
     """
-    key = _key_text(plan) if plan.keyed else "CAST(NULL AS VARCHAR)"
+    key = _key_text(plan)
     return (
         f"INSERT INTO {FOUND} SELECT {number}, l._row, {key}, 0, CASE WHEN l.same THEN 0 ELSE 1 END, "
-        f"{key}, CAST(l.winner + {row_offset} AS VARCHAR) FROM {lost} AS l JOIN {stage} AS s ON s._row = l._row"
+        f"{key}, CAST(l.winner AS VARCHAR) FROM {lost} AS l JOIN {stage} AS s ON s._row = l._row"
     )
 
 
@@ -128,7 +128,8 @@ def standard_issues_sql(texts: str) -> str:
     return (
         "SELECT t.batch, t.dataset, t.department_code, f.row_no, f.key, t.item, t.rule, t.severity, t.dimension, "
         "f.given AS value_given, CASE WHEN f.i = 0 THEN NULL ELSE f.cleaned END AS value_cleaned, "
-        "CASE WHEN f.i = 0 THEN replace(t.sentence, '{row}', f.cleaned) ELSE t.sentence END AS sentence, "
+        "CASE WHEN f.i = 0 THEN replace(t.sentence, '{row}', CAST(CAST(f.cleaned AS BIGINT) + t.row_offset AS VARCHAR)) "
+        "ELSE t.sentence END AS sentence, "
         f"t.found_at FROM {FOUND} AS f JOIN {texts} AS t ON t._plan = f._plan AND t.i = f.i AND t.n = f.n"
     )
 
@@ -147,4 +148,6 @@ def _keys(plan: Plan) -> str:
 def _key_text(plan: Plan) -> str:
     if not plan.keyed:
         return "CAST(NULL AS VARCHAR)"
-    return f"concat_ws('|', {', '.join(f'CAST({quote(key)} AS VARCHAR)' for key in plan.keys)})"
+    names = (quote(plan.items[place - 1].item.name) for place in plan.key_places)
+    parts = (f"coalesce(CAST({name} AS VARCHAR), '')" for name in names)
+    return f"concat_ws('|', {', '.join(parts)})"

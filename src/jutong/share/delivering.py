@@ -116,6 +116,8 @@ def open_way(
         bound = None
         try:
             with database.connection() as connection:
+                if standing and standing.phase == "idle":
+                    connection.execute(_SQL.settle_run, _numbers(standing))
                 bound = live_bound(connection, delivery)  # 2  on what ground
         except Denied as problem:
             _record_refusal(stream, database, delivery, problem)
@@ -448,6 +450,7 @@ def _record_refusal(stream: Stream, database: Database, delivery: Delivery, prob
 
 def _note_run(way: Way, run: Checkpoint) -> None:
     with way.database.connection() as connection:
+        connection.execute(_SQL.supersede_runs, {"id": run.run, "delivery": way.delivery.name})
         connection.execute(
             _SQL.begin_run,
             {
@@ -462,18 +465,12 @@ def _note_run(way: Way, run: Checkpoint) -> None:
 
 def _note_end(way: Way, run: Checkpoint, state: str, error: str | None) -> None:
     with way.database.connection() as connection:
-        connection.execute(
-            _SQL.end_run,
-            {
-                "id": run.run,
-                "state": state,
-                "chunks": run.chunk,
-                "upserted": run.upserted,
-                "deleted": run.deleted,
-                "error": error,
-            },
-        )
+        connection.execute(_SQL.end_run, {**_numbers(run), "state": state, "error": error})
         connection.execute(_SQL.set_delivery_snapshot, {"name": way.delivery.name, "snapshot": run.snapshot})
+
+
+def _numbers(run: Checkpoint) -> dict[str, Any]:
+    return {"id": run.run, "chunks": run.chunk, "upserted": run.upserted, "deleted": run.deleted}
 
 
 @contextmanager

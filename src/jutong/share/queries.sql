@@ -199,6 +199,17 @@ INSERT INTO delivery_run (id, delivery_name, kind, from_snapshot, to_snapshot)
 VALUES (%(id)s, %(delivery)s, %(kind)s, %(from)s, %(to)s)
 ON CONFLICT (id) DO UPDATE SET state = 'running', error = NULL, finished_at = NULL
 
+-- name: settle_run
+-- A run the receiver knows to be over, but whose process died before it could say so here.
+UPDATE delivery_run
+SET state = 'done', chunks = %(chunks)s, upserted = %(upserted)s, deleted = %(deleted)s,
+    finished_at = clock_timestamp()
+WHERE id = %(id)s AND state = 'running'
+
+-- name: supersede_runs
+UPDATE delivery_run SET state = 'failed', error = '运行中断，由后一次运行接替', finished_at = clock_timestamp()
+WHERE delivery_name = %(delivery)s AND id <> %(id)s AND state = 'running'
+
 -- name: end_run
 UPDATE delivery_run
 SET state = %(state)s, chunks = %(chunks)s, upserted = %(upserted)s, deleted = %(deleted)s, error = %(error)s,

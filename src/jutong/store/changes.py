@@ -109,7 +109,9 @@ class Changes:
                 self._everything()
                 return
             self._tell_items(before, after)
-            if self.since == self.until:
+            if not self._lake.ask(
+                SQL.lake_touched, table_id=after.table_id, since=self.since, until=self.until
+            )[0]["touched"]:
                 self._nothing()
             elif self.keys:
                 self._by_key(before, after)

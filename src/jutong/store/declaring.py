@@ -9,11 +9,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import duckdb
 from psycopg.types.json import Jsonb
 
+from jutong.database import Connection
 from jutong.store.keeping import Kept
 from jutong.store.lake import SQL, Lake, roll_back
 from jutong.store.spec import Actual, DatasetSpec, Plan, as_name, lossy_sql, old_version, plan
@@ -35,11 +36,14 @@ def declare(
     names = [str(spec.name) for spec in specs]
     if len(set(names)) < len(names):
         raise BadInput("store.bad_spec", "同一次声明中数据集重复")
+    with lake.database.connection() as control:
+        known = _stored(control, names)
+    if all(spec.is_declared_as(known.get(str(spec.name))) for spec in specs):
+        return  # a control row is written after its table, so the tables are there too
     for attempt in range(_ATTEMPTS):
         with lake.database.connection() as control:
             control.execute(SQL.lock_datasets, {"names": [_LINE]})
-            plans, changed = _plans(lake, control.execute(SQL.list_datasets, {"zone": None}).fetchall(),
-                                    specs, renames or {})  # fmt: skip
+            plans, changed = _plans(lake, _stored(control, names), specs, renames or {})
             touched = [str(each.spec.name) for each in plans if each.statements]
             try:
                 if touched:
@@ -55,14 +59,18 @@ def declare(
             return
 
 
+def _stored(control: Connection, names: Sequence[str]) -> dict[str, DatasetSpec]:
+    rows = control.execute(SQL.find_datasets, {"names": list(names)}).fetchall()
+    return {row["name"]: DatasetSpec.from_row(row) for row in rows}
+
+
 def _plans(
     lake: Lake,
-    rows: Iterable[Mapping[str, object]],
+    stored: Mapping[str, DatasetSpec],
     specs: Sequence[DatasetSpec],
     renames: Mapping[str, Mapping[str, str]],
 ) -> tuple[list[Plan], list[DatasetSpec]]:
-    stored = {str(row["name"]): DatasetSpec.from_row(row) for row in rows}
-    actual = _actual(lake)
+    actual = _actual(lake, [str(spec.name) for spec in specs])
     plans = [
         plan(spec, actual.get(str(spec.name)), stored.get(str(spec.name)), renames.get(str(spec.name), {}))
         for spec in specs
@@ -75,10 +83,10 @@ def _plans(
     return plans, changed
 
 
-def _actual(lake: Lake) -> dict[str, Actual]:
+def _actual(lake: Lake, names: list[str]) -> dict[str, Actual]:
     columns: dict[str, dict[str, str]] = {}
     versions: dict[str, int] = defaultdict(int)
-    for row in lake.ask(SQL.lake_tables):
+    for row in lake.ask(SQL.lake_tables, names=names):
         past = old_version(row["table"])
         if past:
             name = f"{row['zone']}.{past[0]}"

@@ -58,13 +58,14 @@ WHERE c.snapshot_id < %(keep_from)s AND c.commit_extra_info IS NOT NULL;
 SELECT snapshot_id FROM lake.ducklake_snapshot WHERE snapshot_id < %(keep_from)s ORDER BY snapshot_id;
 
 -- name: lake_tables
--- Every living table of the zones with its living columns, name → type as DuckLake writes it.
+-- These living tables, and all past versions, with their living columns, name → type as DuckLake writes it.
 SELECT s.schema_name AS zone, t.table_name AS table, t.table_id,
        jsonb_object_agg(c.column_name, c.column_type) AS columns
 FROM lake.ducklake_table t
 JOIN lake.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
 JOIN lake.ducklake_column c ON c.table_id = t.table_id AND c.end_snapshot IS NULL AND c.parent_column IS NULL
 WHERE t.end_snapshot IS NULL AND s.schema_name <> 'fence'
+  AND (s.schema_name || '.' || t.table_name = ANY(%(names)s) OR t.table_name ~ '__v[0-9]+$')
 GROUP BY 1, 2, 3;
 
 -- name: lake_table_at
@@ -79,6 +80,22 @@ JOIN lake.ducklake_column c ON c.table_id = t.table_id AND c.parent_column IS NU
 WHERE s.schema_name = %(zone)s AND t.table_name = %(table)s
   AND t.begin_snapshot <= %(snapshot)s AND (t.end_snapshot IS NULL OR t.end_snapshot > %(snapshot)s)
 GROUP BY 1;
+
+-- name: lake_touched
+-- Whether any row of a table came, went or was struck out in (since, until]. A merged file bears the snapshot of
+-- its oldest rows; partial_max is that of its youngest.
+SELECT EXISTS (
+    SELECT 1 FROM (
+        SELECT begin_snapshot, end_snapshot, partial_max FROM lake.ducklake_data_file
+        WHERE table_id = %(table_id)s
+        UNION ALL
+        SELECT begin_snapshot, end_snapshot, partial_max FROM lake.ducklake_delete_file
+        WHERE table_id = %(table_id)s
+    ) AS f
+    WHERE f.begin_snapshot > %(since)s AND f.begin_snapshot <= %(until)s
+       OR f.end_snapshot > %(since)s AND f.end_snapshot <= %(until)s
+       OR f.partial_max > %(since)s
+) AS touched;
 
 -- name: lake_columns_at
 -- A dataset's columns at a snapshot, in order, and where its files lie.

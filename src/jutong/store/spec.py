@@ -72,6 +72,10 @@ class DatasetSpec:
     def item(self, name: str) -> Item | None:
         return next((item for item in self.items if item.name == name), None)
 
+    def is_declared_as(self, stored: DatasetSpec | None) -> bool:
+        """Whether the stored spec says all this one says; it may keep items that are no longer declared."""
+        return stored is not None and self == replace(stored, items=stored.items[: len(self.items)])
+
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         return cls(

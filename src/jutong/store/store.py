@@ -114,17 +114,22 @@ class Store:
     def content_hash(
         self, dataset: Name, columns: Sequence[str] | None = None, as_of: int | dt.datetime | None = None
     ) -> ContentHash:
-        """Hash over the given items, by default all that are content (names without a leading ``_``)."""
-        spec = self.spec(dataset)
-        wanted = [item.name for item in spec.content] if columns is None else list(columns)
-        typed = []
-        for name in wanted:
-            item = spec.item(name)
-            if item is None:
-                raise BadInput("store.unknown_item", f"数据集 {dataset} 没有信息项「{name}」")
-            typed.append((name, item.type))
+        """Hash over the given items, by default all that are content (names without a leading ``_``).
+
+        Item names and types are those of the snapshot asked for.
+        """
+        name = as_name(dataset)
         with self.reading(as_of) as view:
-            row = view.rows(set_hash_sql(view.table(dataset), typed, "duckdb"))[0]
+            state = feed.state_at(self._lake, name, view.snapshot)
+            if state is None:
+                raise NotFound("store.no_dataset", f"快照 {view.snapshot} 中没有数据集 {name}")
+            types = dict(state.columns.values())
+            wanted = [each for each in types if not each.startswith("_")] if columns is None else columns
+            unknown = [each for each in wanted if each not in types]
+            if unknown:
+                raise BadInput("store.unknown_item", f"数据集 {name} 没有信息项「{'」「'.join(unknown)}」")
+            typed = [(each, types[each]) for each in wanted]
+            row = view.rows(set_hash_sql(view.table(name), typed, "duckdb"))[0]
         return combine(row["n"], [row[f"q{place}"] for place in range(4)])
 
     def files(self, dataset: Name, as_of: int | dt.datetime | None = None) -> Files:

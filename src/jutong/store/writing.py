@@ -78,9 +78,15 @@ class Writer:
         self._cursor.register(name, table)
 
     def append(self, dataset: DatasetName | str, select_sql: str) -> int:
-        """Add rows by item name; items the source does not offer are NULL. Returns the rows written."""
+        """Add rows by item name; items the source does not offer are NULL. Returns the rows written.
+
+        A keyed dataset takes this only while it is empty, and the caller vouches that each key is there once:
+        raises BadInput ``store.keyed`` otherwise.
+        """
         spec = self._spec(dataset)
         with self._lake.explained():
+            if spec.keys and self._rows(spec):
+                raise BadInput("store.keyed", f"数据集 {spec.name} 有主键且不为空，只能合并，不能追加")
             expressions = merging.source_columns(spec, self._describe(select_sql))
             source = merging.plain_table(select_sql) or f"({select_sql}) AS given"
             return self._count(merging.insert_sql(spec, source, expressions))

@@ -103,8 +103,9 @@ class AppPage:
 
 @dataclass(frozen=True)
 class AppForm:
-    id: Annotated[str, Field(title="编号", max_length=32)]
     name: Annotated[str, Field(title="名称", min_length=2, max_length=100)]
+    #: Given by the platform where it is not said.
+    id: Annotated[str, Field(title="编号", max_length=32)] = ""
     purpose: Annotated[str, Field(title="做什么用", max_length=500)] = ""
 
 
@@ -198,9 +199,7 @@ def add(visit: Visit, form: AppForm) -> Done:
     """Register an application of my department."""
     department = visit.who.department_code
     visit.must("application:add", {"department_code": department})
-    made = add_application(
-        visit.connection, application_id=form.id.strip(), name=form.name, department_code=department, purpose=form.purpose
-    )
+    made = add_application(visit.connection, form.name, department, purpose=form.purpose, id=form.id or None)
     return Done(f"/applications/{made.id}", f"应用 {made.id} 已登记，还没有令牌", value={"id": made.id})
 
 

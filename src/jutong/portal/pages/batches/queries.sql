@@ -46,4 +46,4 @@ SELECT * FROM (
     FROM batch b JOIN refinement r ON r.batch_id = b.id
     WHERE b.source_table = %(table)s AND b.given > 0
     ORDER BY b.received_at DESC LIMIT 12
-) some ORDER BY received_at
+) latest ORDER BY received_at

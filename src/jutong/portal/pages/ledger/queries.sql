@@ -31,7 +31,7 @@ SELECT count(*) AS total FROM (
       AND (%(day)s::date IS NULL OR (x.at >= %(day)s::timestamp AT TIME ZONE 'Asia/Shanghai'
                                      AND x.at < (%(day)s::timestamp + interval '1 day') AT TIME ZONE 'Asia/Shanghai'))
     LIMIT 10000
-) some
+) latest
 
 -- name: names
 SELECT (SELECT name FROM application WHERE id = %(application)s) AS application,

@@ -254,7 +254,7 @@ def _kept(visit: Visit, size: int) -> tuple[int, bool | None]:
     try:
         old = jutong_verify.from_base64(kept["root"])
         newest = ledger.root_at(size)
-        check_consistency(sha256, kept["size"], old, size, newest, ledger.consistency(kept["size"], size))
+        check_consistency(sha256, (kept["size"], old), (size, newest), ledger.consistency(kept["size"], size))
     except Damaged:
         return kept["size"], False
     return kept["size"], True

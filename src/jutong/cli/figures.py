@@ -1,0 +1,36 @@
+"""The one screen's numbers on the command line."""
+
+from __future__ import annotations
+
+import click
+from rich.table import Table
+
+from jutong.cli.shared import as_json, console, platform_of, say
+
+
+@click.command()
+@as_json
+@click.option("--batches", is_flag=True, help="列出每个批次的守恒等式")
+@click.option("--all", "everything", is_flag=True, help="加上全部报告指标")
+@click.pass_context
+def figures(context: click.Context, machine: bool, batches: bool, everything: bool) -> None:
+    """一屏统览的指标：每个都是查询。"""
+    from jutong import oversee
+
+    with platform_of(context) as platform:
+        found = oversee.figures(platform.database, platform.store, scale=platform.settings.scale)
+        values = oversee.as_json(found)
+        with platform.database.connection() as connection:
+            if batches:
+                values["batches"] = oversee.batches(connection)  # type: ignore[assignment]
+            if everything:
+                values["indicators"] = oversee.indicators(connection)  # type: ignore[assignment]
+
+    def show() -> None:
+        table = Table("指标", "值", "单位", "定义", box=None)
+        for one in found:
+            table.add_row(one.label, f"{one.value:,}" if isinstance(one.value, int) else str(one.value), one.unit,
+                          one.definition)  # fmt: skip
+        console.print(table)
+
+    say(values, machine, show)
