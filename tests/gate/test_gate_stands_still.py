@@ -65,18 +65,31 @@ def test_the_keeper_is_started_again_and_ends_with_the_gate(city, lone_gate):
     gate.until(lambda: (again := _keeper(gate)) is not None and again.pid != keeper.pid)
     city.merge([{**city.rows[KEY], "name": "看护重启之后"}])
     gate.until(lambda: gate.call("company", token, uscc=KEY, items="name").rows == [{"name": "看护重启之后"}])
-    keeper = _keeper(gate)
+    keeper, workers = _children(gate)
     gate.process.kill()
     gate.process.wait()
-    keeper.wait(20)
+    for one in (keeper, *workers):
+        one.wait(20)
+
+
+def _children(gate):
+    """(keeper or None, workers): the keeper is the one that does not hold the listening socket."""
+    workers, keeper = [], None
+    for one in psutil.Process(gate.process.pid).children():
+        try:
+            if "spawn_main" not in " ".join(one.cmdline()):
+                continue
+            if any(connection.status == "LISTEN" for connection in one.net_connections()):
+                workers.append(one)
+            else:
+                keeper = one
+        except psutil.NoSuchProcess:
+            continue
+    return keeper, workers
 
 
 def _keeper(gate):
-    """The child that is no Granian worker: the only one that has the lake's files open... or will."""
-    children = psutil.Process(gate.process.pid).children()
-    spawned = [one for one in children if "spawn_main" in " ".join(one.cmdline())]
-    listening = {one.pid for one in spawned if any(c.status == "LISTEN" for c in one.net_connections())}
-    return next((one for one in spawned if one.pid not in listening), None)
+    return _children(gate)[0]
 
 
 def _hammer(gate, token, replies, stop):
@@ -173,12 +186,7 @@ def test_a_worker_that_may_write_no_more_answers_no_more(city, settings):
     gate = Gate(settings)
     try:
         wait_for(gate, token)
-        keeper = _keeper(gate)
-        workers = [
-            one
-            for one in psutil.Process(gate.process.pid).children()
-            if one.pid != keeper.pid and "spawn_main" in " ".join(one.cmdline())
-        ]
+        workers = _children(gate)[1]
         before = psutil.Process(workers[0].pid).rlimit(psutil.RLIMIT_FSIZE)
         for one in workers:
             one.rlimit(psutil.RLIMIT_FSIZE, (1, before[1]))

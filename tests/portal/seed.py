@@ -8,6 +8,8 @@ from typing import Any
 
 from jutong.catalogue import NewDemand, NewEntry, NewItem, add_entry, find_entry, import_demands, import_entries, submit
 from jutong.database import Database, open_database
+from jutong.develop import Input, Model, run_model, save_model
+from jutong.fuse import LEGAL_ENTITY, RegisterSource, declare_register, fuse, with_sources
 from jutong.gather import Source, SourceTable, declare_sources, find_tables, take_many
 from jutong.keys import SoftwareKeys
 from jutong.ledger import Exchange, Ledger, keep_heads
@@ -168,6 +170,26 @@ def seed_data(rooms: Rooms) -> None:
         known = [*find_tables(connection, "scjg_files"), *find_tables(connection, "slj_files")]
     take_many(known, database=rooms.database, store=rooms.store, home=rooms.settings.home, run_id="seed")
     refine(database=rooms.database, store=rooms.store)
+    register = with_sources(
+        LEGAL_ENTITY,
+        RegisterSource("standard.market_entity", "市场主体登记信息", {item.name: item.name for item in _ENTITY}, trust=1),
+        RegisterSource("standard.penalty", "行政处罚相对人", {"name": "name", "uscc": "uscc"}, trust=2, time_item="decided_on"),
+    )
+    with rooms.database.connection() as connection:
+        declare_register(connection, register)
+    fuse(register, database=rooms.database, store=rooms.store, settings=rooms.settings)
+    with rooms.database.connection() as connection:
+        save_model(
+            connection,
+            Model(
+                name="entities_by_county", label="各县区市场主体", question="哪个县区的市场主体最多？", theme="智慧城市",
+                sql="SELECT division_code, count(*) AS entities FROM entity WHERE division_code IS NOT NULL GROUP BY division_code",
+                keys=("division_code",),
+                items=(Item("division_code", "行政区划", key=True, required=True), Item("entities", "主体数", "integer")),
+                inputs=(Input("entity", "base.legal_entity", ("entity", "division_code")),),
+            ),
+        )  # fmt: skip
+    run_model(rooms.database, rooms.store, "entities_by_county")
 
 
 def _rows(items: tuple[Item, ...]) -> tuple[dict[str, object], ...]:

@@ -14,9 +14,6 @@ from jutong.portal.visits import Rooms
 from .conftest import Browser
 from .seed import CAST
 
-PATHS: dict[str, Callable[[Rooms], object]] = {}
-
-
 def sample(rooms: Rooms, path: str) -> str:
     """A path with its parameters filled in by things of the small city."""
     with rooms.database.connection() as connection:
@@ -46,8 +43,12 @@ def sample(rooms: Rooms, path: str) -> str:
             "/projects/": {"code": "SELECT 'IDC'", "no": "SELECT 4"},
             "/cloud/": {"allocation_id": "SELECT id FROM cloud_allocation WHERE state = 'applied'"},
             "/deliveries/": {"name": "SELECT 'none'"},
-            "/companies/": {"entity": "SELECT 'LE1'"},
+            "/models/": {"name": "SELECT 'entities_by_county'"},
         }
+        if path.startswith("/companies/{"):
+            with rooms.store.reading() as view:
+                rows = view.rows(f"SELECT entity FROM {view.table('base.legal_entity')} ORDER BY sources DESC LIMIT 1")
+            return f"/companies/{rows[0]['entity']}"
         given = next((found for prefix, found in values.items() if path.startswith(prefix)), {})
         return re.sub(r"{(\w+)(:\w+)?}", lambda found: str(one(given[found[1]])), path)
 

@@ -98,7 +98,7 @@ def alone(engine: duckdb.DuckDBPyConnection, made: Plan) -> tuple[Any, ...]:
     """Counts, accepted rows and issues of batch b, judged by itself."""
     clear(engine)
     engine.execute(settling.found_sql())
-    engine.execute(judging.staged_sql(made, judging.judged_sql(made, "b", DAY), "_stage"))
+    engine.execute(judging.staged_sql(made, "b", DAY, "_stage"))
     counts = engine.execute(settling.counts_sql(made, "_stage")).fetchone()
     engine.execute(settling.lost_sql(made, "_stage", "_lost"))
     lost = engine.execute(settling.lost_counts_sql("_lost")).fetchone()
@@ -131,7 +131,7 @@ def pooled(engine: duckdb.DuckDBPyConnection, made: Plan) -> tuple[Any, ...]:
     accepted = engine.execute(
         settling.accepted_sql(made, staged, pooling.lost_of(1), "b") + " ORDER BY _row"
     ).fetchall()
-    names = {pool.issue_item(made, place): place for place in range(1, len(made.items) + 1)} | {0: 0}
+    names = {named: place for place, named in pool.issue_items(made).items()}
     issues = engine.execute("SELECT row_no, key, i, n, given, cleaned FROM _found WHERE _plan = 1").fetchall()
     named = sorted(
         ((row, key, names[i], *rest) for row, key, i, *rest in issues),
@@ -238,13 +238,14 @@ def test_the_day_of_receipt_decides_not_the_day_of_judging(engine: duckdb.DuckDB
     made = plan()
     assert alone(engine, made)[0][1] == 1
     assert pooled(engine, made)[0][1] == 1
-    later = judging.judged_sql(made, "b", dt.date(2025, 7, 1))
-    assert engine.execute(f"SELECT f5 FROM ({later})").fetchone() == (0,)
+    clear(engine)
+    engine.execute(judging.staged_sql(made, "b", dt.date(2025, 7, 1), "_later"))
+    assert engine.execute("SELECT _rejected FROM _later").fetchone() == (False,)
 
 
 def test_the_plan_is_text_that_sqlglot_reads() -> None:
     """Engine-neutral: the same text can be transpiled for another engine."""
     import sqlglot
 
-    sql = judging.staged_sql(plan(), judging.judged_sql(plan(), "b", DAY), "_stage")
+    sql = judging.staged_sql(plan(), "b", DAY, "_stage")
     assert sqlglot.parse_one(sql, read="duckdb") is not None

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from jutong.city.plan import plan
 from jutong.city.rows import Application, Call, Delivered
-from jutong.city.templates import Template
+from jutong.city.templates import Template, templates
 
 #: department, name, purpose, basis, scene, scope, purpose type, calls (table:key …), deliveries (table …)
 _ROWS: tuple[tuple[str, ...], ...] = (
@@ -55,14 +54,16 @@ _ROWS: tuple[tuple[str, ...], ...] = (
 
 #: A consumer whose rows are only those of its county asks for no more than it needs.
 _FILTERS: dict[tuple[str, str], tuple[dict[str, Any], ...]] = {
-    ("D27", "market_entity"): ({"item": "division_code", "op": "in", "value": ["430502", "430503", "430511"]},),
+    ("D27", "market_entity"): (
+        {"item": "division_code", "op": "in", "value": ["430502", "430503", "430511"]},
+    ),
 }
 
 
 @cache
 def applications() -> tuple[Application, ...]:
     """A01 … A20, in the order of their departments."""
-    forms = {table.template.name: table.template for table in plan().tables if not table.template.county}
+    forms = {template.name: template for template in templates()}
     return tuple(_application(number, row, forms) for number, row in enumerate(_ROWS, start=1))
 
 
@@ -90,4 +91,6 @@ def _delivered(unit: str, table: str, form: Template) -> Delivered:
 
 def receiving_tables() -> frozenset[str]:
     """Source tables that some application receives: the ones later rounds change."""
-    return frozenset(row.dataset.removeprefix("standard.") for each in applications() for row in each.deliveries)
+    return frozenset(
+        row.dataset.removeprefix("standard.") for each in applications() for row in each.deliveries
+    )

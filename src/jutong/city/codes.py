@@ -22,17 +22,13 @@ WHITELISTED_USCC = "91350203M0001QAY9B"
 
 def org_check(body: str) -> str:
     """Ninth character of an organisation code."""
-    total = sum(
-        weight * ALPHANUMERIC.index(char) for weight, char in zip(ORG_WEIGHTS, body, strict=True)
-    )
+    total = sum(weight * ALPHANUMERIC.index(char) for weight, char in zip(ORG_WEIGHTS, body, strict=True))
     return "0123456789X0"[11 - total % 11]
 
 
 def uscc_check(body: str) -> str:
     """Eighteenth character of a 统一社会信用代码."""
-    total = sum(
-        weight * USCC_CHARACTERS.index(char) for weight, char in zip(USCC_WEIGHTS, body, strict=True)
-    )
+    total = sum(weight * USCC_CHARACTERS.index(char) for weight, char in zip(USCC_WEIGHTS, body, strict=True))
     return USCC_CHARACTERS[(31 - total % 31) % 31]
 
 

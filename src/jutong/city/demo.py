@@ -135,16 +135,18 @@ def _gather(platform: Platform, run: str, names: list[str] | None, tell: Progres
     """Take the tables of a round; a run id that is there already answers with its batches."""
     with platform.database.connection() as connection:
         tables = gather.find_tables(connection, names=names)
-    by_source: dict[str, list[gather.SourceTable]] = {}
-    for table in tables:
-        by_source.setdefault(table.source_name, []).append(table)
-    for done, (source, theirs) in enumerate(by_source.items()):
-        tell(done, len(by_source), source)
-        gather.take_many(
-            theirs, database=platform.database, store=platform.store, home=platform.settings.home, run_id=run,
-            keys=platform.keys,
-        )  # fmt: skip
-    tell(len(by_source), len(by_source), "")
+    taken = 0
+
+    def told(table: str, _rows: int) -> None:
+        nonlocal taken
+        taken += 1
+        tell(taken, len(tables), table)
+
+    gather.take_many(
+        tables, database=platform.database, store=platform.store, home=platform.settings.home, run_id=run,
+        keys=platform.keys, tell=told,
+    )  # fmt: skip
+    tell(len(tables), len(tables), "")
 
 
 def _deliver(platform: Platform, number: int, tell: Progress) -> None:

@@ -186,8 +186,8 @@ KINDS: tuple[Dirt, ...] = (
     *_PERSON_ID, *_COMPANY_CODE, *_NAMES, *_TIMES, *_PLACES, *_NUMBERS, *_TEXTS, *_MISSING, *_CREDIT,
 )  # fmt: skip
 
-#: Doubled rows, which are no error of a value: (name, reason).
+#: Doubled rows, which are no error of a value: (name, issue beside the row that is kept, reason).
 DUPLICATES = (
-    ("duplicate_exact", "同一批文件重复导出，整行相同"),
-    ("duplicate_superseded", "同一主键先后两次登记，后一行为准"),
+    ("duplicate_exact", "refine.duplicate_row", "同一批文件重复导出，整行相同"),
+    ("duplicate_superseded", "refine.duplicate_key", "同一主键先后两次登记，后一行为准"),
 )

@@ -44,7 +44,9 @@ COUNTIES: tuple[County, ...] = (
 )  # fmt: skip
 
 #: 邵阳经济技术开发区 has no GB/T 2260 code: 430599 is internal, and its rows carry the district it lies in.
-DEVELOPMENT_ZONE = County("C13", "邵阳经济技术开发区", "经开", "430599", 9, ("世纪大道片区", "白马片区", "宝庆工业片区"))
+DEVELOPMENT_ZONE = County(
+    "C13", "邵阳经济技术开发区", "经开", "430599", 9, ("世纪大道片区", "白马片区", "宝庆工业片区")
+)
 ZONE_LIES_IN = "430502"
 
 #: Codes of earlier years and the county-level unit they became (domain handbook §3.6).

@@ -43,8 +43,7 @@ def declare(platform: Platform, home: Path, url: str, scale: float) -> None:
     """The departments' systems and their tables, with the rules across items."""
     with platform.database.connection() as connection:
         gather.declare_sources(connection, sources(home, url, scale), source_tables(scale))
-        for table, rules in row_rules(scale).items():
-            refine.declare_rules(connection, table, rules)
+        refine.declare_rules(connection, row_rules(scale))
 
 
 def _accounts(connection: Connection) -> None:

@@ -10,8 +10,8 @@ from threading import local
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from jutong.city.making import Span, row_count, rows_sql
 from jutong.city.plan import CityPlan, TablePlan
@@ -25,7 +25,12 @@ _AHEAD = 4
 
 
 def generate(
-    city: CityPlan, tables: Iterable[TablePlan], round_no: int = 0, *, changed_only: bool = False, threads: int = 2
+    city: CityPlan,
+    tables: Iterable[TablePlan],
+    round_no: int = 0,
+    *,
+    changed_only: bool = False,
+    threads: int = 2,
 ) -> Iterator[tuple[TablePlan, pa.Table]]:
     """Parts of tables, each with the facts of ``rows_sql``; every table comes at least once, its parts in order."""
     small, large = _grouped(tables, round_no)
@@ -46,7 +51,7 @@ def _grouped(tables: Iterable[TablePlan], round_no: int) -> tuple[list[list[Tabl
     """Tables that one query makes together, and those too large for that."""
     small: dict[tuple[str, str], list[list[TablePlan]]] = {}
     large: list[TablePlan] = []
-    for table in tables:
+    for table in sorted(tables, key=lambda table: table.number):
         if row_count(table, round_no) > _TOGETHER:
             large.append(table)
             continue
@@ -85,7 +90,8 @@ def _made_ahead(
         if not hasattr(own, "cursor"):
             own.cursor = _cursor(engine, thorough=False)
         spans = [Span(table, 0, row_count(table, round_no)) for table in group]
-        return own.cursor.execute(rows_sql(city, spans, round_no, changed_only=changed_only)).to_arrow_table()
+        cursor: duckdb.DuckDBPyConnection = own.cursor
+        return cursor.execute(rows_sql(city, spans, round_no, changed_only=changed_only)).to_arrow_table()
 
     waiting: deque[tuple[list[TablePlan], Future[Any]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
@@ -100,12 +106,9 @@ def _made_ahead(
 
 def _apart(group: Sequence[TablePlan], rows: pa.Table) -> Iterator[tuple[TablePlan, pa.Table]]:
     """The rows of each table of a query; they come in the order of the tables."""
-    counts = {each["values"]: each["counts"] for each in pc.value_counts(rows["_slot_number"]).to_pylist()}
-    start = 0
+    numbers = rows["_slot_number"].to_numpy()
+    if (np.diff(numbers) < 0).any():
+        raise AssertionError(f"rows of {group[0].template.name} are out of order")
     for table in group:
-        count = counts.get(table.number, 0)
-        part = rows.slice(start, count)
-        if count and pc.min_max(part["_slot_number"]).as_py() != {"min": table.number, "max": table.number}:
-            raise AssertionError(f"rows of {table.name} are out of order")
-        start += count
-        yield table, part
+        start, end = np.searchsorted(numbers, [table.number, table.number + 1])
+        yield table, rows.slice(int(start), int(end - start))

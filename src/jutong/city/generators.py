@@ -68,8 +68,14 @@ def _serial(field: Field, _salt: int) -> Made:
 
 def _doc(field: Field, _salt: int) -> Made:
     """邵市监罚〔2023〕12号: numbered within the year, so never twice."""
-    own = literal(field.args) if field.args.startswith(("湘", "邵")) else f"$slot_word || {literal(field.args)}"
-    return Made(f"{own} || '〔' || (2018 + $src % 8)::VARCHAR || '〕' || ($src // 8 + 1)::VARCHAR || '号'", "text", "code")
+    own = (
+        literal(field.args) if field.args.startswith(("湘", "邵")) else f"$slot_word || {literal(field.args)}"
+    )
+    return Made(
+        f"{own} || '〔' || (2018 + $src % 8)::VARCHAR || '〕' || ($src // 8 + 1)::VARCHAR || '号'",
+        "text",
+        "code",
+    )
 
 
 _ORGAN_WORDS = {
@@ -104,7 +110,9 @@ def _licence(field: Field, _salt: int) -> Made:
     check = f"substr('{ALPHANUMERIC}', ((37 - {product}) % 36 + 1)::INT, 1)"
     head = literal(f"{LICENCE_ROOT}.{_LICENCE_BODY}{kind}.")
     return Made(
-        f"{head} || $slot_uscc || '.20' || lpad(($src + 1)::VARCHAR, 9, '0') || '.001.' || {check}", "text", "code"
+        f"{head} || $slot_uscc || '.20' || lpad(($src + 1)::VARCHAR, 9, '0') || '.001.' || {check}",
+        "text",
+        "code",
     )
 
 
@@ -143,7 +151,9 @@ def _later(field: Field, salt: int) -> Made:
 def _month(field: Field, salt: int) -> Made:
     low, high = _bounds(field.args)
     return Made(
-        f"{between('$r', salt, low, high)}::VARCHAR || lpad({between('$r', salt + 1, 1, 12)}::VARCHAR, 2, '0')", "text", "code"
+        f"{between('$r', salt, low, high)}::VARCHAR || lpad({between('$r', salt + 1, 1, 12)}::VARCHAR, 2, '0')",
+        "text",
+        "code",
     )
 
 
@@ -200,7 +210,9 @@ def _of_unit(column: str) -> Maker:
     """One of the words that fit the keeping department, from its slot."""
 
     def maker(_field: Field, salt: int) -> Made:
-        return Made(f"${column}[1 + ({chance('$rv', salt)} % len(${column})::UBIGINT)::BIGINT]", "text", "text")
+        return Made(
+            f"${column}[1 + ({chance('$rv', salt)} % len(${column})::UBIGINT)::BIGINT]", "text", "text"
+        )
 
     return maker
 
@@ -216,11 +228,15 @@ _GOVERNMENT = ["教育局", "科学技术局", "工业和信息化局", "公安�
 def _fine(_field: Field, salt: int) -> Made:
     """罚款金额（万元）: there where the category says so, missing elsewhere."""
     amount = f"((50 + {chance('$r', salt)} % 200000)::BIGINT * 0.0001)"
-    return Made(f"CASE WHEN $v_cf_cflb LIKE '%罚款%' THEN {amount}::DECIMAL(18,6) END", "decimal(18,6)", "amount_wan")
+    return Made(
+        f"CASE WHEN $v_cf_cflb LIKE '%罚款%' THEN {amount}::DECIMAL(18,6) END", "decimal(18,6)", "amount_wan"
+    )
 
 
 def _revoked(_field: Field, salt: int) -> Made:
-    name = f"{_pick(phrases.REVOCABLE, salt)} || ' ' || (430500000 + {chance('$r', salt + 1)} % 99999)::VARCHAR"
+    name = (
+        f"{_pick(phrases.REVOCABLE, salt)} || ' ' || (430500000 + {chance('$r', salt + 1)} % 99999)::VARCHAR"
+    )
     return Made(f"CASE WHEN $v_cf_cflb LIKE '%吊销%' THEN {name} END", "text", "text")
 
 

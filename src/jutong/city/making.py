@@ -74,7 +74,9 @@ def _start(spans: Sequence[Span]) -> str:
     slots = ", ".join(f"({', '.join(_slot(span))}, {span.first}, {span.last})" for span in spans)
     values = f"(VALUES {slots}) AS slots ({', '.join(_SLOT)}, slot_first, slot_last)"
     if len(spans) == 1:
-        return f"SELECT range AS i, {', '.join(_SLOT)} FROM range({spans[0].first}, {spans[0].last}), {values}"
+        return (
+            f"SELECT range AS i, {', '.join(_SLOT)} FROM range({spans[0].first}, {spans[0].last}), {values}"
+        )
     return f"SELECT unnest(range(slot_first, slot_last)) AS i, {', '.join(_SLOT)} FROM {values}"
 
 
@@ -113,7 +115,11 @@ def _columns(form: Shape, city: CityPlan, round_no: int) -> dict[str, str]:
 
 def _row_columns(form: Shape, round_no: int) -> dict[str, str]:
     """Which row it is: number, what it doubles, since when it stands, when it last changed, whether it lives."""
-    born = "CASE WHEN $i < $slot_rows THEN 0 ELSE 1 + ($i - $slot_rows) // $slot_arriving END" if round_no else "0"
+    born = (
+        "CASE WHEN $i < $slot_rows THEN 0 ELSE 1 + ($i - $slot_rows) // $slot_arriving END"
+        if round_no
+        else "0"
+    )
     # A row without its key cannot be found again to be changed.
     keyed = " AND ".join(f"$draw <> {number}" for number in form.keyless) or "true"
     rounds = range(1, round_no + 1)
@@ -162,7 +168,9 @@ def _subject_columns(template: Template, city: CityPlan) -> dict[str, str]:
     columns |= person_columns("m", "$p_n // 2 * 2")
     columns |= person_columns("q", "$p_n // 2 * 2 + 1")
     columns |= person_columns("a", f"{_adult_block(any_adult)} * {BLOCK} + $place")
-    columns |= person_columns("k", f"({chance('$r', _CHILD_DRAWN)} % {children})::BIGINT * {5 * BLOCK} + $place")
+    columns |= person_columns(
+        "k", f"({chance('$r', _CHILD_DRAWN)} % {children})::BIGINT * {5 * BLOCK} + $place"
+    )
     columns |= company_columns("c", _company_number(template, city.companies))
     columns |= company_columns("z", f"({chance('$r', _OTHER_DRAWN)} % {city.companies})::BIGINT")
     return columns | person_columns("l", f"{_adult_block(owner)} * {BLOCK} + $c_n % {BLOCK}")
@@ -172,7 +180,9 @@ def _county_index(unit: str) -> int | None:
     if not unit.startswith("C"):
         return None
     codes = [county.code for county in COUNTIES]
-    return codes.index(unit) if unit in codes else [county.division for county in COUNTIES].index(ZONE_LIES_IN)
+    return (
+        codes.index(unit) if unit in codes else [county.division for county in COUNTIES].index(ZONE_LIES_IN)
+    )
 
 
 def _adult_block(number: str) -> str:
@@ -218,7 +228,11 @@ def _fault(form: Shape) -> str:
     """The fault that befalls the row: none where it does not apply, or where a later change has mended it."""
     exempt = []
     for number, fault in enumerate(form.faults, start=1):
-        value = f"$b_{fault.column.name}" if fault.kind.of_value else _plain(fault.column, f"$b_{fault.column.name}")
+        value = (
+            f"$b_{fault.column.name}"
+            if fault.kind.of_value
+            else _plain(fault.column, f"$b_{fault.column.name}")
+        )
         conditions = [fault.kind.applies(value)] if fault.kind.applies else []
         if fault.column.nullable:
             conditions.append(f"{value} IS NOT NULL")

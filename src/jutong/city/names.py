@@ -26,10 +26,18 @@ SURNAMES = _weighted(
 )
 
 #: First character of a given name, then the second; women and men.
-GIVEN_MEN = tuple("建国志明文军伟强勇平华林海峰斌涛辉鹏波亮俊杰浩宇子轩天佑家豪承泽立新永红光荣春生德胜先忠良富贵金宝玉龙祥云松柏仁义礼智信")
-GIVEN_WOMEN = tuple("秀英桂兰丽芳娟敏静燕玲红梅春莲玉珍雪琴慧颖婷佳怡欣雅诗涵梓萱思雨晓冬月娥翠菊香云霞凤金银小彩美爱艳萍琼瑶清竹青荷")
-GIVEN_SECOND_MEN = tuple("国华明军伟强勇平林海峰斌涛辉鹏波亮俊杰浩宇轩豪泽新红荣生胜忠良贵宝龙祥松仁义兴旺成才学武斌超凡毅刚然博文清元初安宁和顺")
-GIVEN_SECOND_WOMEN = tuple("英兰丽芳娟敏静燕玲红梅莲珍琴慧颖婷怡欣雅涵萱雨冬娥翠菊香霞凤萍瑶清竹荷芬芝莉蓉妮薇宁琪洁悦珊君花叶秋云仙姣娇满")
+GIVEN_MEN = tuple(
+    "建国志明文军伟强勇平华林海峰斌涛辉鹏波亮俊杰浩宇子轩天佑家豪承泽立新永红光荣春生德胜先忠良富贵金宝玉龙祥云松柏仁义礼智信"
+)
+GIVEN_WOMEN = tuple(
+    "秀英桂兰丽芳娟敏静燕玲红梅春莲玉珍雪琴慧颖婷佳怡欣雅诗涵梓萱思雨晓冬月娥翠菊香云霞凤金银小彩美爱艳萍琼瑶清竹青荷"
+)
+GIVEN_SECOND_MEN = tuple(
+    "国华明军伟强勇平林海峰斌涛辉鹏波亮俊杰浩宇轩豪泽新红荣生胜忠良贵宝龙祥松仁义兴旺成才学武斌超凡毅刚然博文清元初安宁和顺"
+)
+GIVEN_SECOND_WOMEN = tuple(
+    "英兰丽芳娟敏静燕玲红梅莲珍琴慧颖婷怡欣雅涵萱雨冬娥翠菊香霞凤萍瑶清竹荷芬芝莉蓉妮薇宁琪洁悦珊君花叶秋云仙姣娇满"
+)
 
 #: 字号: two of these make a company's trade name.
 TRADE = tuple(

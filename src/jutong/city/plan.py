@@ -34,8 +34,36 @@ _DOUBLED = 3
 
 #: Where the departments' systems keep their tables unless a template says otherwise.
 _DATABASES = frozenset(
-    ["D01", "D02", "D07", "D10", "D11", "D12", "D13", "D15", "D16", "D19", "D20", "D21", "D23", "D24", "D26", "D28", "D30", "D33", "D35", "D38", "C01", "C02", "C05", "C06", "C11"]
+    [
+        "D01",
+        "D02",
+        "D07",
+        "D10",
+        "D11",
+        "D12",
+        "D13",
+        "D15",
+        "D16",
+        "D19",
+        "D20",
+        "D21",
+        "D23",
+        "D24",
+        "D26",
+        "D28",
+        "D30",
+        "D33",
+        "D35",
+        "D38",
+        "C01",
+        "C02",
+        "C05",
+        "C06",
+        "C11",
+    ]
 )
+#: Where a template's note says its tables lie.
+_KINDS = {"pg": "postgres", "csv": "csv", "excel": "excel"}
 #: Two exporting systems of their own habit.
 _DELIMITERS = {"D31": "\t", "C08": "|"}
 _ENCODINGS = ("gb18030", "utf-8-sig", "utf-8")
@@ -134,18 +162,19 @@ _Draft = tuple[Template, str, str, str, SourcePlan]
 
 
 def _drafts() -> Iterable[_Draft]:
-    towns = {unit.code: unit for unit in every_unit()}
     for template in templates():
         for unit in template.units:
-            name = f"{template.name}_{unit.lower()}" if template.county or template.common else template.name
-            keeper = towns[unit].name if unit in towns else department(unit).name
-            yield template, unit, name, f"{keeper}{template.label}", source_of(template, unit)
+            name, label = template.name, template.label
+            if template.county or template.common:
+                # The keeper's name tells the many tables of one template apart.
+                name, label = f"{name}_{unit.lower()}", f"{department(unit).short_name}{label}"
+            yield template, unit, name, label, source_of(template, unit)
 
 
 @cache
 def source_of(template: Template, unit: str) -> SourcePlan:
-    kind = next((word for word in ("pg", "csv", "excel") if word in template.notes), None)
-    kind = {"pg": "postgres", None: "postgres" if unit in _DATABASES else "csv"}.get(kind, str(kind))
+    usual = "postgres" if unit in _DATABASES else "excel" if unit in _OFFICE else "csv"
+    kind = next((kind for word, kind in _KINDS.items() if word in template.notes), usual)
     if kind == "csv" and unit in _OFFICE:
         kind = "excel"
     keeper = department(unit).short_name
@@ -153,7 +182,9 @@ def source_of(template: Template, unit: str) -> SourcePlan:
         return SourcePlan(f"{unit.lower()}_db", unit, kind, f"{keeper}业务数据库")
     if kind == "csv":
         encoding = _ENCODINGS[zlib.crc32(unit.encode()) % 3]
-        return SourcePlan(f"{unit.lower()}_files", unit, kind, f"{keeper}数据文件", encoding, _DELIMITERS.get(unit, ","))
+        return SourcePlan(
+            f"{unit.lower()}_files", unit, kind, f"{keeper}数据文件", encoding, _DELIMITERS.get(unit, ",")
+        )
     return SourcePlan(f"{unit.lower()}_books", unit, kind, f"{keeper}填报工作簿")
 
 

@@ -34,51 +34,6 @@ class User:
 
 
 @dataclass(frozen=True)
-class EntryItem:
-    no: int
-    name: str
-    label: str
-    #: C N Y D T L M G B I F (发改高技〔2017〕1272号)
-    data_type: str
-    length: int | None
-    element: str | None
-    is_key: bool
-    share_type: int
-    grade: int
-    mask: str | None = None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A catalogue entry with its items; ``dataset`` is there exactly where it is supplied."""
-
-    code: str
-    name: str
-    summary: str
-    department_code: str
-    class_code: str
-    theme: str
-    share_type: int
-    share_condition: str
-    share_methods: tuple[str, ...]
-    use_condition: str
-    grade: int
-    formats: tuple[int, ...]
-    update_cycle: int
-    open: bool
-    open_condition: str
-    source_system: str
-    committed: bool
-    resource_kind: str | None
-    dataset: str | None
-    published_at: dt.date
-    items: tuple[EntryItem, ...]
-    related_codes: tuple[str, ...] = ()
-    secrecy_assessed: bool = True
-    privacy_assessed: bool = True
-
-
-@dataclass(frozen=True)
 class Demand:
     """需求; ``entry_code`` is the entry that meets it."""
 

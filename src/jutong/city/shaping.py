@@ -79,12 +79,16 @@ class Shape:
     @cached_property
     def faults(self) -> tuple[Fault, ...]:
         """In a fixed order; a row's draw falls on one of them or on none."""
-        return tuple(Fault(column, kind) for column in self.columns for kind in _befalling(self.template, column))
+        return tuple(
+            Fault(column, kind) for column in self.columns for kind in _befalling(self.template, column)
+        )
 
     @property
     def keyless(self) -> tuple[int, ...]:
         """Draws that leave a row without its key."""
-        return tuple(number for number, fault in enumerate(self.faults, start=1) if fault.kind.befalls == "key")
+        return tuple(
+            number for number, fault in enumerate(self.faults, start=1) if fault.kind.befalls == "key"
+        )
 
     @property
     def date_style(self) -> str:
@@ -97,7 +101,9 @@ class Shape:
 
 @cache
 def shape(template: Template, kind: str) -> Shape:
-    columns = (_column(field, make(field, 4 * place), template, kind) for place, field in enumerate(template.fields))
+    columns = (
+        _column(field, make(field, 4 * place), template, kind) for place, field in enumerate(template.fields)
+    )
     return Shape(template, kind, tuple(columns))
 
 
@@ -116,7 +122,9 @@ def _style(styles: tuple[tuple[int, str], ...], name: str) -> str:
 def _befalling(template: Template, column: Column) -> list[Dirt]:
     legal = template.group == "legal"
     if column.field.key:
-        return [] if column.field.spared or template.whole else [kind for kind in KINDS if kind.befalls == "key"]
+        return (
+            [] if column.field.spared or template.whole else [kind for kind in KINDS if kind.befalls == "key"]
+        )
     found = [kind for kind in KINDS if kind.befalls == f"field:{column.name}"] * _RARE
     if column.field.spared:
         return found

@@ -111,7 +111,11 @@ def person_columns(prefix: str, number: str) -> dict[str, str]:
     p = prefix
     seed = f"(${p}_n + {_PERSON})"
     man = f"(${p}_n % 2 = 0)"
-    sums = (_from("code_sums", f"${p}_era"), _digit_sum(f"${p}_ymd", 8, 6), _digit_sum(f"${p}_sequence", 3, 14))
+    sums = (
+        _from("code_sums", f"${p}_era"),
+        _digit_sum(f"${p}_ymd", 8, 6),
+        _digit_sum(f"${p}_sequence", 3, 14),
+    )
     weighed = " + ".join(sums)
     columns = {
         f"{p}_n": number,
@@ -161,7 +165,8 @@ def _digit_sum(number: str, digits: int, place: int) -> str:
     """Weighted digits of a number that stands at ``place`` (from 0) in the identity number."""
     weights = PERSON_WEIGHTS[place : place + digits]
     return " + ".join(
-        f"{number} // {10 ** (digits - 1 - position)} % 10 * {weight}" for position, weight in enumerate(weights)
+        f"{number} // {10 ** (digits - 1 - position)} % 10 * {weight}"
+        for position, weight in enumerate(weights)
     )
 
 
@@ -235,11 +240,14 @@ def _code_columns(p: str) -> dict[str, str]:
     digits = {f"{p}_u{place}": f"${p}_code // {31**place} % 31" for place in range(5)}
     letters = " || ".join(f"substr('{charset}', ${p}_u{place}::INT + 1, 1)" for place in (4, 3, 2, 1, 0))
     org = " + ".join(
-        f"{_from('org_values', f'${p}_u{place}')} * {weight}" for place, weight in ((4, 10), (3, 5), (2, 8), (1, 4), (0, 2))
+        f"{_from('org_values', f'${p}_u{place}')} * {weight}"
+        for place, weight in ((4, 10), (3, 5), (2, 8), (1, 4), (0, 2))
     )
     # MA4 stands for the years since 2015 in 湖南: M A 4 have the values 22 10 4 (GB 11714) and 21 10 4 (GB 32100).
     fixed_org, fixed_uscc = 3 * 22 + 7 * 10 + 9 * 4, 9 * 1 + 20 * 21 + 29 * 10 + 25 * 4
-    uscc = " + ".join(f"${p}_u{place} * {weight}" for place, weight in ((4, 13), (3, 8), (2, 24), (1, 10), (0, 30)))
+    uscc = " + ".join(
+        f"${p}_u{place} * {weight}" for place, weight in ((4, 13), (3, 8), (2, 24), (1, 10), (0, 30))
+    )
     return digits | {
         f"{p}_code": f"(${p}_n * {_CODE_STEP} + 1234567) % {31**5}",
         f"{p}_org_sum": f"({fixed_org} + {org}) % 11",

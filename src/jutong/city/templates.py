@@ -9,7 +9,9 @@ from pathlib import Path
 
 from jutong.city.divisions import every_unit
 
-_FIELD = re.compile(r"(?P<name>[a-z][a-z0-9_]*)=(?P<label>[^:]+):(?P<kind>[a-z_]+)(?:\((?P<args>[^()]*(?:\([^()]*\)[^()]*)*)\))?(?P<marks>[!*~]*)")
+_FIELD = re.compile(
+    r"(?P<name>[a-z][a-z0-9_]*)=(?P<label>[^:]+):(?P<kind>[a-z_]+)(?:\((?P<args>[^()]*(?:\([^()]*\)[^()]*)*)\))?(?P<marks>[!*~]*)"
+)
 
 #: Fields that many tables share; they read the row's subject.
 _BUNDLES = {

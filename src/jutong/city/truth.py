@@ -11,9 +11,10 @@ Parquet files per source, so that making a source again replaces its truth whole
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,20 +31,25 @@ _HELD = 100_000
 Places = npt.NDArray[np.integer]
 Kind = Literal["rows", "errors", "entities"]
 
-_ROWS = pa.schema([
-    ("source_table", pa.string()), ("source", pa.string()), ("department_code", pa.string()),
-    ("round", pa.int32()), ("mode", pa.string()),
-    ("rows_written", pa.int64()), ("rows_given", pa.int64()), ("rows_removed", pa.int64()),
-])  # fmt: skip
-_ERRORS = pa.schema([
-    ("source_table", pa.string()), ("department_code", pa.string()), ("round", pa.int32()),
-    ("row_no", pa.int64()), ("key", pa.string()), ("item", pa.string()), ("kind", pa.string()),
-    ("rule", pa.string()), ("outcome", pa.string()), ("given", pa.string()), ("meant", pa.string()),
-])  # fmt: skip
-_ENTITIES = pa.schema([
-    ("source_table", pa.string()), ("round", pa.int32()), ("key", pa.string()), ("entity", pa.int64()),
-    ("rejected", pa.bool_()),
-])  # fmt: skip
+
+def _schema(fields: Mapping[str, Any]) -> pa.Schema:
+    return pa.schema([pa.field(name, kind) for name, kind in fields.items()])
+
+
+_ROWS = _schema({
+    "source_table": pa.string(), "source": pa.string(), "department_code": pa.string(),
+    "round": pa.int32(), "mode": pa.string(),
+    "rows_written": pa.int64(), "rows_given": pa.int64(), "rows_removed": pa.int64(),
+})  # fmt: skip
+_ERRORS = _schema({
+    "source_table": pa.string(), "department_code": pa.string(), "round": pa.int32(),
+    "row_no": pa.int64(), "key": pa.string(), "item": pa.string(), "kind": pa.string(),
+    "rule": pa.string(), "outcome": pa.string(), "given": pa.string(), "meant": pa.string(),
+})  # fmt: skip
+_ENTITIES = _schema({
+    "source_table": pa.string(), "round": pa.int32(), "key": pa.string(), "entity": pa.int64(),
+    "rejected": pa.bool_(),
+})  # fmt: skip
 SCHEMAS: dict[str, pa.Schema] = {"rows": _ROWS, "errors": _ERRORS, "entities": _ENTITIES}
 
 
@@ -95,10 +101,14 @@ class Witness:
     def _errors(
         self, table: TablePlan, form: Shape, facts: pa.Table, which: Places, row_no: Places
     ) -> pa.Table:
-        kinds = [(fault.column.name, fault.kind.name, fault.kind.rule, fault.kind.outcome) for fault in form.faults]
-        kinds += [("", name, "", "duplicate") for name, _ in DUPLICATES]
+        kinds: list[tuple[str, ...]] = [
+            (fault.column.name, fault.kind.name, fault.kind.rule, fault.kind.outcome) for fault in form.faults
+        ]
+        kinds += [("", name, rule, "duplicate") for name, rule, _ in DUPLICATES]
         count = facts.num_rows
-        item, kind, rule, outcome = (pa.array(values, pa.string()).take(pa.array(which)) for values in zip(*kinds, strict=True))
+        item, kind, rule, outcome = (
+            np.array(values, dtype=object)[which] for values in zip(*kinds, strict=True)
+        )
         return pa.table({
             "source_table": _repeated(table.name, count), "department_code": _repeated(table.unit, count),
             "round": _round(self.round_no, count), "row_no": row_no, "key": facts["_key"], "item": item,
@@ -131,7 +141,11 @@ class Witness:
             self._path(kind, new=True).unlink(missing_ok=True)
 
     def _path(self, kind: str, *, new: bool = False) -> Path:
-        return truth_folder(self.home) / f"round-{self.round_no:03d}" / f"{self.source}.{kind}.parquet{'.new' if new else ''}"
+        return (
+            truth_folder(self.home)
+            / f"round-{self.round_no:03d}"
+            / f"{self.source}.{kind}.parquet{'.new' if new else ''}"
+        )
 
 
 def truth_folder(home: Path) -> Path:
@@ -146,9 +160,9 @@ def truth(home: Path, kind: Kind, round_no: int | None = None) -> pa.Table:
     return pa.concat_tables(tables) if tables else SCHEMAS[kind].empty_table()
 
 
-def _repeated(value: str, count: int) -> pa.Array:
+def _repeated(value: str, count: int) -> Any:
     return pa.repeat(pa.scalar(value, pa.string()), count)
 
 
-def _round(round_no: int, count: int) -> pa.Array:
+def _round(round_no: int, count: int) -> Any:
     return pa.repeat(pa.scalar(round_no, pa.int32()), count)

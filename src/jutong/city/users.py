@@ -29,7 +29,9 @@ _DEMO = (
 @cache
 def users() -> tuple[User, ...]:
     """The demo accounts first, then those of every department and county unit."""
-    demo = tuple(User(login, person_name(login), unit, roles, True, about) for login, roles, unit, about in _DEMO)
+    demo = tuple(
+        User(login, person_name(login), unit, roles, True, about) for login, roles, unit, about in _DEMO
+    )
     consumers = {application.department_code for application in applications()}
     taken = {(user.department_code, role) for user in demo for role in user.roles}
     rest = []
@@ -49,7 +51,11 @@ def person_name(seed: str) -> str:
     """An invented name that belongs to a login for ever."""
     luck = zlib.crc32(f"person {seed}".encode())
     surname = names.SURNAMES[luck % len(names.SURNAMES)]
-    first, second = (names.GIVEN_MEN, names.GIVEN_SECOND_MEN) if luck & 1 << 20 else (names.GIVEN_WOMEN, names.GIVEN_SECOND_WOMEN)
+    first, second = (
+        (names.GIVEN_MEN, names.GIVEN_SECOND_MEN)
+        if luck & 1 << 20
+        else (names.GIVEN_WOMEN, names.GIVEN_SECOND_WOMEN)
+    )
     given = first[(luck >> 8) % len(first)]
     return surname + given + (second[(luck >> 16) % len(second)] if luck % 5 else "")
 

@@ -74,7 +74,10 @@ def save_model(connection: Connection, model: Model) -> None:
         raise BadInput("develop.bad_model", f"模型 {model.name} 的主键须是它的信息项")
     if not model.inputs:
         raise BadInput("develop.bad_model", f"模型 {model.name} 没有写明读取哪些数据集")
-    row = {name: getattr(model, name) for name in ("name", "label", "question", "theme", "sql", "department_code")}
+    row = {
+        name: getattr(model, name)
+        for name in ("name", "label", "question", "theme", "sql", "department_code")
+    }
     connection.execute(
         _SQL.save_model,
         {**row, "keys": list(model.keys), "items": Jsonb([item.to_row() for item in model.items])},
@@ -110,7 +113,9 @@ def run_model(database: Database, store: Store, name: str, bounds: Bounds | None
     started = dt.datetime.now(dt.UTC)
     read_at = store.snapshot()
     views = {one.view: View(one.dataset, one.items) for one in model.inputs}
-    answer = store.people_sql(model.sql, views, bounds or Bounds(seconds=300, memory_mb=2048, rows=_MOST_ROWS))
+    answer = store.people_sql(
+        model.sql, views, bounds or Bounds(seconds=300, memory_mb=2048, rows=_MOST_ROWS)
+    )
     missing = [item.label for item in model.items if item.name not in answer.column_names]
     if missing:
         raise BadInput("develop.model_columns", f"模型 {name} 的结果缺少信息项：{'、'.join(missing)}")
@@ -119,7 +124,9 @@ def run_model(database: Database, store: Store, name: str, bounds: Bounds | None
     columns = ", ".join(
         f"CAST({quote(item.name)} AS {column_type(item.type)}) AS {quote(item.name)}" for item in model.items
     )
-    with store.writing(f"model:{name}:{read_at}:{started:%Y%m%dT%H%M%S%f}", model.target, author="develop") as writer:
+    with store.writing(
+        f"model:{name}:{read_at}:{started:%Y%m%dT%H%M%S%f}", model.target, author="develop"
+    ) as writer:
         writer.register("answer", answer)
         merged = writer.merge(model.target, f"SELECT {columns} FROM answer", delete_missing=True)
     changed = merged.inserted + merged.updated + merged.deleted

@@ -22,10 +22,7 @@ def weighted_sum(text: str, weights: Sequence[int], charset: str | None = None, 
 def mod_11_10(text: str, digits: int) -> str:
     """ISO 7064 MOD 11,10 over the first ``digits``; the digit that follows holds when (p + it) % 10 = 1.
 
-    The textbook's ``s = (p + d) % 10 or 10`` is written ``(p + d + 9) % 10 + 1``, which uses p once.
+    The textbook's ``s = (p + d) % 10 or 10`` is written ``(p + d + 9) % 10 + 1``.
     """
-    product = "10"
-    for place in range(1, digits + 1):
-        digit = f"ascii(substr({text}, {place}, 1)) - 48"
-        product = f"(2 * (({product} + {digit} + 9) % 10 + 1) % 11)"
-    return product
+    values = ", ".join(f"ascii(substr({text}, {place}, 1)) - 48" for place in range(1, digits + 1))
+    return f"list_reduce([{values}], lambda p, d: 2 * ((p + d + 9) % 10 + 1) % 11, 10)"

@@ -24,7 +24,11 @@ def clean_money(expression: str, unit: Literal["元", "万元"]) -> str:
         return let(found, lambda m: _number(m, text, unit), name="m")
 
     bare = nothing_to_null(squeezed(half_width(expression)))
-    return unless(_PLAIN, expression, let(bare, lambda u: _sign_and_power(u, read), name="u"))
+    grouped = f"regexp_full_match({expression}, '[1-9][0-9]{{0,2}}(,[0-9]{{3}})+(\\.[0-9]{{1,2}})?')"
+    more = let(bare, lambda u: _sign_and_power(u, read), name="u")
+    return unless(
+        _PLAIN, expression, f"CASE WHEN {grouped} THEN replace({expression}, ',', '') ELSE {more} END"
+    )
 
 
 def _sign_and_power(text: str, read: object) -> str:

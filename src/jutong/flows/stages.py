@@ -39,23 +39,25 @@ def gather_sources(
     platform: Platform, names: Iterable[str] | None = None, *, run_id: str | None = None, tell: Progress = quietly
 ) -> list[gather.Batch]:
     """Take every table of these sources (None: all); a source that fails stops no other."""
-    run_id = run_id or new_run()
     with platform.database.connection() as connection:
         sources = gather.list_sources(connection, None if names is None else list(names))
-        tables = {source.name: gather.find_tables(connection, source.name) for source in sources}
-    batches: list[gather.Batch] = []
-    for done, source in enumerate(sources):
-        tell(done, len(sources), source.label)
-        batches += gather.take_many(
-            tables[source.name],
-            database=platform.database,
-            store=platform.store,
-            home=platform.settings.home,
-            run_id=run_id,
-            keys=platform.keys,
-        )
-    tell(len(sources), len(sources), "")
-    return batches
+        tables = [table for source in sources for table in gather.find_tables(connection, source.name)]
+    taken = 0
+
+    def told(table: str, _rows: int) -> None:
+        nonlocal taken
+        taken += 1
+        tell(taken, len(tables), table)
+
+    return gather.take_many(
+        tables,
+        database=platform.database,
+        store=platform.store,
+        home=platform.settings.home,
+        run_id=run_id or new_run(),
+        keys=platform.keys,
+        tell=told,
+    )
 
 
 def refine_waiting(

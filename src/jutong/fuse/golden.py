@@ -23,21 +23,29 @@ _CODES = {"uscc": "k_uscc", "org_code": "k_org", "business_reg_no": "k_reg"}
 _DUCKDB = {"integer": "BIGINT", "date": "DATE", "timestamp": "TIMESTAMP", "boolean": "BOOLEAN"}
 
 
-def entity_sqls(register: Register, known: str) -> list[str]:
+def entity_sqls(register: Register, known: str, salt: str) -> list[str]:
     """From ``anchored`` to ``named (anchor, entity)``; ``known (dataset, source_key, entity)`` are earlier members.
 
-    An anchor keeps the id that most of its records bore; of two that claim one id, the one with more records
-    has it.  A new id follows from the anchor alone, so that no history means no difference.
+    An anchor keeps the id that most of its records bore (between equals, the one that was made for it); of two
+    that claim one id, the one with more records has it.  A new id follows from the anchor alone, so that no history means no difference; ``salt`` goes into it
+    only where an entity that has moved on still bears that id.
     """
     fresh = f"{literal(register.prefix)} || upper(left(md5(a.anchor || '%s'), 16))"
     return [
-        "CREATE TABLE claim AS SELECT a.anchor, k.entity, count(*) AS n FROM anchored a JOIN record r USING (rid) "
-        f"JOIN {known} k ON k.dataset = r.dataset AND k.source_key = r.source_key GROUP BY 1, 2",
-        "CREATE TABLE claimed AS SELECT anchor, min_by(entity, (-n, entity)) AS entity, max(n) AS n FROM claim GROUP BY 1",
+        (
+            "CREATE TABLE claim AS SELECT a.anchor, k.entity, count(*) AS n FROM anchored a JOIN record r USING (rid) "
+            f"JOIN {known} k ON k.dataset = r.dataset AND k.source_key = r.source_key GROUP BY 1, 2"
+        ),
+        (
+            f"CREATE TABLE claimed AS SELECT anchor, min_by(entity, (-n, entity <> {fresh % ''}, entity)) AS entity, "
+            "max(n) AS n FROM claim a GROUP BY 1"
+        ),
         "CREATE TABLE granted AS SELECT min_by(anchor, (-n, anchor)) AS anchor, entity FROM claimed GROUP BY entity",
-        f"CREATE TABLE named AS SELECT a.anchor, coalesce(g.entity, CASE WHEN {fresh % ''} IN (SELECT entity FROM granted) "
-        f"THEN {fresh % '#'} ELSE {fresh % ''} END) AS entity "
-        "FROM (SELECT DISTINCT anchor FROM anchored) a LEFT JOIN granted g USING (anchor)",
+        (
+            f"CREATE TABLE named AS SELECT a.anchor, coalesce(g.entity, CASE WHEN {fresh % ''} IN (SELECT entity FROM granted) "
+            f"THEN {fresh % f'#{salt}'} ELSE {fresh % ''} END) AS entity "
+            "FROM (SELECT DISTINCT anchor FROM anchored) a LEFT JOIN granted g USING (anchor)"
+        ),
         "DROP TABLE claim; DROP TABLE claimed; DROP TABLE granted",
     ]
 
@@ -74,7 +82,9 @@ def _invalid(register: Register, item: Item) -> str:
     if element is None:
         return ""
     text = quote(item.name)
-    doubts = [check.fails(text, f"({element.cast(text)})") for check in element.checks if check.severity == FLAG]
+    doubts = [
+        check.fails(text, f"({element.cast(text)})") for check in element.checks if check.severity == FLAG
+    ]
     if not doubts:
         return ""
     return f" + CASE WHEN {' OR '.join(f'coalesce({doubt}, false)' for doubt in doubts)} THEN {_INVALID} ELSE 0 END"
@@ -93,10 +103,11 @@ def chosen_sql(register: Register) -> str:
     )
 
 
-def golden_sql(register: Register) -> str:
-    """SELECT of the golden records, typed as the register declares them."""
+def golden_sql(register: Register, entities: str | None = None) -> str:
+    """SELECT of the golden records, or of those of some entities, typed as the register declares them."""
+    narrowed = f" SEMI JOIN {entities} USING (entity)" if entities else ""
     items = ", ".join(f"{_typed(item)} AS {quote(item.name)}" for item in register.items)
-    return f"SELECT entity, {items}, sources, records, updated_at FROM chosen ORDER BY entity"
+    return f"SELECT entity, {items}, sources, records, updated_at FROM chosen{narrowed} ORDER BY entity"
 
 
 def judged_sql(register: Register) -> str:
@@ -130,15 +141,16 @@ def members_sql(records: str) -> str:
 
 
 def values_sql(register: Register, records: str) -> str:
-    """SELECT of every value of some judged records, entity by entity so that one company lies together."""
-    each = " UNION ALL ".join(
-        f"SELECT dataset, source_key, {literal(item.name)} AS item, entity, {quote(item.name)} AS value, batch, row_no, "
-        f"as_of, {why} = '{CHOSEN}' AS chosen, {why} AS reason FROM {records} "
-        f"WHERE {why} IS NOT NULL"
-        for item in register.items
-        for why in [quote(f"w_{item.name}")]
+    """SELECT of every value of some judged records; what belongs to one company lies together."""
+    names = ", ".join(literal(item.name) for item in register.items)
+    values = ", ".join(quote(item.name) for item in register.items)
+    reasons = ", ".join(quote(f"w_{item.name}") for item in register.items)
+    return (
+        "SELECT dataset, source_key, item, entity, value, batch, row_no, as_of, "
+        f"reason = '{CHOSEN}' AS chosen, reason FROM ("
+        f"SELECT dataset, source_key, entity, batch, row_no, as_of, unnest([{names}]) AS item, "
+        f"unnest([{values}]) AS value, unnest([{reasons}]) AS reason FROM {records}) WHERE reason IS NOT NULL"
     )
-    return each
 
 
 def _columns(item: Item) -> tuple[str, str]:

@@ -17,6 +17,8 @@ import duckdb
 #: Bits of evidence from which two records are one entity, and by which the best must lead the next best.
 THRESHOLD = 6.0
 LEAD = 3.0
+#: DuckDB's levenshtein counts bytes, and a Chinese character has three.
+_ONE_CHARACTER = 3
 #: One pair in so many belongs together before anything is known.
 _PRIOR = 1 / 1_000_000
 _RECORDS, _PAIRS = "likely_record", "likely_pair"
@@ -42,7 +44,7 @@ COMPARISONS: dict[str, tuple[Level, ...]] = {
         Level("字号和行业相同", '"n_core_l" = "n_core_r" AND length("n_core_l") >= 3', 0.17, 2e-5),
         Level(
             "字号和行业差一字",
-            'length("n_core_l") >= 5 AND levenshtein("n_core_l", "n_core_r") = 1',
+            f'length("n_core_l") >= 4 AND levenshtein("n_core_l", "n_core_r") <= {_ONE_CHARACTER}',
             0.02,
             2e-4,
         ),
@@ -56,7 +58,7 @@ COMPARISONS: dict[str, tuple[Level, ...]] = {
         Level("住所相同", '"n_address_l" = "n_address_r"', 0.85, 1e-5),
         Level(
             "住所相近",
-            'length("n_address_l") >= 8 AND levenshtein("n_address_l", "n_address_r") <= 2',
+            f'length("n_address_l") >= 8 AND levenshtein("n_address_l", "n_address_r") <= {_ONE_CHARACTER}',
             0.06,
             1e-3,
         ),
@@ -67,6 +69,10 @@ COMPARISONS: dict[str, tuple[Level, ...]] = {
         Level("电话不同", "ELSE", 0.30, 0.99),
     ),
 }
+
+#: Which free anchors are given to whom, in this order: those with a registration number first, so that a record
+#: without any code never comes to stand between two of them.
+ADOPTIONS = (("R", "UO"), ("S", "UO"), ("S", "R"))
 
 #: Pairs are only looked at when they agree on one of these, and one of the two is free.
 _BLOCKS = (
@@ -129,9 +135,11 @@ def candidate_sqls() -> list[str]:
     ]
     return [
         *made,
-        f"CREATE TABLE {_RECORDS} AS SELECT r.rid, a.anchor[1] IN ('R', 'S') AS free, r.n_plain, r.n_core, "
-        "r.n_person, r.n_address, r.n_phone FROM record r JOIN anchored a USING (rid) "
-        f"WHERE a.anchor[1] IN ('R', 'S') OR {shares}",
+        (
+            f"CREATE TABLE {_RECORDS} AS SELECT r.rid, a.anchor[1] IN ('R', 'S') AS free, r.n_plain, r.n_core, "
+            "r.n_person, r.n_address, r.n_phone FROM record r JOIN anchored a USING (rid) "
+            f"WHERE a.anchor[1] IN ('R', 'S') OR {shares}"
+        ),
         *(f"DROP TABLE free_{number}" for number in range(len(_BLOCKS))),
     ]
 
@@ -159,30 +167,42 @@ def adoption_sqls(kind: str, owners: str) -> list[str]:
     letters = ", ".join(f"'{letter}'" for letter in owners)
     known = "AND b.anchor NOT IN (SELECT anchor FROM knows_reg)" if kind == "R" else ""
     return [
-        "CREATE OR REPLACE TEMP TABLE knows_reg AS SELECT DISTINCT a.anchor FROM anchored a "
-        "JOIN record r USING (rid) WHERE r.k_reg IS NOT NULL",
-        "CREATE OR REPLACE TEMP TABLE offer AS SELECT a.anchor, b.anchor AS owner, max(p.weight) AS weight FROM ("
-        f"SELECT rid_l AS mine, rid_r AS other, weight FROM {_PAIRS} UNION ALL "
-        f"SELECT rid_r, rid_l, weight FROM {_PAIRS}) p "
-        "JOIN anchored a ON a.rid = p.mine JOIN anchored b ON b.rid = p.other "
-        f"WHERE a.anchor[1] = '{kind}' AND b.anchor[1] IN ({letters}) AND a.anchor <> b.anchor {known} GROUP BY 1, 2",
-        "CREATE OR REPLACE TEMP TABLE adopted AS SELECT anchor, min_by(owner, (-weight, owner)) AS owner, "
-        "max(weight) AS weight FROM offer GROUP BY 1 "
-        f"HAVING len(list(weight)) = 1 OR list_sort(list(weight), 'DESC')[2] <= max(weight) - {LEAD}",
-        "CREATE OR REPLACE TABLE anchored AS SELECT a.rid, coalesce(d.owner, a.anchor) AS anchor, "
-        "CASE WHEN d.owner IS NULL THEN a.rule ELSE 'likeness' END AS rule, "
-        "coalesce(d.weight, a.weight) AS weight FROM anchored a LEFT JOIN adopted d ON d.anchor = a.anchor",
+        (
+            "CREATE OR REPLACE TEMP TABLE knows_reg AS SELECT DISTINCT a.anchor FROM anchored a "
+            "JOIN record r USING (rid) WHERE r.k_reg IS NOT NULL"
+        ),
+        (
+            "CREATE OR REPLACE TEMP TABLE offer AS SELECT a.anchor, b.anchor AS owner, max(p.weight) AS weight FROM ("
+            f"SELECT rid_l AS mine, rid_r AS other, weight FROM {_PAIRS} UNION ALL "
+            f"SELECT rid_r, rid_l, weight FROM {_PAIRS}) p "
+            "JOIN anchored a ON a.rid = p.mine JOIN anchored b ON b.rid = p.other "
+            f"WHERE a.anchor[1] = '{kind}' AND b.anchor[1] IN ({letters}) AND a.anchor <> b.anchor {known} GROUP BY 1, 2"
+        ),
+        (
+            "CREATE OR REPLACE TEMP TABLE adopted AS SELECT anchor, min_by(owner, (-weight, owner)) AS owner, "
+            "max(weight) AS weight FROM offer GROUP BY 1 "
+            f"HAVING len(list(weight)) = 1 OR list_sort(list(weight), 'DESC')[2] <= max(weight) - {LEAD}"
+        ),
+        (
+            "CREATE OR REPLACE TABLE anchored AS SELECT a.rid, coalesce(d.owner, a.anchor) AS anchor, "
+            "CASE WHEN d.owner IS NULL THEN a.rule ELSE 'likeness' END AS rule, "
+            "coalesce(d.weight, a.weight) AS weight FROM anchored a LEFT JOIN adopted d ON d.anchor = a.anchor"
+        ),
     ]
 
 
 def component_sqls() -> list[str]:
     """Edges between anchors that stayed alone, for clustering: ``loose_node``, ``loose_edge``."""
     return [
-        "CREATE OR REPLACE TABLE loose_edge AS SELECT a.anchor AS anchor_l, b.anchor AS anchor_r, "
-        f"max(p.weight) AS weight FROM {_PAIRS} p JOIN anchored a ON a.rid = p.rid_l JOIN anchored b ON b.rid = p.rid_r "
-        "WHERE a.anchor[1] = 'S' AND b.anchor[1] = 'S' AND a.anchor <> b.anchor GROUP BY 1, 2",
-        "CREATE OR REPLACE TABLE loose_node AS SELECT anchor_l AS anchor FROM loose_edge UNION "
-        "SELECT anchor_r FROM loose_edge",
+        (
+            "CREATE OR REPLACE TABLE loose_edge AS SELECT a.anchor AS anchor_l, b.anchor AS anchor_r, "
+            f"max(p.weight) AS weight FROM {_PAIRS} p JOIN anchored a ON a.rid = p.rid_l JOIN anchored b ON b.rid = p.rid_r "
+            "WHERE a.anchor[1] = 'S' AND b.anchor[1] = 'S' AND a.anchor <> b.anchor GROUP BY 1, 2"
+        ),
+        (
+            "CREATE OR REPLACE TABLE loose_node AS SELECT anchor_l AS anchor FROM loose_edge UNION "
+            "SELECT anchor_r FROM loose_edge"
+        ),
     ]
 
 

@@ -6,7 +6,7 @@ A record's *anchor* is the strongest identity it can be tied to, told apart by i
              registration number
     O<code>  a valid 组织机构代码 that no valid 统一社会信用代码 contains
     R<no>    a valid 工商注册号 that no stronger anchor bears
-    S<rid>   nothing at all: only likeness can tell (``likeness.py``)
+    S<row>   nothing but its own source and key: only likeness can tell (``likeness.py``)
 
 Everything is a grouping or an equi-join, so a million records take seconds, and nothing depends on their order:
 ``rid`` counts them by source and key.
@@ -34,7 +34,8 @@ def records_sql(register: Register, source: RegisterSource, spec: DatasetSpec, t
     missing = [name for name in (*source.mapping.values(), source.time_item) if name and name not in names]
     if missing or not spec.keys:
         raise BadInput(
-            "fuse.bad_mapping", f"{source.dataset} 没有信息项 {', '.join(missing) or '（主键）'}，不能作为{register.label}的来源"
+            "fuse.bad_mapping",
+            f"{source.dataset} 没有信息项 {', '.join(missing) or '（主键）'}，不能作为{register.label}的来源",
         )
     told = f"CAST({quote(source.time_item)} AS TIMESTAMP)" if source.time_item else "CAST(NULL AS TIMESTAMP)"
     items = ", ".join(_item(source, item, names) for item in register.items)
@@ -68,7 +69,9 @@ def record_sqls(register: Register) -> list[str]:
         # The organisation code within has a check digit of its own: it may hold where the outer one does not.
         "k_org": _coalesced(
             f"CASE WHEN {valid_sql('org_code', org)} THEN {org} END" if org else None,
-            f"CASE WHEN length({uscc}) = 18 AND {valid_sql('org_code', 'part')} THEN part END" if uscc else None,
+            f"CASE WHEN length({uscc}) = 18 AND {valid_sql('org_code', 'part')} THEN part END"
+            if uscc
+            else None,
         ),
         "k_reg": f"CASE WHEN {valid_sql('business_reg_no', reg)} THEN {reg} END" if reg else _NOTHING,
         "n_plain": plain_sql(name) if name else _NOTHING,
@@ -78,11 +81,13 @@ def record_sqls(register: Register) -> list[str]:
     }
     computed = ", ".join(f"{sql} AS {column}" for column, sql in columns.items())
     return [
-        "CREATE TABLE record AS SELECT row_number() OVER () AS rid, * FROM ("
-        f"SELECT *, {core_sql('n_plain')} AS n_core, {form_sql('n_plain')} AS n_form FROM ("
-        f"SELECT * EXCLUDE (part, told, received), coalesce(told, received) AS as_of, {computed} FROM ("
-        f"SELECT i.*, {part} AS part, b.received FROM incoming i LEFT JOIN batch_time b ON b.id = i.batch)) "
-        "ORDER BY dataset, source_key)"
+        (
+            "CREATE TABLE record AS SELECT row_number() OVER () AS rid, * FROM ("
+            f"SELECT *, {core_sql('n_plain')} AS n_core, {form_sql('n_plain')} AS n_form FROM ("
+            f"SELECT * EXCLUDE (part, told, received), coalesce(told, received) AS as_of, {computed} FROM ("
+            f"SELECT i.*, {part} AS part, b.received FROM incoming i LEFT JOIN batch_time b ON b.id = i.batch)) "
+            "ORDER BY dataset, source_key)"
+        )
     ]
 
 
@@ -90,19 +95,27 @@ def anchor_sqls() -> list[str]:
     """From ``record`` to ``anchored (rid, anchor, rule)``; the steps are the module's list."""
     return [
         # Which one organisation code, which one registration number belongs to a stronger identity.
-        "CREATE TABLE org_owner AS SELECT k_org, min(k_uscc) AS uscc FROM record "
-        "WHERE k_uscc IS NOT NULL AND k_org IS NOT NULL GROUP BY 1 HAVING min(k_uscc) = max(k_uscc)",
-        "CREATE TABLE first_anchor AS SELECT r.rid, r.k_reg, "
-        "CASE WHEN r.k_uscc IS NOT NULL THEN 'U' || r.k_uscc WHEN o.uscc IS NOT NULL THEN 'U' || o.uscc "
-        "WHEN r.k_org IS NOT NULL THEN 'O' || r.k_org END AS anchor, "
-        "CASE WHEN r.k_uscc IS NOT NULL THEN 'uscc' WHEN r.k_org IS NOT NULL THEN 'org_code' END AS rule "
-        "FROM record r LEFT JOIN org_owner o ON o.k_org = CASE WHEN r.k_uscc IS NULL THEN r.k_org END",
-        "CREATE TABLE reg_owner AS SELECT k_reg, min(anchor) AS anchor FROM first_anchor "
-        "WHERE anchor IS NOT NULL AND k_reg IS NOT NULL GROUP BY 1 HAVING min(anchor) = max(anchor)",
-        "CREATE TABLE anchored AS SELECT f.rid, "
-        "coalesce(f.anchor, o.anchor, 'R' || f.k_reg, 'S' || lpad(CAST(f.rid AS VARCHAR), 12, '0')) AS anchor, "
-        "coalesce(f.rule, CASE WHEN f.k_reg IS NOT NULL THEN 'business_reg_no' ELSE 'alone' END) AS rule "
-        "FROM first_anchor f LEFT JOIN reg_owner o ON o.k_reg = CASE WHEN f.anchor IS NULL THEN f.k_reg END",
+        (
+            "CREATE TABLE org_owner AS SELECT k_org, min(k_uscc) AS uscc FROM record "
+            "WHERE k_uscc IS NOT NULL AND k_org IS NOT NULL GROUP BY 1 HAVING min(k_uscc) = max(k_uscc)"
+        ),
+        (
+            "CREATE TABLE first_anchor AS SELECT r.rid, r.k_reg, r.dataset || '|' || r.source_key AS named, "
+            "CASE WHEN r.k_uscc IS NOT NULL THEN 'U' || r.k_uscc WHEN o.uscc IS NOT NULL THEN 'U' || o.uscc "
+            "WHEN r.k_org IS NOT NULL THEN 'O' || r.k_org END AS anchor, "
+            "CASE WHEN r.k_uscc IS NOT NULL THEN 'uscc' WHEN r.k_org IS NOT NULL THEN 'org_code' END AS rule "
+            "FROM record r LEFT JOIN org_owner o ON o.k_org = CASE WHEN r.k_uscc IS NULL THEN r.k_org END"
+        ),
+        (
+            "CREATE TABLE reg_owner AS SELECT k_reg, min(anchor) AS anchor FROM first_anchor "
+            "WHERE anchor IS NOT NULL AND k_reg IS NOT NULL GROUP BY 1 HAVING min(anchor) = max(anchor)"
+        ),
+        (
+            "CREATE TABLE anchored AS SELECT f.rid, "
+            "coalesce(f.anchor, o.anchor, 'R' || f.k_reg, 'S' || f.named) AS anchor, "
+            "coalesce(f.rule, CASE WHEN f.k_reg IS NOT NULL THEN 'business_reg_no' ELSE 'alone' END) AS rule "
+            "FROM first_anchor f LEFT JOIN reg_owner o ON o.k_reg = CASE WHEN f.anchor IS NULL THEN f.k_reg END"
+        ),
         "DROP TABLE org_owner; DROP TABLE first_anchor; DROP TABLE reg_owner",
     ]
 
@@ -110,5 +123,3 @@ def anchor_sqls() -> list[str]:
 def _coalesced(*given: str | None) -> str:
     known = [sql for sql in given if sql]
     return f"coalesce({', '.join(known)})" if known else _NOTHING
-
-

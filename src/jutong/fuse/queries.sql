@@ -31,3 +31,6 @@ ON CONFLICT (commit_id) DO NOTHING;
 
 -- name: fusions
 SELECT * FROM fusion WHERE register = %(register)s ORDER BY finished_at DESC LIMIT %(limit)s;
+
+-- name: lock_register
+SELECT pg_try_advisory_lock(hashtextextended('jutong.fuse ' || %(register)s, 0)) AS taken;

@@ -82,7 +82,11 @@ class Register:
             Item("dataset", "来源数据集", key=True, required=True),
             Item("source_key", "来源主键", key=True, required=True),
         )
-        arrived = (Item("batch", "批次"), Item("row_no", "行号", "integer"), Item("as_of", "数据时间", "timestamp"))
+        arrived = (
+            Item("batch", "批次"),
+            Item("row_no", "行号", "integer"),
+            Item("as_of", "数据时间", "timestamp"),
+        )
         return [
             DatasetSpec(
                 self.golden,
@@ -205,4 +209,3 @@ def _source_from_row(row: Mapping[str, Any]) -> RegisterSource:
 
 def with_sources(register: Register, *sources: RegisterSource) -> Register:
     return replace(register, sources=sources)
-

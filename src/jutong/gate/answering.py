@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ import orjson
 from jutong.gate.asking import Asked, read_body, read_query
 from jutong.gate.replicas import Replica
 from jutong.gate.rights import Caller, Entitled, Rights, Served
-from jutong.gate.shape import Cell, cell, where_sql
+from jutong.gate.shape import Cell, cell
 from jutong.ledger import Exchange
 from jutong.terms import BadInput, Denied, JutongError, NotFound, Refused, Unauthenticated, Unavailable, quote
 
@@ -94,10 +95,12 @@ def _answer(
     known.asked = asked = read(call)  # 4  which rows and items
     values = key_values(asked, service)
     held = replica(service.name)
-    entitled = decide(caller, service, asked, rights, held, call.at)  # 5  on what ground
-    known.entitled = entitled
-    rows, names, following = only_what_is_granted(service, asked, values, entitled, held)  # 6
-    return reply(call, service, asked, entitled, rows, names, following, held, hashed)  # 7
+    for entitled in decide(caller, service, asked, rights, held, call.at):  # 5  on what ground
+        known.entitled = entitled
+        page = only_what_is_granted(service, asked, values, entitled, held)  # 6
+        if page is not None:
+            return reply(call, service, asked, entitled, page, held, hashed)  # 7
+    raise Denied("share.row_not_granted", "授权的行范围内没有这条记录")
 
 
 def fresh(rights: Rights | None) -> Rights:
@@ -155,17 +158,20 @@ def key_values(asked: Asked, service: Served) -> list[tuple[str, Cell]]:
 
 def decide(
     caller: Caller, service: Served, asked: Asked, rights: Rights, held: Replica | None, now: dt.datetime
-) -> Entitled:
-    """5. The first of the caller's grants that covers the question; else the refusal closest to an answer."""
+) -> list[Entitled]:
+    """5. The caller's grants that cover the question, oldest first; else the refusal closest to an answer."""
     if caller.state != "active":
         raise Denied("share.application_suspended", f"应用 {caller.application} 已停用")
-    refusals = []
+    covering: list[Entitled] = []
+    refusals: list[Refused] = []
     for found in rights.granted(caller.application, service, now):
         refused = found if isinstance(found, Refused) else _covers(found, service, asked, held)
-        if refused is None and isinstance(found, Entitled):
-            return found
         if refused is not None:
             refusals.append(refused)
+        elif isinstance(found, Entitled):
+            covering.append(found)
+    if covering:
+        return covering
     if not refusals:
         raise Denied("share.not_granted", f"应用 {caller.application} 没有使用 {service.name} 的授权")
     closest = min(
@@ -189,37 +195,49 @@ def _covers(entitled: Entitled, service: Served, asked: Asked, held: Replica | N
     return None
 
 
+@dataclass(frozen=True)
+class Page:
+    """Rows (each: subjects, then items, then its number), the items' names, and the next page's cursor."""
+
+    rows: list[tuple[Cell, ...]]
+    names: list[str]
+    following: str | None
+
+
 def only_what_is_granted(
     service: Served, asked: Asked, values: list[tuple[str, Cell]], entitled: Entitled, held: Replica | None
-) -> tuple[list[tuple[Cell, ...]], list[str], str | None]:
+) -> Page | None:
     """6. The granted columns of the granted rows, and nothing else, from the replica.
 
-    Returns rows (each: subjects, then items, then its number), the items' names, and the next page's cursor.
-    Raises Denied ``share.row_not_granted`` when a grant with a row range finds nothing under the key: whether the
-    row is outside the range or nowhere is not told, for that would already be data.
+    None when a grant with a row range finds nothing under the key: whether the row is outside the range or
+    nowhere is not told, for that would already be data.
     """
     assert held is not None
     names = [name for name in asked.items or entitled.columns if name not in entitled.signed_only]
     if asked.cursor and asked.cursor[0] != held.generation:
         raise BadInput("gate.bad_cursor", "数据已整体更新，请从第一页重新开始")
-    conditions, given = where_sql(entitled.conditions)
-    conditions += [f"{quote(name)} = ?" for name, _ in values]
-    given += [value for _, value in values]
-    if asked.cursor:
-        conditions.append("_n > ?")
-        given.append(asked.cursor[1])
+    asking = (
+        *entitled.where,
+        *(f"{quote(name)} = ?" for name, _ in values),
+        *(["_n > ?"] if asked.cursor else []),
+    )
+    given = [*entitled.values, *(value for _, value in values), *([asked.cursor[1]] if asked.cursor else [])]
     most = min(service.max_rows, MOST_ROWS, _MOST_SUBJECTS // max(1, len(entitled.subjects)))
     limit = min(asked.limit or most, most)
-    columns = [*entitled.subjects, *(entitled.columns[name].name for name in names)]
-    sql = (
-        f"SELECT {', '.join(map(quote, columns))}, _n FROM data"
-        f" WHERE {' AND '.join(conditions) or '1'} ORDER BY _n LIMIT {limit + 1}"
-    )
-    rows = held.rows(sql, given)
-    if not rows and values and entitled.conditions and not asked.cursor:
-        raise Denied("share.row_not_granted", "授权的行范围内没有这条记录")
+    columns = (*entitled.subjects, *(entitled.columns[name].name for name in names))
+    rows = held.rows(_select(columns, asking, limit + 1), given)
+    if not rows and values and entitled.where and not asked.cursor:
+        return None
     following = f"{held.generation}.{rows[limit - 1][-1]}" if len(rows) > limit else None
-    return rows[:limit], names, following
+    return Page(rows[:limit], names, following)
+
+
+@lru_cache(4_096)
+def _select(columns: tuple[str, ...], where: tuple[str, ...], limit: int) -> str:
+    return (
+        f"SELECT {', '.join(map(quote, columns))}, _n FROM data"
+        f" WHERE {' AND '.join(where) or '1'} ORDER BY _n LIMIT {limit}"
+    )
 
 
 def reply(
@@ -227,23 +245,21 @@ def reply(
     service: Served,
     asked: Asked,
     entitled: Entitled,
-    rows: list[tuple[Cell, ...]],
-    names: list[str],
-    following: str | None,
+    page: Page,
     held: Replica | None,
     hashed: Hasher,
 ) -> Draft:
     """7. The body, and the exchange that says what it holds."""
     assert held is not None
     first = len(entitled.subjects)
-    told = [dict(zip(names, row[first:-1], strict=True)) for row in rows]
-    for name in names:
+    told = [dict(zip(page.names, row[first:-1], strict=True)) for row in page.rows]
+    for name in page.names:
         if entitled.columns[name].boolean:
             for one in told:
                 one[name] = None if one[name] is None else bool(one[name])
-    body = orjson.dumps({"rows": told, "next": following})
+    body = orjson.dumps({"rows": told, "next": page.following})
     year = f"{call.at:%Y}"
-    subjects = {hashed(str(value), year) for row in rows for value in row[:first] if value is not None}
+    subjects = {hashed(str(value), year) for row in page.rows for value in row[:first] if value is not None}
     exchange = Exchange(
         event="share:service:answer",
         at=call.at,
@@ -255,8 +271,8 @@ def reply(
         resource=service.name,
         grant=entitled.bound.grant_id,
         purpose=entitled.bound.purpose,
-        items=tuple(names),
-        rows=len(rows),
+        items=tuple(page.names),
+        rows=len(page.rows),
         outcome="answered",
         request_id=call.request_id,
         content=hashlib.sha256(body).hexdigest(),

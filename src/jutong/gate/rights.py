@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from jutong.database import Connection, named_sql
-from jutong.gate.shape import Column, Condition, Shape, conditions_of, leaving_column, plain_column, shape_of
+from jutong.gate.shape import (
+    Cell,
+    Column,
+    Shape,
+    conditions_of,
+    leaving_column,
+    plain_column,
+    shape_of,
+    where_sql,
+)
 from jutong.share import Bound, EntryItem, OutItem, bound, mask_for, not_live
 from jutong.terms import Item, Refused
 
@@ -60,7 +69,11 @@ class Entitled:
     columns: Mapping[str, Column]
     #: Items a bearer token alone does not get.
     signed_only: frozenset[str]
-    conditions: tuple[Condition, ...]
+    #: The row filter over the replica: SQL conditions and their values.
+    where: tuple[str, ...]
+    values: tuple[Cell, ...]
+    #: The plain columns the row filter reads.
+    filtered: frozenset[str]
     #: Replica columns that say whose record a row is.
     subjects: tuple[str, ...]
     #: Every replica column a call under this grant may come to read.
@@ -80,6 +93,8 @@ def entitle(grant: Mapping[str, Any], service: Served, now: dt.datetime) -> Enti
     grades = {item.name: item.grade for item in service.entry_items}
     columns = {out.item.name: leaving_column(out) for out in leaving}
     conditions = conditions_of(decided.outgoing.row_filter, service.columns)
+    where, values = where_sql(conditions)
+    filtered = frozenset(condition.column for condition in conditions)
     subjects = decided.outgoing.subjects
     return Entitled(
         bound=decided,
@@ -87,13 +102,11 @@ def entitle(grant: Mapping[str, Any], service: Served, now: dt.datetime) -> Enti
         signed_only=frozenset(
             out.item.name for out in leaving if out.mask is None and grades[out.item.name] >= SIGNED_GRADE
         ),
-        conditions=conditions,
+        where=tuple(where),
+        values=tuple(values),
+        filtered=filtered,
         subjects=subjects,
-        needs=frozenset(
-            {column.name for column in columns.values()}
-            | {condition.column for condition in conditions}
-            | {*subjects, *service.keys}
-        ),
+        needs=filtered | {column.name for column in columns.values()} | {*subjects, *service.keys},
     )
 
 
@@ -188,15 +201,14 @@ def _shape(service: Served, entitled: Sequence[Entitled]) -> Shape:
     columns: dict[str, Column] = {}
     for one in entitled:
         columns |= {column.name: column for column in one.columns.values()}
-        plain = [*(condition.column for condition in one.conditions), *one.subjects]
-        columns |= {name: plain_column(typed[name]) for name in plain}
+        columns |= {name: plain_column(typed[name]) for name in (*one.filtered, *one.subjects)}
     for name in (*service.keys, *service.dataset_keys):
         columns[name] = plain_column(typed[name])
     for name in service.items:
         if name in offered and name in typed:
             usual = leaving_column(OutItem(_under(typed[name], offered[name]), mask_for(offered[name])))
             columns.setdefault(usual.name, usual)
-    filtered = {condition.column for one in entitled for condition in one.conditions}
+    filtered = frozenset[str]().union(*(one.filtered for one in entitled))
     return shape_of(service.dataset, service.dataset_keys, service.keys, columns.values(), filtered)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import datetime as dt
+import os
+import signal
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -37,6 +39,7 @@ class Worker:
         self._evidence: Evidence | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._hashed = _hasher(keys)
+        self._parent = os.getppid()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._watch.start()
@@ -85,6 +88,9 @@ class Worker:
         return self._evidence
 
     def _refresh(self, loop: asyncio.AbstractEventLoop) -> None:
+        if os.getppid() != self._parent:
+            # Nobody is left to stop us: an answering worker without a gate would hold the port for ever.
+            os.kill(os.getpid(), signal.SIGTERM)
         self._replicas.refresh()
         self._timer = loop.call_later(_REFRESH_SECONDS, self._refresh, loop)
 

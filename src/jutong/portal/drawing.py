@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,6 @@ def days(counts: Mapping[dt.date, int], until: dt.date, length: int = 30) -> lis
     return [(day, int(counts.get(day, 0))) for day in span]
 
 
-def day_roles(series: Sequence[tuple[dt.date, int]], off: frozenset[dt.date], today: dt.date) -> list[str]:
-    """Days off are pale, today is strong."""
-    return ["f1" if day == today else "f0" if day in off else "fm" for day, _ in series]
-
-
 def polyline(values: Sequence[float], low: float, high: float) -> str:
     """Points of a line in a 100 × 100 box that the SVG stretches."""
     spread = (high - low) or 1.0
@@ -144,6 +140,12 @@ def sankey(
             into[target] += thick
             ribbons.append(Ribbon(_ribbon(a, b, thick), min(rank, 5)))
     return Sankey(tuple(left_nodes), tuple(right_nodes), tuple(ribbons), height)
+
+
+def flow_picture(flows: Any) -> Sankey:
+    """The ribbons of a value with ``flows`` (source, target, count) and the names of both ends in order."""
+    counted = {(one.source, one.target): one.count for one in flows.flows}
+    return sankey(counted, [end.name for end in flows.left], [end.name for end in flows.right])
 
 
 def _stack(names: Sequence[str], sums: Mapping[str, int], scale: float, height: float) -> list[Node]:

@@ -42,14 +42,14 @@ class Renderer:
             stamp=saying.stamp,
             iso_day=saying.iso_day,
             clock_time=saying.clock_time,
+            last_day=saying.last_day,
             groups=saying.groups,
             bars=drawing.bars,
             shares=drawing.shares,
             strip=drawing.strip,
             merkle=drawing.merkle,
-            sankey=drawing.sankey,
+            flow_picture=drawing.flow_picture,
             polyline=drawing.polyline,
-            day_roles=drawing.day_roles,
             confluence=drawing.confluence,
         )
 
@@ -61,8 +61,11 @@ class Renderer:
         chinese = visit.chinese
         said = {
             "_": visit.say,
+            # Chinese sentences follow one another without a space.
+            "sp": "" if chinese else " ",
             "large": functools.partial(saying.large, chinese=chinese),
             "day": functools.partial(saying.day, today=visit.today, chinese=chinese),
+            "full_day": functools.partial(saying.day, today=None, chinese=chinese),
             "moment": functools.partial(saying.moment, today=visit.today, chinese=chinese),
             "statement_time": functools.partial(saying.statement_time, chinese=chinese),
         }

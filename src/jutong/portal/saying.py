@@ -116,3 +116,8 @@ def statement_time(value: dt.datetime, chinese: bool = True) -> str:
     if not chinese:
         return f"{value.day} {value:%B %Y}, {value:%H:%M:%S}"
     return f"{value.year}年{value.month}月{value.day}日 {value.hour}时{value.minute:02d}分{value.second:02d}秒"
+
+
+def last_day(until: dt.datetime) -> dt.date:
+    """The last day of a term that ends, exclusively, at this instant: a grant until midnight is good that day."""
+    return local(until - dt.timedelta(microseconds=1)).date()

@@ -15,19 +15,33 @@ from jutong.store import table_sql
 from jutong.terms import literal, quote
 
 
-def judged_sql(plan: Plan, batch_id: str, day: dt.date) -> str:
-    """One batch, straight from the raw dataset."""
+def steps(plan: Plan, batch_id: str) -> list[tuple[str, str]]:
+    """The layers from the raw rows to what was found in each, as (name, SELECT over the one before)."""
     places = list(enumerate(plan.items, start=1))
     given = ", ".join(f"{given_sql(planned)} AS g{place}" for place, planned in places)
     cleaned = ", ".join(f"{planned.element.clean(f'g{place}')} AS t{place}" for place, planned in places)
     values = ", ".join(f"{planned.cast(f't{place}')} AS v{place}" for place, planned in places)
-    faults = ", ".join(
+    asked = ", ".join(
         f"{element_verdict_sql(planned.element, f't{place}', f'v{place}', plan.whitelist)} AS f{place}"
         for place, planned in places
     )
-    start = f"SELECT _row, {given} FROM {table_sql(plan.raw)} WHERE _batch = {literal(batch_id)}"
-    layers = f"SELECT *, {faults} FROM (SELECT *, {values} FROM (SELECT *, {cleaned} FROM ({start})))"
-    return pinned(layers, day)
+    found = [
+        ("given", f"SELECT _row, {given} FROM {table_sql(plan.raw)} WHERE _batch = {literal(batch_id)}"),
+        ("cleaned", f"SELECT *, {cleaned} FROM given"),
+        ("valued", f"SELECT *, {values} FROM cleaned"),
+        ("asked", f"SELECT *, {asked} FROM valued"),
+        (
+            "answered",
+            f"SELECT _row, {', '.join(_answer(place, planned) for place, planned in places)} FROM asked",
+        ),
+    ]
+    for fault, condition in zip(plan.rule_faults, _conditions(plan), strict=True):
+        found.append(
+            (f"ruled{fault.number}", f"SELECT *, {condition} AS r{fault.number} FROM {found[-1][0]}")
+        )
+    flags = [f"f{place} <> 0" for place, _ in places] + [f"r{fault.number}" for fault in plan.rule_faults]
+    verdict = f"{_rejected(plan)} AS _rejected, {' OR '.join(flags)} AS _questioned"
+    return [*found, ("judged", f"SELECT *, {verdict} FROM {found[-1][0]}")]
 
 
 def given_sql(planned: PlannedItem) -> str:
@@ -45,32 +59,27 @@ def element_verdict_sql(
     return verdict_sql(element.checks, text, value, excused)
 
 
-def staged_sql(plan: Plan, judged: str, stage: str) -> str:
+def staged_sql(plan: Plan, batch_id: str, day: dt.date, stage: str) -> str:
     """A temporary table of the batch: the standard items, and what was found in each row.
 
     ``_rejected`` · ``_questioned`` (any fault at all) · ``_faults`` list of {i: item, n: fault, g: given,
     t: cleaned}, NULL for a row without a question · ``_key`` the key as text, for rows with one.
     """
-    sql = f"SELECT _row, {', '.join(_final(place, planned) for place, planned in enumerate(plan.items, start=1))} FROM ({judged})"
-    for fault, condition in zip(plan.rule_faults, _conditions(plan), strict=True):
-        sql = f"SELECT *, {condition} AS r{fault.number} FROM ({sql})"
     outputs = [f"s{place} AS {quote(planned.item.name)}" for place, planned in enumerate(plan.items, start=1)]
     if not plan.keyed:
         outputs.append(f"{_fingerprint(plan)} AS {quote(ROW_KEY)}")
-    questioned = " OR ".join(
-        [f"f{place} <> 0" for place in range(1, len(plan.items) + 1)]
-        + [f"r{f.number}" for f in plan.rule_faults]
-    )
-    flags = f"SELECT *, {_rejected(plan)} AS _rejected, {questioned} AS _questioned FROM ({sql})"
-    found = f"CASE WHEN _questioned THEN {_faults(plan)} END AS _faults"
+    faults = f"CASE WHEN _questioned THEN {_faults(plan)} END AS _faults"
     key = f"CASE WHEN _questioned THEN {_key_text(plan)} END AS _key"
-    return (
-        f"CREATE TEMP TABLE {stage} AS SELECT _row, {', '.join(outputs)}, _rejected, _questioned, {found}, {key} "
-        f"FROM ({flags})"
+    # Not materialised: every layer is one projection of one scan.
+    layers = ", ".join(f"{name} AS NOT MATERIALIZED ({sql})" for name, sql in steps(plan, batch_id))
+    sql = (
+        f"CREATE TEMP TABLE {stage} AS WITH {layers} "
+        f"SELECT _row, {', '.join(outputs)}, _rejected, _questioned, {faults}, {key} FROM judged"
     )
+    return pinned(sql, day)
 
 
-def _final(place: int, planned: PlannedItem) -> str:
+def _answer(place: int, planned: PlannedItem) -> str:
     """Given, cleaned, stored value and the verdict with what the item itself asks for."""
     stored = f"t{place}" if planned.kept_as_text else f"v{place}"
     return f"g{place}, t{place}, {stored} AS s{place}, {_item_verdict(place, planned, stored)} AS f{place}"

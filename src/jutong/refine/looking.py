@@ -39,9 +39,9 @@ class Chosen:
 def issues(store: Store, chosen: Chosen, *, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
     """Issue rows, the newest first, then in the order of the batch's rows; columns as in ``standard.issue``."""
     where, params = chosen.where()
+    if not _there(store):
+        return []
     with store.reading() as reading:
-        if not _there(store):
-            return []
         sql = (
             f"SELECT * FROM {reading.table(_DATASET)} WHERE {where} "
             f"ORDER BY found_at DESC, dataset, batch, row_no, item, rule LIMIT {int(limit)} OFFSET {int(offset)}"

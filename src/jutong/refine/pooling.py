@@ -54,10 +54,9 @@ class Pool:
             found[place] = (lane, used[lane])
         return found
 
-    def issue_item(self, plan: Plan, place: int) -> int:
-        """How an issue of the pool names item number ``place``."""
-        lane, index = self.places(plan)[place]
-        return lane * _STEP + index
+    def issue_items(self, plan: Plan) -> dict[int, int]:
+        """Item number → how an issue of the pool names it; 0 is the row itself."""
+        return {0: 0} | {place: lane * _STEP + index for place, (lane, index) in self.places(plan).items()}
 
     @property
     def key_lanes(self) -> list[int]:
@@ -165,7 +164,9 @@ def _key(pool: Pool, *, given: bool) -> str:
                 f"coalesce(list_transform({pairs}, lambda z: coalesce(CAST(z[1] AS VARCHAR), z[2], '')), [])"
             )
         else:
-            parts.append(f"coalesce(list_transform(v{number}, lambda x: coalesce(CAST(x AS VARCHAR), '')), [])")
+            parts.append(
+                f"coalesce(list_transform(v{number}, lambda x: coalesce(CAST(x AS VARCHAR), '')), [])"
+            )
     return f"array_to_string(flatten([{', '.join(parts)}]), '|')"
 
 

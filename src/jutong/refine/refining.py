@@ -246,7 +246,7 @@ def _judge_pool(writer: Writer, pool: Pool, tasks: Mapping[int, Task]) -> dict[i
 
 def _judge_one(writer: Writer, task: Task, number: int) -> Staged:
     plan, stage, lost = task.plan, f"_stage_{number}", None
-    writer.run(judging.staged_sql(plan, judging.judged_sql(plan, task.batch_id, task.day), stage))
+    writer.run(judging.staged_sql(plan, task.batch_id, task.day, stage))
     for place, rule in enumerate(plan.rules):
         if rule.kind == "unique":
             writer.run(settling.unique_sql(plan, stage, place))
@@ -336,9 +336,9 @@ def _texts(
     """The words of every fault of the group, which the issue rows take on."""
     rows: list[dict[str, Any]] = []
     for number, task in enumerate(group):
+        pooled = pool.issue_items(task.plan) if pool and number in staged else None
         for place, fault in _faults(task.plan):
-            named = pool.issue_item(task.plan, place) if pool and number in staged and place else place
-            rows.append(_text(task, number, named, fault, now))
+            rows.append(_text(task, number, pooled[place] if pooled else place, fault, now))
     return pa.Table.from_pylist(rows, schema=_TEXT_SCHEMA)
 
 

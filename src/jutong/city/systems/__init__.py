@@ -13,8 +13,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-
 from jutong.city.generating import generate
 from jutong.city.making import row_count
 from jutong.city.plan import CityPlan, SourcePlan, TablePlan, plan
@@ -102,7 +100,9 @@ def advance(
     made: dict[str, None] = {}
     there = marks(home, url, city)
     for number in range(1, round_no + 1):
-        behind = [source for source in city.sources if source.name in there and there[source.name].round < number]
+        behind = [
+            source for source in city.sources if source.name in there and there[source.name].round < number
+        ]
         tables = [table for source in behind for table in city.of(source.name) if table.delivered]
         moving = [source for source in behind if any(table.source == source for table in tables)]
         rows += _fill(home, url, city, moving, tables, number, threads, progress)
@@ -129,7 +129,9 @@ def marks(home: Path, url: str, city: CityPlan) -> dict[str, Mark]:
         if mark is None:
             continue
         if mark.scale != city.scale:
-            raise Conflict("city.other_scale", f"这里已有规模为 {mark.scale} 的样例城市，不能再造规模为 {city.scale} 的")
+            raise Conflict(
+                "city.other_scale", f"这里已有规模为 {mark.scale} 的样例城市，不能再造规模为 {city.scale} 的"
+            )
         found[source.name] = mark
     return found
 

@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString, cast
 
 import psycopg
 import pyarrow as pa
@@ -27,7 +27,7 @@ def password_file(home: Path, name: str) -> Path:
 
 
 def reached_at(url: str, database: str, user: str) -> dict[str, str]:
-    """libpq keywords of a database in the outside world's cluster, without the password."""
+    """The address, as libpq keywords, of a database in the outside world's cluster, without the password."""
     parts = conninfo_to_dict(url)
     kept = {name: str(parts[name]) for name in _REACHED_BY if parts.get(name)}
     return {**kept, "dbname": database, "user": user}
@@ -96,9 +96,12 @@ class DatabaseOutlet:
                 self._connection.execute(sql.SQL("TRUNCATE {}").format(_name(table)))
             return
         columns = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(column.header), _trusted(column.sql_type)) for column in form.columns
+            sql.SQL("{} {}").format(sql.Identifier(column.header), _trusted(column.sql_type))
+            for column in form.columns
         )
-        comments = [sql.SQL("COMMENT ON TABLE {} IS {}").format(_name(table), sql.Literal(table.template.label))]
+        comments = [
+            sql.SQL("COMMENT ON TABLE {} IS {}").format(_name(table), sql.Literal(table.template.label))
+        ]
         comments += [
             sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(
                 _name(table), sql.Identifier(column.header), sql.Literal(column.field.label)
@@ -107,7 +110,9 @@ class DatabaseOutlet:
         ]
         statements = [sql.SQL("CREATE TABLE {} ({})").format(_name(table), columns), *comments]
         if table.delivered and table.template.watermark:
-            index = sql.SQL("CREATE INDEX ON {} ({})").format(_name(table), sql.Identifier(table.template.watermark))
+            index = sql.SQL("CREATE INDEX ON {} ({})").format(
+                _name(table), sql.Identifier(table.template.watermark)
+            )
             statements.append(index)
         self._connection.execute(sql.SQL("; ").join(statements))
 
@@ -139,9 +144,9 @@ class DatabaseOutlet:
     def finish(self, mark: Mark) -> None:
         name = sql.Identifier(self.source.name)
         self._connection.execute(
-            sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {0}; COMMENT ON DATABASE {0} IS {1}").format(
-                name, sql.Literal(mark.to_text())
-            )
+            sql.SQL(
+                "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {0}; COMMENT ON DATABASE {0} IS {1}"
+            ).format(name, sql.Literal(mark.to_text()))
         )
         self._connection.commit()
         self._connection.close()
@@ -158,4 +163,4 @@ def _trusted(text: str) -> sql.SQL:
     """A type name from our own table of types."""
     if not text.replace("(", "").replace(")", "").replace(",", "").isalnum():
         raise ValueError(f"not a type: {text}")
-    return sql.SQL(text)  # type: ignore[arg-type]
+    return sql.SQL(cast("LiteralString", cast("Any", text)))

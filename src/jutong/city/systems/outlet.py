@@ -48,4 +48,6 @@ def outside_folder(home: Path) -> Path:
 
 def own_columns(form: Shape, rows: pa.Table) -> pa.Table:
     """The table as its source shows it: own columns only, under the source's headers."""
-    return rows.select([column.name for column in form.columns]).rename_columns([column.header for column in form.columns])
+    return rows.select([column.name for column in form.columns]).rename_columns(
+        [column.header for column in form.columns]
+    )

@@ -8,6 +8,7 @@ from jutong.portal.pages import (
     cases,
     catalogue,
     cloud,
+    companies,
     deliveries,
     desk,
     elements,
@@ -17,11 +18,14 @@ from jutong.portal.pages import (
     ledger,
     lists,
     me,
+    models,
     notices,
     objections,
     people,
     projects,
     requests,
+    screen,
+    search,
     security,
     services,
     signin,
@@ -30,11 +34,11 @@ from jutong.portal.pages import (
 )
 
 _TOPICS = (
-    signin, me, desk, notices, about,
-    sources, batches, issues, elements, storage,
+    signin, me, desk, screen, search, notices, about,
+    sources, batches, issues, elements, companies, storage,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger,
-    applications, indicators, campaign, projects, cloud, people, security,
+    applications, models, indicators, campaign, projects, cloud, people, security,
 )  # fmt: skip
 
 PAGES = tuple(page for topic in _TOPICS for page in topic.PAGES)

@@ -115,7 +115,8 @@ def steps(page: CasePage, history: Sequence[CaseMove]) -> tuple[StepView, ...]:
         elif place < reached or (place == reached and case.state not in way):
             move = left_at.get(name)
             note = f"{move.by_department or move.by_name}，{_when(move.at)}" if move else "略过"
-            shown.append(StepView(label, "done" if move else "wait", note))
+            # 「待…同意」 waits; once done it is the thing itself.
+            shown.append(StepView(label.removeprefix("待") if move else label, "done" if move else "wait", note))
         else:
             shown.append(StepView(label, "wait"))
     if case.state not in way:

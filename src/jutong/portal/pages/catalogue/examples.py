@@ -13,9 +13,11 @@ from jutong.elements import element_of, masked_sql, try_out
 from jutong.share import EntryItem, mask_for
 from jutong.terms import ShareType
 
-#: Of items without an element.
-PLAIN = {"C": "文本", "N": "123", "Y": "500.00", "D": "2026-06-15", "T": "2026-06-15 10:20:00", "L": "是",
-         "M": "文本", "G": "文件", "B": "1.5", "I": "123", "F": "1.5"}  # fmt: skip
+#: Elements whose example says nothing about this item: any text is a text.
+_VAGUE = frozenset({"text", "code", "integer"})
+#: Of items without an element that tells.
+PLAIN = {"C": "（文字）", "N": "123", "Y": "500.00", "D": "2026-06-15", "T": "2026-06-15 10:20:00", "L": "是",
+         "M": "（文字）", "G": "（文件）", "B": "1.5", "I": "123", "F": "1.5"}  # fmt: skip
 
 
 def look_of(item: EntryItem, data_type: str) -> str:
@@ -27,10 +29,10 @@ def look_of(item: EntryItem, data_type: str) -> str:
 
 @functools.cache
 def _look(element_name: str, mask: str, data_type: str) -> str:
-    element = element_of(element_name or None)
-    example = next((given for given, cleaned in element.passes if cleaned), "") if element_name else ""
-    if not example:
-        return "******" if mask else PLAIN.get(data_type, "文本")
+    if not element_name or element_name in _VAGUE:
+        return "******" if mask else PLAIN.get(data_type, "（文字）")
+    element = element_of(element_name)
+    example = next(given for given, cleaned in element.passes if cleaned)
     value = try_out(element, example).value
     if not mask:
         return str(value)

@@ -80,8 +80,17 @@ class Issues:
     pager: Pager
 
 
+#: Rules of refining itself; the sentences of single rows name a row number.
+_OWN_RULES = {
+    "refine.duplicate_row": "整行重复，只保留一行",
+    "refine.duplicate_key": "主键相同而内容不同，只保留一行",
+}
+
+
 def rule_label(code: str) -> str:
     """What a rule expects, in words: an element's check, else the code itself."""
+    if code in _OWN_RULES:
+        return _OWN_RULES[code]
     element = ELEMENTS.get(code.partition(".")[0])
     if element is None:
         return code

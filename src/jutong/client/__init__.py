@@ -1,0 +1,15 @@
+"""What a consumer's developer imports: calls with receipts, nothing but the gate's protocol.
+
+    from jutong.client import City
+
+    city = City("https://gate.example", token="jtk_…", keep=Path("receipts.jsonl"))
+    company = city.call("company", uscc="91430502MA4L000115").rows
+    for row in city.rows("division", division="430502"): ...
+
+Every answer is checked before it is returned: the receipt is signed by the city's ledger, it is of an exchange
+that describes this very call, and that exchange holds the hash of this very body.
+"""
+
+from jutong.client.city import Answer, City, EvidenceMissing, Kept, Refused, Unreachable, verify_kept
+
+__all__ = ["Answer", "City", "EvidenceMissing", "Kept", "Refused", "Unreachable", "verify_kept"]
