@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.gate.conftest import entry_with_service
@@ -126,7 +127,9 @@ def test_rows_that_are_only_appended_are_appended(city, folder):
         with city.store.writing(f"said-{number}", name, author="test") as writer:
             writer.append(name, f"SELECT '9143{number}' AS uscc, 'x' AS said")
         said.append((f"9143{number}",))
-        assert [one.problem for one in replicate(city.database, city.store, folder) if one.service == "said"] == [""]
+        assert [
+            one.problem for one in replicate(city.database, city.store, folder) if one.service == "said"
+        ] == [""]
         with sqlite3.connect(newest(folder)["said"]) as connection:
             assert connection.execute("SELECT uscc FROM data ORDER BY _n").fetchall() == said
         connection.close()
@@ -138,3 +141,16 @@ def test_replica_files_are_for_the_owner_only(city, folder):
     replicate(city.database, city.store, folder)
     assert folder.stat().st_mode & 0o777 == 0o700
     assert all(file.stat().st_mode & 0o077 == 0 for file in folder.glob("*.sqlite"))
+
+
+def test_two_passes_at_once_and_one_that_was_killed_leave_one_whole_generation(city, folder):
+    replicate(city.database, city.store, folder)
+    (folder / "company.20200101000000000000-dead.building").write_bytes(b"half a replica")
+    (folder / "company.20200101000000000000-dead.building-journal").write_bytes(b"")
+    agree(city, method="api", row_filter=({"item": "staff", "op": "eq", "value": 7},))
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda _: replicate(city.database, city.store, folder), range(4)))
+    assert [[one.rebuilt for one in each] for each in done if each] == [[True]]
+    left = {file.name.split(".", 2)[2] for file in folder.glob("company.*")}
+    assert left <= {"sqlite", "sqlite-wal", "sqlite-shm"}
+    assert names_held(folder) == names_there(city)

@@ -24,6 +24,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
 
+
 @dataclass
 class Browser:
     """A visitor with cookies, who can fill in forms as a person does."""
@@ -39,7 +40,9 @@ class Browser:
         return csrf_of(self.client.cookies.get(SESSION) or "")
 
     def post(self, path: str, follow_redirects: bool = False, **fields):  # type: ignore[no-untyped-def]
-        return self.client.post(path, data={"_csrf": self.csrf(), **fields}, follow_redirects=follow_redirects)
+        return self.client.post(
+            path, data={"_csrf": self.csrf(), **fields}, follow_redirects=follow_redirects
+        )
 
     def sign_in(self, login: str, password: str = PASSWORD):  # type: ignore[no-untyped-def]
         self.get("/sign-in")
@@ -61,7 +64,11 @@ def rooms(database: Database, settings: Settings) -> Iterator[Rooms]:
 @pytest.fixture(scope="module")
 def portal(rooms: Rooms) -> FastAPI:
     return make_portal(
-        database=rooms.database, store=rooms.store, ledger=rooms.ledger, keys=rooms.keys, settings=rooms.settings
+        database=rooms.database,
+        store=rooms.store,
+        ledger=rooms.ledger,
+        keys=rooms.keys,
+        settings=rooms.settings,
     )
 
 

@@ -6,7 +6,16 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
-from jutong.catalogue import NewDemand, NewEntry, NewItem, add_entry, find_entry, import_demands, import_entries, submit
+from jutong.catalogue import (
+    NewDemand,
+    NewEntry,
+    NewItem,
+    add_entry,
+    find_entry,
+    import_demands,
+    import_entries,
+    submit,
+)
 from jutong.database import Database, open_database
 from jutong.develop import Input, Model, run_model, save_model
 from jutong.fuse import LEGAL_ENTITY, RegisterSource, declare_register, fuse, with_sources
@@ -172,8 +181,16 @@ def seed_data(rooms: Rooms) -> None:
     refine(database=rooms.database, store=rooms.store)
     register = with_sources(
         LEGAL_ENTITY,
-        RegisterSource("standard.market_entity", "市场主体登记信息", {item.name: item.name for item in _ENTITY}, trust=1),
-        RegisterSource("standard.penalty", "行政处罚相对人", {"name": "name", "uscc": "uscc"}, trust=2, time_item="decided_on"),
+        RegisterSource(
+            "standard.market_entity", "市场主体登记信息", {item.name: item.name for item in _ENTITY}, trust=1
+        ),
+        RegisterSource(
+            "standard.penalty",
+            "行政处罚相对人",
+            {"name": "name", "uscc": "uscc"},
+            trust=2,
+            time_item="decided_on",
+        ),
     )
     with rooms.database.connection() as connection:
         declare_register(connection, register)
@@ -219,7 +236,11 @@ def _entry(name: str, department: str, summary: str, items: tuple[Item, ...], **
 def seed_catalogue(rooms: Rooms) -> None:
     """Published entries, one of them attached and committed, one withheld, one on its way through both gates."""
     about = "在本市登记的企业、个体工商户和农民专业合作社，一户一行；办事需要核对企业名称、状态、住所时用它。"
-    simple = (Item("code", "编号", key=True), Item("name", "名称"), Item("issued_on", "发证日期", "date", element="date"))
+    simple = (
+        Item("code", "编号", key=True),
+        Item("name", "名称"),
+        Item("issued_on", "发证日期", "date", element="date"),
+    )
     entries = [
         _entry("企业登记基本信息", "D02", about, _ENTITY, theme="市场监管", committed=True, dataset="standard.market_entity", resource_kind="table"),
         _entry("行政处罚信息", "D02", "市场监管领域行政处罚决定，一份决定书一行。", _PENALTY, class_code="104", theme="信用体系",
@@ -244,7 +265,14 @@ def seed_catalogue(rooms: Rooms) -> None:
         provider = party_of(connection, "provider")
         draft = add_entry(
             connection,
-            _entry("殡葬服务机构信息", "D02", "殡葬服务机构的名称、地址与服务项目。", simple, share_type=1, share_condition=""),
+            _entry(
+                "殡葬服务机构信息",
+                "D02",
+                "殡葬服务机构的名称、地址与服务项目。",
+                simple,
+                share_type=1,
+                share_condition="",
+            ),
             provider,
         )
         submit(connection, draft.id, provider, secrecy_assessed=True, privacy_assessed=True)
@@ -274,12 +302,18 @@ def seed_sharing(rooms: Rooms) -> None:
         provider, provider_head = party_of(connection, "provider"), party_of(connection, "provider-head")
     first = wish(rooms)
     with rooms.database.connection() as connection:
-        publish_service(connection, name="ent_basic_query", entry_id=first.entry_id, keys=["uscc"], label="企业登记查询")
+        publish_service(
+            connection, name="ent_basic_query", entry_id=first.entry_id, keys=["uscc"], label="企业登记查询"
+        )
         request = ask(connection, consumer, first)
         move_request(connection, request.id, "consent", consumer_head)
         move_request(connection, request.id, "propose", provider)
         grant = move_request(connection, request.id, "approve", provider_head).grant
-        second = ask(connection, consumer, wish(rooms, "行政处罚信息", items=("doc_no", "uscc", "name", "fine"), method="api"))
+        second = ask(
+            connection,
+            consumer,
+            wish(rooms, "行政处罚信息", items=("doc_no", "uscc", "name", "fine"), method="api"),
+        )
         move_request(connection, second.id, "consent", consumer_head)
     assert grant is not None
     stream = rooms.ledger.stream("seed")

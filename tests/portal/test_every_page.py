@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from jutong.portal.pages import ACTS, PAGES
-from jutong.portal.routes import ANYONE, Act, Page
+from jutong.portal.pages import PAGES
+from jutong.portal.routes import ANYONE, Page
 from jutong.portal.visits import Rooms
 
 from .conftest import Browser
 from .seed import CAST
+
 
 def sample(rooms: Rooms, path: str) -> str:
     """A path with its parameters filled in by things of the small city."""
@@ -24,7 +25,9 @@ def sample(rooms: Rooms, path: str) -> str:
             return next(iter(row.values()))
 
         values = {
-            "/cases/": {"case_id": "SELECT id FROM case_file WHERE kind = 'share_request' ORDER BY id LIMIT 1"},
+            "/cases/": {
+                "case_id": "SELECT id FROM case_file WHERE kind = 'share_request' ORDER BY id LIMIT 1"
+            },
             "/catalogue/": {"entry_id": "SELECT id FROM entry WHERE name = '企业登记基本信息'"},
             "/batches/": {"batch_id": "SELECT id FROM batch WHERE source_table = 'market_entity'"},
             "/sources/": {"name": "SELECT 'scjg_files'"},
@@ -47,7 +50,9 @@ def sample(rooms: Rooms, path: str) -> str:
         }
         if path.startswith("/companies/{"):
             with rooms.store.reading() as view:
-                rows = view.rows(f"SELECT entity FROM {view.table('base.legal_entity')} ORDER BY sources DESC LIMIT 1")
+                rows = view.rows(
+                    f"SELECT entity FROM {view.table('base.legal_entity')} ORDER BY sources DESC LIMIT 1"
+                )
             return f"/companies/{rows[0]['entity']}"
         given = next((found for prefix, found in values.items() if path.startswith(prefix)), {})
         return re.sub(r"{(\w+)(:\w+)?}", lambda found: str(one(given[found[1]])), path)
@@ -78,6 +83,8 @@ def test_a_page_is_shown_or_refused_with_a_reason_and_never_breaks(
     shown = 0
     for login in CAST:
         answer = signed_in(login).get(path, follow_redirects=False)
-        assert answer.status_code in (200, 303, 403, 404), f"{login} {path}: {answer.status_code} {answer.text[-3000:]}"
+        assert answer.status_code in (200, 303, 403, 404), (
+            f"{login} {path}: {answer.status_code} {answer.text[-3000:]}"
+        )
         shown += answer.status_code in (200, 303)
     assert shown or page.path == "/deliveries/{name}", f"nobody may see {path}"

@@ -173,7 +173,8 @@ def test_a_batch_is_judged_alike_alone_and_in_the_pool(
     engine: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]]
 ) -> None:
     land(engine, rows)
-    for made in (plan(whitelist={"uscc.check_digit": ("91350203M0001QAY9B",)}), plan(keys=("pid", "no"))):
+    for made in (plan(whitelist={"uscc.check_digit": ("91350203M0001QAY9B",)}), plan(keys=("d", "d2"))):
+        assert pooling.may_pool(made)
         counts, lost, accepted, issues = alone(engine, made)
         again = pooled(engine, made)
         assert again[:3] == (counts, lost, accepted)

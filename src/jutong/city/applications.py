@@ -35,7 +35,7 @@ _ROWS: tuple[tuple[str, ...], ...] = (
     ("D18", "智慧文旅", "核验经营主体，研判客流与住宿", "《中华人民共和国旅游法》", "文旅市场监管与假日调度", "文旅经营主体",
      "工作参考", "market_entity:uscc licence_food:uscc weather_warning:division_code", "licence_business"),
     ("D19", "全民健康信息平台", "以户籍和参保信息校核居民健康档案", "《中华人民共和国基本医疗卫生与健康促进法》", "电子健康档案建档与家医签约", "常住居民",
-     "数据校核", "population:person_id medical_insured:person_id licence_birth:qperson", "licence_disabled"),
+     "数据校核", "population:person_id medical_insured:person_id marriage:person_id", "licence_disabled"),
     ("D21", "安全生产风险监测预警", "汇集企业登记、许可和气象信息，动态研判风险", "《中华人民共和国安全生产法》第七十九条", "重点行业企业风险研判", "安全生产重点监管企业",
      "业务协同", "market_entity:uscc weather_warning:division_code geology_hazard:division_code", "tax_payer"),
     ("D23", "“互联网+监管”", "汇集许可、处罚、社保参保信息，实施信用分级监管", "《国务院关于加强和规范事中事后监管的指导意见》", "双随机抽查与风险分级", "全市市场主体",
@@ -79,7 +79,6 @@ def _application(number: int, row: tuple[str, ...], forms: dict[str, Template]) 
 
 def _call(word: str, forms: dict[str, Template]) -> Call:
     table, _, key = word.partition(":")
-    key = {"qperson": "mother_id"}.get(key, key)
     items = tuple(field.name for field in forms[table].fields if field.kind != "updated")
     return Call(f"standard.{table}", (key,), items)
 
@@ -87,10 +86,3 @@ def _call(word: str, forms: dict[str, Template]) -> Call:
 def _delivered(unit: str, table: str, form: Template) -> Delivered:
     items = tuple(field.name for field in form.fields if field.kind != "updated")
     return Delivered(f"standard.{table}", items, _FILTERS.get((unit, table), ()))
-
-
-def receiving_tables() -> frozenset[str]:
-    """Source tables that some application receives: the ones later rounds change."""
-    return frozenset(
-        row.dataset.removeprefix("standard.") for each in applications() for row in each.deliveries
-    )

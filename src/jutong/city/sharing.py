@@ -248,7 +248,7 @@ def declare_deliveries(
 def _receiver(outside: EmbeddedPostgres, application: str, platform: Platform) -> tuple[dict[str, Any], str]:
     """The consumer's own database and role; the password can be derived again after a crash."""
     name = f"app_{application.lower()}"
-    password = platform.keys.keyed_hash("receivers", name.encode(), "demo").hex()
+    password = platform.keys.keyed_hash("receivers", name.encode(), "2026").hex()
     with psycopg.connect(outside.url(), autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone():
             connection.execute(

@@ -104,7 +104,7 @@ class Witness:
         kinds: list[tuple[str, ...]] = [
             (fault.column.name, fault.kind.name, fault.kind.rule, fault.kind.outcome) for fault in form.faults
         ]
-        kinds += [("", name, rule, "duplicate") for name, rule, _ in DUPLICATES]
+        kinds += [(table.template.keys[0], name, rule, "duplicate") for name, rule, _ in DUPLICATES]
         count = facts.num_rows
         item, kind, rule, outcome = (
             np.array(values, dtype=object)[which] for values in zip(*kinds, strict=True)

@@ -17,6 +17,7 @@ from jutong.ledger import Exchange, Ledger, Receipt, Stream
 from jutong.terms import JutongError, Unavailable
 
 _TRY_AGAIN_SECONDS = 1.0
+_GATHER_SECONDS = 0.0005
 #: Records of one batch at most: a signature path of nine steps keeps the receipt short.
 _BATCH = 512
 #: Request ids of unconfirmed records that the next stream's first record can carry.
@@ -34,6 +35,7 @@ class Evidence:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="evidence")
         self._waiting: Waiting = []
         self._writing = False
+        self._crowd = 0
         # The rest is touched by the writing thread alone.
         self._stream: Stream | None = None
         self._tried = float("-inf")
@@ -45,15 +47,24 @@ class Evidence:
         future: asyncio.Future[Receipt] = self._loop.create_future()
         self._waiting.append((exchange, future))
         if not self._writing:
-            self._writing = True
-            # Not at once: the other calls of this turn of the loop join the batch.
-            self._loop.call_soon(self._write)
+            self._begin()
         return future
 
     def close(self) -> None:
         self._thread.shutdown(wait=True)
         if self._stream is not None:
             self._stream.close()
+
+    def _begin(self) -> None:
+        """Not at once: calls that are on their way join the batch, which costs one fsync and one signature.
+
+        Alone, a call waits for the end of this turn of the loop only; in company, a moment longer.
+        """
+        self._writing = True
+        if self._crowd > 1:
+            self._loop.call_later(_GATHER_SECONDS, self._write)
+        else:
+            self._loop.call_soon(self._write)
 
     def _write(self) -> None:
         batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
@@ -76,8 +87,9 @@ class Evidence:
                 future.set_exception(receipts)
             else:
                 future.set_result(receipts[place])
+        self._crowd = max(len(batch), len(self._waiting))
         if self._waiting:
-            self._write()
+            self._begin()
         else:
             self._writing = False
 

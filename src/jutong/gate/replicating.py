@@ -7,6 +7,7 @@ A replica is rebuilt when its shape changes (another item, another mask, another
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import json
 import secrets
 import sqlite3
@@ -41,22 +42,24 @@ class Replicated:
 def replicate(database: Database, store: Store, folder: Path) -> list[Replicated]:
     """Bring every active service's replica up to the lake; returns those that changed or could not.
 
-    Run by one process at a time.  A service that fails leaves its replica as it was, and the others go on.
+    One process at a time: another waits.  A service that fails leaves its replica as it was, the others go on.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with database.connection() as connection:
-        rights = Rights.read(connection)
-    shapes = rights.shapes(dt.datetime.now(dt.UTC))
-    _drop_ended(folder, set(shapes), store)
-    done = []
-    for service, shape in shapes.items():
-        try:
-            one = _one(service, shape, store, folder)
-        except (JutongError, sqlite3.Error, OSError) as problem:
-            one = Replicated(service, problem=str(problem))
-        if one.rebuilt or one.upserted or one.deleted or one.problem:
-            done.append(one)
-    return done
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with database.connection() as connection:
+            rights = Rights.read(connection)
+        shapes = rights.shapes(dt.datetime.now(dt.UTC))
+        _drop_ended(folder, set(shapes), store)
+        done = [_tried(service, shape, store, folder) for service, shape in shapes.items()]
+    return [one for one in done if one.rebuilt or one.upserted or one.deleted or one.problem]
+
+
+def _tried(service: str, shape: Shape, store: Store, folder: Path) -> Replicated:
+    try:
+        return _one(service, shape, store, folder)
+    except (JutongError, sqlite3.Error, OSError) as problem:
+        return Replicated(service, problem=str(problem))
 
 
 def _one(service: str, shape: Shape, store: Store, folder: Path) -> Replicated:
@@ -79,7 +82,8 @@ def _feed(service: str, shape: Shape, store: Store, replica: _Writing) -> Replic
         if changes.empty and looked - replica.as_of < _SAY_AGAIN:
             return Replicated(service)
         with replica.transaction():
-            deleted = replica.delete(shape.keys, _cells(changes.deletes()) if shape.keys else ())
+            # Rows without a business key are only ever appended.
+            deleted = replica.delete(shape.keys, _cells(changes.deletes())) if shape.keys else 0
             upserted = replica.upsert(shape, _upserts(changes, shape))
             replica.say(shape, changes.until, looked)
     store.follow(_follower(service), shape.dataset, changes.until)
@@ -101,18 +105,19 @@ def _rebuild(service: str, shape: Shape, store: Store, folder: Path) -> Replicat
             replica.open_to_readers()
     building.rename(folder / f"{service}.{generation}.sqlite")
     for file in folder.glob(f"{service}.*"):
-        if not file.name.startswith((f"{service}.{generation}.",)) and file.name.split(".")[0] == service:
+        if not file.name.startswith(f"{service}.{generation}."):
             file.unlink(missing_ok=True)
     store.follow(_follower(service), shape.dataset, changes.until)
     return Replicated(service, True, rows)
 
 
 def _drop_ended(folder: Path, services: set[str], store: Store) -> None:
-    """A stopped service keeps no copy of the data."""
-    for file in folder.iterdir():
+    """A stopped service keeps no copy of the data; nor does a rebuild that was killed."""
+    for file in [*folder.glob("*.sqlite*"), *folder.glob("*.building*")]:
         service = file.name.split(".")[0]
-        if service not in services:
+        if service not in services or ".building" in file.name:
             file.unlink(missing_ok=True)
+        if service not in services:
             store.unfollow(_follower(service))
 
 

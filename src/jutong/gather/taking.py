@@ -142,6 +142,7 @@ class _Run:
         self._tell = tell or (lambda _table, _rows: None)
         self._last: dict[str, dict[str, Any]] = {}
         self._together: list[tuple[Incoming, pa.Table]] = []
+        self._waiting = 0
 
     def take_source(self, source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None) -> None:
         started = dt.datetime.now(dt.UTC)
@@ -170,7 +171,8 @@ class _Run:
         head, rest = _head(incoming)
         if rest is None:
             self._together.append((incoming, _whole(incoming, head)))
-            if sum(rows.nbytes for _, rows in self._together) > _TOGETHER_BYTES:
+            self._waiting += incoming.counted.bytes
+            if self._waiting > _TOGETHER_BYTES:
                 self.land()
         else:
             self.batches += land_streaming(incoming, chain(head, rest), self._database, self._store)  # 6, 7
@@ -178,7 +180,7 @@ class _Run:
 
     def land(self) -> None:
         """Commit what waits; when the lake refuses it, one by one, so that the one at fault fails alone."""
-        waiting, self._together = self._together, []
+        waiting, self._together, self._waiting = self._together, [], 0
         try:
             self.batches += land_together(waiting, self._database, self._store)  # 6, 7
         except (JutongError, *landing.LAKE_PROBLEMS) as problem:

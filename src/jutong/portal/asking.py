@@ -15,7 +15,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from jutong.terms import BadInput
 
-
 T = TypeVar("T")
 
 
@@ -34,9 +33,10 @@ def read(kind: type[T], given: Mapping[str, Any]) -> T:
 
     Raises BadForm naming every field that cannot be taken.
     """
-    adapter = _adapter(kind)
+    adapter: TypeAdapter[T] = _adapter(kind)  # type: ignore[arg-type]  # a dataclass's type is hashable
     try:
-        return adapter.validate_python(_wanted(kind, given))
+        value: T = adapter.validate_python(_wanted(kind, given))
+        return value
     except ValidationError as problem:
         titles = _titles(kind)
         fields: dict[str, str] = {}
@@ -101,7 +101,7 @@ def _is_tuple(hint: Any) -> bool:
 
 
 @functools.cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 

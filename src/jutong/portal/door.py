@@ -63,7 +63,7 @@ class Door:
                 self._admit(visit, page.may)
                 value = page.build(visit, asking.read(page.asks, _multi(request)))
                 answer = self._answer(page, visit, value, request, as_json=as_json)
-            except Exception as error:  # every failure becomes an answer with our headers
+            except Exception as error:  # noqa: BLE001  every failure becomes an answer with our headers
                 connection.rollback()
                 return self._refusal(error, visit, request, as_json=as_json)
         return _with_token(answer, visit, request)
@@ -82,7 +82,7 @@ class Door:
                     page = self._pages[act.shown_on]
                     frame = self._frame(visit, request, page.stop, page.tab)
                     return self._renderer.page(done.shows, visit, frame, done.value)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 connection.rollback()
                 return self._form_again(act, error, visit, request, body)
         return _redirect(done, request)
@@ -98,7 +98,7 @@ class Door:
                         raise Denied("portal.csrf", "带会话的请求须在 Jutong-CSRF 头里给出页面上的防伪标记")
                 self._admit(visit, act.may)
                 done = _done(connection, act.do(visit, asking.read(act.form, body.fields)))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 connection.rollback()
                 return problem_json(problem_of(error))
         content = {"location": done.location, "said": done.said, "value": done.value}

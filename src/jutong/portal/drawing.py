@@ -70,7 +70,9 @@ class Step:
     covers: int
 
 
-def bars(values: Sequence[float], *, height: float = 68.0, floor: float = 71.0, gap: float = 0.28) -> list[Bar]:
+def bars(
+    values: Sequence[float], *, height: float = 68.0, floor: float = 71.0, gap: float = 0.28
+) -> list[Bar]:
     """Bars that start at zero; the highest takes ``height``. An all-zero series draws nothing but its axis."""
     if not values:
         return []
@@ -123,7 +125,9 @@ def sankey(
     total = sum(flows.values()) or 1
     room = height - gap * (max(len(left), len(right)) - 1)
     scale = room / total
-    left_nodes = _stack(left, {name: sum(n for (a, _), n in flows.items() if a == name) for name in left}, scale, height)
+    left_nodes = _stack(
+        left, {name: sum(n for (a, _), n in flows.items() if a == name) for name in left}, scale, height
+    )
     right_nodes = _stack(
         right, {name: sum(n for (_, b), n in flows.items() if b == name) for name in right}, scale, height
     )

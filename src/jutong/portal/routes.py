@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jutong.terms import Refused
+
 #: Who may use a route before anything about the thing itself is known.
 ANYONE = "anyone"
 SIGNED_IN = "signed_in"
@@ -52,8 +54,8 @@ class Page:
 class Act:
     name: str
     path: str
-    #: (visit, form) → Done
-    do: Callable[..., Done]
+    #: (visit, form) → Done, or a Refused that is shown on the form
+    do: Callable[..., Done | Refused]
     form: type
     may: str = SIGNED_IN
     #: The page that shows what was wrong with the form; its path takes the same path parameters.

@@ -35,9 +35,10 @@ def large(value: Number | None, chinese: bool = True) -> str:
     """万 and 亿 with two decimals from a hundred thousand on; below that every digit (domain §6.2)."""
     if value is None:
         return UNKNOWN
-    if not chinese or abs(value) < 100_000:
+    magnitude = abs(float(value))
+    if not chinese or magnitude < 100_000:
         return number(value)
-    if abs(value) >= 100_000_000:
+    if magnitude >= 100_000_000:
         return f"{value / 100_000_000:,.2f} 亿"
     return f"{value / 10_000:,.2f} 万"
 
@@ -115,7 +116,9 @@ def statement_time(value: dt.datetime, chinese: bool = True) -> str:
     value = local(value)
     if not chinese:
         return f"{value.day} {value:%B %Y}, {value:%H:%M:%S}"
-    return f"{value.year}年{value.month}月{value.day}日 {value.hour}时{value.minute:02d}分{value.second:02d}秒"
+    return (
+        f"{value.year}年{value.month}月{value.day}日 {value.hour}时{value.minute:02d}分{value.second:02d}秒"
+    )
 
 
 def last_day(until: dt.datetime) -> dt.date:

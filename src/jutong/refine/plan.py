@@ -147,9 +147,7 @@ class Plan:
 
     @property
     def key_places(self) -> tuple[int, ...]:
-        """Numbers of the key items, in the one order in which a key is written out as text."""
-        places = [self.place(name) for name in self.keys]
-        return tuple(sorted(places, key=lambda place: (self.items[place - 1].lane.name, place)))
+        return tuple(self.place(name) for name in self.keys)
 
     def place(self, name: str) -> int:
         """The item's number, from 1."""

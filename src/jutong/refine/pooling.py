@@ -4,7 +4,7 @@ Planning one item's SQL costs about 2 ms, judging a thousand of its values half 
 many batches are laid into lists, one list per *lane* (values that are judged alike), and each lane is planned
 once.  A pooled row is ``_plan _row`` with lists ``t<n> v<n> f<n>`` per lane and what was found in it.
 
-Only plans without row rules are pooled; the answers are the same as ``judging``'s (tested).
+Only plans without row rules, with a key in one lane, are pooled; the answers are the same as ``judging``'s (tested).
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ _STEP = 1000
 
 
 def may_pool(plan: Plan) -> bool:
-    return plan.keyed and not plan.rules
+    """A key that stands in one lane, in the order of the items, can be written out there."""
+    lanes = {plan.items[place - 1].lane for place in plan.key_places}
+    return not plan.rules and len(lanes) == 1 and list(plan.key_places) == sorted(plan.key_places)
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ SELECT CASE %(by)s WHEN 'dataset' THEN r.dataset WHEN 'department' THEN s.depart
        count(*) AS batches, sum(b.given)::bigint AS given, sum(r.accepted)::bigint AS accepted,
        sum(r.rejected)::bigint AS rejected, sum(r.duplicates)::bigint AS duplicates,
        sum(r.flagged)::bigint AS flagged, sum(r.issues)::bigint AS issues,
-       round(sum(r.score * b.given) / nullif(sum(b.given), 0), 2) AS score
+       round(sum(r.score * b.given) / nullif(sum(b.given), 0), 2)::float8 AS score
 FROM refinement r
 JOIN batch b ON b.id = r.batch_id
 JOIN source_table t ON t.name = b.source_table

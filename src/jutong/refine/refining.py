@@ -69,7 +69,8 @@ _DUPLICATES = (
     ),
 )
 
-Progress = Callable[[Refinement], None]
+#: Told after each batch: how many are done, of how many, and the table.
+Progress = Callable[[int, int, str], None]
 
 
 def refine(
@@ -99,7 +100,7 @@ def refine(
             for refinement in _refine_group(group, database, store, problems, filled):
                 done.append(refinement)
                 if progress:
-                    progress(refinement)
+                    progress(len(done), len(tasks), refinement.dataset.partition(".")[2])
     for problem in problems.values():
         raise problem
     return done

@@ -134,7 +134,7 @@ def listed(visit: Visit, _: NoQuestion) -> Applications:
     names = department_names(visit.connection)
     rows = tuple(
         AppRow(
-            id=row["id"], name=row["name"], department=names.get(row["department_code"], row["department_code"]),
+            id=row["id"], name=row["name"], department=names.get(row["department_code"], str(row["department_code"])),
             purpose=row["purpose"], state=STATES[row["state"]], has_token=row["token_hint"] is not None,
             token_at=row["token_at"], grants=row["grants"], times=row["times"], records=row["records"],
         )
@@ -180,7 +180,7 @@ def build(visit: Visit, _: NoQuestion) -> AppPage:
         resources=tuple(
             ResourceRow(
                 row["resource"], METHODS[row["method"]], row["entry"] or "", row["entry_id"],
-                names.get(row["provider"], row["provider"]), row["times"], row["records"],
+                names.get(row["provider"], str(row["provider"])), row["times"], row["records"],
             )
             for row in visit.connection.execute(_SQL.resources, keys)
         ),
@@ -231,7 +231,9 @@ def move(visit: Visit, form: StateForm) -> Done:
 _PATH = "/applications/{application_id}"
 PAGES = (
     Page("applications", "/applications", listed, may="application:read", stop="develop", tab="applications"),
-    Page("applications.application", _PATH, build, may="application:read", stop="develop", tab="applications"),
+    Page(
+        "applications.application", _PATH, build, may="application:read", stop="develop", tab="applications"
+    ),
 )
 ACTS = (
     Act("applications.add", "/applications", add, AppForm, may="application:add", shown_on="/applications"),

@@ -142,7 +142,10 @@ def listed(visit: Visit, asked: BatchesQuestion) -> Batches:
         asked=asked,
         rows=tuple(_row(row) for row in rows),
         equation=Equation(
-            counted["given"] - counted["waiting"], counted["accepted"], counted["rejected"], counted["duplicates"]
+            counted["given"] - counted["waiting"],
+            counted["accepted"],
+            counted["rejected"],
+            counted["duplicates"],
         )
         if given
         else Equation(0, 0, 0, 0),

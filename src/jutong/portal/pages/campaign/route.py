@@ -8,10 +8,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from jutong.oversee import TASK_STATES, Lane, Task, campaigns, duties, report_task, roadmap, task_reports, tasks
+from jutong.oversee import (
+    TASK_STATES,
+    Lane,
+    Task,
+    campaigns,
+    duties,
+    report_task,
+    roadmap,
+    task_reports,
+    tasks,
+)
 from jutong.portal.names import department_names
-from jutong.portal.timeline import EventView
 from jutong.portal.routes import Act, Done, NoQuestion, Page
+from jutong.portal.timeline import EventView
 from jutong.portal.visits import Visit
 from jutong.terms import NotFound
 
@@ -118,7 +128,9 @@ class TaskForm:
 def _colour(task: Task) -> tuple[str, str]:
     if task.overdue:
         return "over", "逾期"
-    return {"todo": "idle", "doing": "now", "done": "ok", "stopped": "idle"}[task.state], TASK_STATES[task.state]
+    return {"todo": "idle", "doing": "now", "done": "ok", "stopped": "idle"}[task.state], TASK_STATES[
+        task.state
+    ]
 
 
 def _row(task: Task, names: dict[str, str]) -> TaskRow:
@@ -173,7 +185,11 @@ def draw(lanes: tuple[Lane, ...], months: tuple[tuple[dt.date, float], ...], tod
         shown.append(PictureLane(lane.duty.name, y + 17, y + lane.rows * ROW + GAP // 2))
         for bar in lane.bars:
             task = bar.task
-            role = "fo" if task.overdue else {"done": "f1", "doing": "fm", "todo": "f0", "stopped": "f0"}[task.state]
+            role = (
+                "fo"
+                if task.overdue
+                else {"done": "f1", "doing": "fm", "todo": "f0", "stopped": "f0"}[task.state]
+            )
             width = bar.width * (100 - LEFT)
             bars.append(
                 PictureBar(
@@ -206,7 +222,9 @@ def task(visit: Visit, _: NoQuestion) -> TaskPage:
     if not found:
         raise NotFound("oversee.task_unknown", "没有这项任务")
     one = found[0]
-    campaign = next(c.name for c in campaigns(visit.connection, today=visit.today) if c.code == one.campaign_code)
+    campaign = next(
+        c.name for c in campaigns(visit.connection, today=visit.today) if c.code == one.campaign_code
+    )
     return TaskPage(
         task=_row(one, department_names(visit.connection)),
         campaign=campaign,
@@ -229,12 +247,22 @@ def report(visit: Visit, form: TaskForm) -> Done:
         visit.connection, visit.who, visit.path["task_id"], state=form.state, progress=form.progress, note=form.note,
         today=visit.today,
     )  # fmt: skip
-    return Done(f"/campaign/tasks/{moved.id}", f"任务 {moved.code}：{moved.progress}%", value={"state": moved.state})
+    return Done(
+        f"/campaign/tasks/{moved.id}", f"任务 {moved.code}：{moved.progress}%", value={"state": moved.state}
+    )
 
 
 _TASK = "/campaign/tasks/{task_id:int}"
 PAGES = (
-    Page("campaign", "/campaign", build, may="campaign:read", stop="oversee", tab="campaign", asks=CampaignQuestion),
+    Page(
+        "campaign",
+        "/campaign",
+        build,
+        may="campaign:read",
+        stop="oversee",
+        tab="campaign",
+        asks=CampaignQuestion,
+    ),
     Page("campaign.task", _TASK, task, may="task:read", stop="oversee", tab="campaign"),
 )
 ACTS = (Act("campaign.report", _TASK, report, TaskForm, may="task:report", shown_on=_TASK),)

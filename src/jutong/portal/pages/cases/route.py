@@ -26,8 +26,8 @@ from jutong.portal.pages.cases import views
 from jutong.portal.pages.cases.moving import MOVERS
 from jutong.portal.pages.cases.subjects import Subject, subject_of
 from jutong.portal.pages.cases.views import CaseRow, MoveView, StepView
-from jutong.portal.timeline import EventView
 from jutong.portal.routes import Act, Done, Page
+from jutong.portal.timeline import EventView
 from jutong.portal.visits import Visit
 from jutong.terms import NotFound
 
@@ -119,7 +119,11 @@ def listed(visit: Visit, asked: CasesQuestion) -> Cases:
     """Cases, the nearest due first on my desk, the latest moved first elsewhere."""
     kinds = (asked.kind,) if asked.kind in KINDS else ()
     if asked.show == "waiting":
-        found = [row for row in desk(visit.connection, visit.who, now=visit.now) if not kinds or row.case.kind in kinds]
+        found = [
+            row
+            for row in desk(visit.connection, visit.who, now=visit.now)
+            if not kinds or row.case.kind in kinds
+        ]
         more = False
     else:
         found = cases(
@@ -180,7 +184,9 @@ def _clock_parts(visit: Visit, page: CasePage) -> tuple[ClockPart, ...]:
             article=clock.article,
             total=clock.working_days + clock.extended_wd if clock.working_days else None,
             view=clocks.of_clock(clock, visit.today, calendar),
-            ruler=tuple(clocks.ruler(counted_days(visit.connection, clock), visit.today)) if clock.running else (),
+            ruler=tuple(clocks.ruler(counted_days(visit.connection, clock), visit.today))
+            if clock.running
+            else (),
             extendable=clock.max_ext_wd - clock.extended_wd,
             provisional=clock.provisional,
             running=clock.running,
@@ -204,7 +210,9 @@ def act(visit: Visit, form: MoveForm) -> Done:
     }
     data = views.given_data(step, given)
     moved = MOVERS[KINDS[case.kind].room](visit, case, form.move, form.note, data)
-    return Done(f"/cases/{case.id}", f"{case.number}：{step.label}", value={"id": moved.id, "state": moved.state})
+    return Done(
+        f"/cases/{case.id}", f"{case.number}：{step.label}", value={"id": moved.id, "state": moved.state}
+    )
 
 
 def extend(visit: Visit, form: ExtensionForm) -> Done:

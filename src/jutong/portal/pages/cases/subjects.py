@@ -58,13 +58,19 @@ def subject_of(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subjec
         return _plain(visit, case, names)
 
 
-def _plain(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
-    rows = [SubjectRow(key, str(value)) for key, value in case.data.items() if isinstance(value, str | int) and value]
+def _plain(visit: Visit, case: CaseFile, _: Mapping[str, str]) -> Subject:
+    rows = [
+        SubjectRow(key, str(value))
+        for key, value in case.data.items()
+        if isinstance(value, str | int) and value
+    ]
     if "entry_id" in case.subject:
         entry = find_entry(visit.connection, int(case.subject["entry_id"]))
         rows.insert(0, SubjectRow("目录", entry.name, entry.code, f"/catalogue/{entry.id}"))
     if "batch" in case.subject:
-        rows.insert(0, SubjectRow("批次", str(case.subject["batch"]), href=f"/batches/{case.subject['batch']}"))
+        rows.insert(
+            0, SubjectRow("批次", str(case.subject["batch"]), href=f"/batches/{case.subject['batch']}")
+        )
     return Subject("内容", tuple(rows))
 
 
@@ -107,7 +113,12 @@ def _asked(item: Any, entry: Entry) -> AskedItem:
     strictest = max(item.share_type, entry.share_type)
     shared = EntryItem(item.name, item.label, item.element, item.is_key, strictest, item.grade, item.mask)
     return AskedItem(
-        item.label, item.name, item.grade, strictest, mask_for(shared) is not None, look_of(shared, item.data_type)
+        item.label,
+        item.name,
+        item.grade,
+        strictest,
+        mask_for(shared) is not None,
+        look_of(shared, item.data_type),
     )
 
 
@@ -118,7 +129,8 @@ def _filter_told(visit: Visit, request: Request, entry: Entry) -> tuple[str, str
     """The rows in words, and how many there are now where the dataset is there."""
     labels = {one.name: one.label for one in entry_items(visit.connection, entry.id)}
     told = "，且".join(
-        f"{labels.get(one['item'], one['item'])}{_OPS[one['op']]}「{_value(one['value'])}」" for one in request.row_filter
+        f"{labels.get(one['item'], one['item'])}{_OPS[one['op']]}「{_value(one['value'])}」"
+        for one in request.row_filter
     )
     if not entry.dataset:
         return told or "全部", "约定的行"
@@ -137,7 +149,7 @@ def _value(value: Any) -> str:
     return "、".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _entry(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
+def _entry(visit: Visit, case: CaseFile, _: Mapping[str, str]) -> Subject:
     """An entry under review; of a change, what it changes."""
     entry = find_entry(visit.connection, int(case.subject["entry_id"]))
     draft = case.data.get("draft")
@@ -156,7 +168,9 @@ def _entry(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
     items = _entry_items(visit, entry, new)
     version = f"第 {entry.version + 1} 版" if entry.version else "首版"
     statement = f"若照此发布，各部门即可看到{entry.name}{version}，共 {len(items)} 项，并依法申请共享。"
-    return Subject("目录内容", tuple(rows), statement, "信息项", items, max((one.grade for one in items), default=1))
+    return Subject(
+        "目录内容", tuple(rows), statement, "信息项", items, max((one.grade for one in items), default=1)
+    )
 
 
 _COMPARED = (("name", "名称"), ("update_cycle", "更新周期"), ("grade", "数据分级"), ("theme", "主题"))
@@ -184,7 +198,8 @@ def _entry_items(visit: Visit, entry: Entry, new: Mapping[str, Any]) -> tuple[As
             max(int(one["share_type"]), int(new["share_type"])), int(one["grade"]), one.get("mask"),
         )  # fmt: skip
         same = before and all(
-            getattr(before, name) == one.get(name) for name in ("label", "element", "share_type", "grade", "mask")
+            getattr(before, name) == one.get(name)
+            for name in ("label", "element", "share_type", "grade", "mask")
         )
         shown.append(
             AskedItem(
@@ -192,13 +207,17 @@ def _entry_items(visit: Visit, entry: Entry, new: Mapping[str, Any]) -> tuple[As
                 look_of(shared, str(one["data_type"])), "" if same else "变更" if before else "新增",
             )
         )  # fmt: skip
-    gone = (AskedItem(one.label, one.name, one.grade, one.share_type, masked=False, look="", change="删去") for one in old.values())
+    gone = (
+        AskedItem(one.label, one.name, one.grade, one.share_type, masked=False, look="", change="删去")
+        for one in old.values()
+    )
     return (*shown, *gone)
 
 
 def _demand(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
     row = visit.connection.execute(
-        "SELECT name, items, basis, provider_code, expected_on FROM demand WHERE id = %s", (case.subject["demand_id"],)
+        "SELECT name, items, basis, provider_code, expected_on FROM demand WHERE id = %s",
+        (case.subject["demand_id"],),
     ).fetchone()
     if row is None:
         return _plain(visit, case, names)
@@ -215,7 +234,7 @@ def _demand(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
     )
 
 
-def _extension(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
+def _extension(visit: Visit, case: CaseFile, _: Mapping[str, str]) -> Subject:
     about = find_case(visit.connection, int(case.subject["case_id"]))
     days = case.data["days"]
     return Subject(

@@ -80,7 +80,21 @@ def case_row(row: DeskRow) -> CaseRow:
 
 def _verb(label: str) -> str:
     """A button of a list has room for two words: what one will do there, not everything one may do."""
-    for word in ("发布", "批准", "同意", "复检", "验收", "核查", "确认", "提供", "补正", "更正", "整改", "改正", "提交"):
+    for word in (
+        "发布",
+        "批准",
+        "同意",
+        "复检",
+        "验收",
+        "核查",
+        "确认",
+        "提供",
+        "补正",
+        "更正",
+        "整改",
+        "改正",
+        "提交",
+    ):
         if word in label:
             return word
     return "办理" if label else ""
@@ -116,12 +130,17 @@ def steps(page: CasePage, history: Sequence[CaseMove]) -> tuple[StepView, ...]:
             move = left_at.get(name)
             note = f"{move.by_department or move.by_name}，{_when(move.at)}" if move else "略过"
             # 「待…同意」 waits; once done it is the thing itself.
-            shown.append(StepView(label.removeprefix("待") if move else label, "done" if move else "wait", note))
+            shown.append(
+                StepView(label.removeprefix("待") if move else label, "done" if move else "wait", note)
+            )
         else:
             shown.append(StepView(label, "wait"))
     if case.state not in way:
         after = [step for step in shown if step.state == "done"]
-        return (*after, StepView(page.state_label, "now" if case.closed_at is None else "done", _when(case.closed_at)))
+        return (
+            *after,
+            StepView(page.state_label, "now" if case.closed_at is None else "done", _when(case.closed_at)),
+        )
     return tuple(shown)
 
 
@@ -178,7 +197,9 @@ def events(history: Sequence[CaseMove]) -> tuple[EventView, ...]:
     return tuple(
         EventView(
             at=move.at,
-            title=f"{move.by_department}{move.by_name}·{move.label}" if move.by_department else f"{move.by_name}·{move.label}",
+            title=f"{move.by_department}{move.by_name}·{move.label}"
+            if move.by_department
+            else f"{move.by_name}·{move.label}",
             text=_told(move),
             state="info" if place == 0 else "",
         )

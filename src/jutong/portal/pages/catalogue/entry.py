@@ -11,8 +11,8 @@ from jutong.database import named_sql
 from jutong.people import visible_to
 from jutong.portal.names import CYCLES, GRANT_COLOURS, GRANT_STATES, METHODS, SHARE_TYPES, department_names
 from jutong.portal.pages.catalogue.examples import look_of
-from jutong.portal.timeline import EventView
 from jutong.portal.routes import NoQuestion
+from jutong.portal.timeline import EventView
 from jutong.portal.visits import Visit
 from jutong.share import EntryItem
 from jutong.terms import NotFound, ShareType
@@ -188,10 +188,12 @@ def build(visit: Visit, _: NoQuestion) -> EntryPage:
         reply_average=reply.get("days"),
         items=tuple(_item(one, found, faults) for one in entry_items(visit.connection, found.id)),
         lineage=_lineage(visit, found),
-        quality=_quality(visit, found, faults),
+        quality=_quality(faults),
         users=_users(visit, found),
         events=tuple(
-            EventView(one.published_at, f"第 {one.version} 版发布" if one.version > 1 else "首版发布", one.note)
+            EventView(
+                one.published_at, f"第 {one.version} 版发布" if one.version > 1 else "首版发布", one.note
+            )
             for one in versions(visit.connection, found.id)
         ),
         may_ask=visit.can("entry:ask", found),
@@ -288,7 +290,7 @@ def _count(visit: Visit, dataset: str | None) -> int | None:
     return visit.rooms.store.count(dataset)
 
 
-def _quality(visit: Visit, found: Entry, faults: _Faults | None) -> Quality | None:
+def _quality(faults: _Faults | None) -> Quality | None:
     if faults is None:
         return None
     return Quality(
@@ -310,7 +312,7 @@ def _users(visit: Visit, found: Entry) -> tuple[UserView, ...]:
         UserView(
             grant_id=row["id"],
             application=row["application"],
-            department=names.get(row["department_code"], row["department_code"]),
+            department=names.get(row["department_code"], str(row["department_code"])),
             scene=row["scene"],
             method=METHODS[row["method"]],
             colour=GRANT_COLOURS[row["state"]],

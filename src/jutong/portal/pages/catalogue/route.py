@@ -151,7 +151,11 @@ def _facets(asked: CatalogueQuestion, found: Found) -> tuple[FacetGroup, ...]:
     share = tuple(
         Facet(one.value, SHARE_TYPES.get(int(one.value), one.label), one.count) for one in found.share_types
     )
-    groups = (("共享类型", "share", share), ("提供方", "department", found.departments), ("主题", "theme", found.themes))
+    groups = (
+        ("共享类型", "share", share),
+        ("提供方", "department", found.departments),
+        ("主题", "theme", found.themes),
+    )
     return tuple(_group(asked, label, name, facets) for label, name, facets in groups if facets)
 
 
@@ -164,17 +168,35 @@ def _group(asked: CatalogueQuestion, label: str, name: str, facets: tuple[Facet,
             one.label,
             one.count,
             # A chosen value leads back to all of its kind.
-            "/catalogue?" + query_of(asked, without=("page",), **{name: "" if one.value == chosen else one.value}),
+            "/catalogue?"
+            + query_of(asked, without=("page",), **{name: "" if one.value == chosen else one.value}),
             one.value == chosen,
         )
         for one in ordered[:_SHOWN]
     )
-    return FacetGroup(label, max((one.count for one in facets), default=0), choices, max(len(ordered) - _SHOWN, 0))
+    return FacetGroup(
+        label, max((one.count for one in facets), default=0), choices, max(len(ordered) - _SHOWN, 0)
+    )
 
 
 PAGES = (
-    Page("catalogue", "/catalogue", listed, may="entry:read", stop="catalogue", tab="catalogue", asks=CatalogueQuestion),
-    Page("catalogue.entry", "/catalogue/{entry_id:int}", build, may="entry:read", stop="catalogue", tab="catalogue"),
+    Page(
+        "catalogue",
+        "/catalogue",
+        listed,
+        may="entry:read",
+        stop="catalogue",
+        tab="catalogue",
+        asks=CatalogueQuestion,
+    ),
+    Page(
+        "catalogue.entry",
+        "/catalogue/{entry_id:int}",
+        build,
+        may="entry:read",
+        stop="catalogue",
+        tab="catalogue",
+    ),
 )
 ACTS: tuple[Act, ...] = ()
 

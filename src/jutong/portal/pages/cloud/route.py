@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -92,7 +91,12 @@ def ask(visit: Visit, form: AskForm) -> Done:
     """Apply for cloud resources."""
     code = f"ZY-{visit.now:%Y%m%d%H%M%S}-{visit.who.department_code}"
     made = apply_for_cloud(
-        visit.connection, visit.who, code=code, cores=form.cores, storage_tb=form.storage_tb, purpose=form.purpose
+        visit.connection,
+        visit.who,
+        code=code,
+        cores=form.cores,
+        storage_tb=form.storage_tb,
+        purpose=form.purpose,
     )
     return Done("/cloud", f"申请 {code} 已提出", value={"id": made, "code": code})
 
@@ -107,5 +111,7 @@ def move(visit: Visit, form: AllocationForm) -> Done:
 PAGES = (Page("cloud", "/cloud", build, may="cloud:read", stop="oversee", tab="cloud"),)
 ACTS = (
     Act("cloud.ask", "/cloud", ask, AskForm, may="cloud:ask", shown_on="/cloud"),
-    Act("cloud.move", "/cloud/{allocation_id:int}", move, AllocationForm, may="cloud:edit", shown_on="/cloud"),
+    Act(
+        "cloud.move", "/cloud/{allocation_id:int}", move, AllocationForm, may="cloud:edit", shown_on="/cloud"
+    ),
 )

@@ -219,7 +219,13 @@ def build(visit: Visit, _: NoQuestion) -> Company:
         items=items,
         members=tuple(
             MemberView(
-                one.source, one.dataset, one.source_key, one.batch or "", one.row_no, _date(one.as_of), one.sentence
+                one.source,
+                one.dataset,
+                one.source_key,
+                one.batch or "",
+                one.row_no,
+                _date(one.as_of),
+                one.sentence,
             )
             for one in told.members
         ),
@@ -336,7 +342,7 @@ def _life(told: Explanation, licences: Sequence[Record], credit: Sequence[Record
         for one in sorted(drawn, key=lambda one: one.start or since):
             assert one.start is not None
             over = one.over(today)
-            x, width = scale.span(one.start, one.until if one.until else None if role == "fw" else one.start)
+            x, width = scale.span(one.start, one.until or (None if role == "fw" else one.start))
             bars.append(
                 LifeBar(x, max(width, 0.6), y, "f0" if over else role, _bar_label(one), before=x > 72)
             )

@@ -194,7 +194,15 @@ def act(visit: Visit, form: DeliveryMove) -> Done:
 
 _PATH = "/deliveries/{name}"
 PAGES = (
-    Page("deliveries", "/deliveries", listed, may="delivery:read", stop="share", tab="deliveries", asks=DeliveriesQuestion),
+    Page(
+        "deliveries",
+        "/deliveries",
+        listed,
+        may="delivery:read",
+        stop="share",
+        tab="deliveries",
+        asks=DeliveriesQuestion,
+    ),
     Page("deliveries.delivery", _PATH, build, may="delivery:read", stop="share", tab="deliveries"),
 )
 ACTS = (Act("deliveries.move", _PATH, act, DeliveryMove, may="delivery:run", shown_on=_PATH),)

@@ -174,7 +174,9 @@ def _trend(visit: Visit, rows: Iterable[Mapping[str, Any]]) -> Trend:
 
 
 def _gathered(visit: Visit, department: str | None) -> Trend:
-    return _trend(visit, visit.connection.execute(_SQL.gathered, {"since": _since(visit), "department": department}))
+    return _trend(
+        visit, visit.connection.execute(_SQL.gathered, {"since": _since(visit), "department": department})
+    )
 
 
 def _exchanged(visit: Visit, department: str | None) -> Trend:
@@ -183,7 +185,9 @@ def _exchanged(visit: Visit, department: str | None) -> Trend:
 
 
 def _faults(visit: Visit, department: str | None) -> Trend:
-    return _trend(visit, visit.connection.execute(_SQL.faults, {"since": _since(visit), "department": department}))
+    return _trend(
+        visit, visit.connection.execute(_SQL.faults, {"since": _since(visit), "department": department})
+    )
 
 
 def _replies(visit: Visit, department: str | None) -> tuple[Month, ...]:

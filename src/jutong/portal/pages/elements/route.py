@@ -76,7 +76,7 @@ class ElementPage:
 _PROFILES = {"full": "全部遮住", "middle": "遮中间", "head": "遮开头", "tail": "遮末尾", "ends": "遮两头"}
 
 
-def listed(visit: Visit, _: NoQuestion) -> Elements:
+def listed(_visit: Visit, _: NoQuestion) -> Elements:
     """Every element."""
     return Elements(
         tuple(
@@ -100,7 +100,8 @@ def build(visit: Visit, asked: TryQuestion) -> ElementPage:
         grade=element.grade,
         about=element.about,
         checks=tuple(
-            CheckRow(check.code, check.severity, check.dimension, codes[check.code]) for check in element.checks
+            CheckRow(check.code, check.severity, check.dimension, codes[check.code])
+            for check in element.checks
         ),
         passes=tuple((given, cleaned or "") for given, cleaned in element.passes),
         fails=tuple((given, codes.get(code, code)) for given, code in element.fails),
@@ -127,6 +128,14 @@ def _try(visit: Visit, element: Element, given: str) -> Tried:
 
 PAGES = (
     Page("elements", "/elements", listed, may=SIGNED_IN, stop="refine", tab="elements"),
-    Page("elements.element", "/elements/{name}", build, may=SIGNED_IN, stop="refine", tab="elements", asks=TryQuestion),
+    Page(
+        "elements.element",
+        "/elements/{name}",
+        build,
+        may=SIGNED_IN,
+        stop="refine",
+        tab="elements",
+        asks=TryQuestion,
+    ),
 )
 ACTS: tuple[Act, ...] = ()

@@ -11,9 +11,9 @@ from pydantic import Field
 from jutong.database import named_sql
 from jutong.people import visible_to
 from jutong.portal.names import GRANT_COLOURS, GRANT_STATES, METHODS, department_names
-from jutong.portal.timeline import EventView
 from jutong.portal.paging import Pager
 from jutong.portal.routes import Act, Done, NoQuestion, Page
+from jutong.portal.timeline import EventView
 from jutong.portal.visits import Visit
 from jutong.share import (
     Bound,
@@ -184,7 +184,8 @@ def build(visit: Visit, _: NoQuestion) -> GrantPage:
     row = visit.connection.execute(_SQL.grant_names, {"id": grant.id}).fetchone()
     assert row is not None
     use = visit.connection.execute(
-        _SQL.grant_use, {"application": grant.application_id, "entry": row["entry_code"], "method": grant.method}
+        _SQL.grant_use,
+        {"application": grant.application_id, "entry": row["entry_code"], "method": grant.method},
     ).fetchone()
     assert use is not None
     decision = bound_of(visit.connection, grant.id, visit.now)
@@ -219,7 +220,9 @@ def build(visit: Visit, _: NoQuestion) -> GrantPage:
             for one in services(visit.connection, grant.entry_id)
             if grant.method == "api" and one.state == "active"
         ),
-        deliveries=tuple(one["name"] for one in visit.connection.execute(_SQL.grant_deliveries, {"id": grant.id})),
+        deliveries=tuple(
+            one["name"] for one in visit.connection.execute(_SQL.grant_deliveries, {"id": grant.id})
+        ),
         times=use["times"],
         records=use["records"],
         events=tuple(
@@ -237,7 +240,9 @@ def _labels(visit: Visit, grant: Grant) -> dict[str, str]:
 
 def _items(visit: Visit, grant: Grant, decision: Bound | Refused) -> tuple[GivenItem, ...]:
     spec = visit.rooms.store.spec(grant.dataset)
-    leaving = {out.item.name: out.mask for out in decision.outgoing.items} if isinstance(decision, Bound) else {}
+    leaving = (
+        {out.item.name: out.mask for out in decision.outgoing.items} if isinstance(decision, Bound) else {}
+    )
     shown = []
     for name in grant.items:
         item = spec.item(name)
@@ -255,7 +260,14 @@ def _items(visit: Visit, grant: Grant, decision: Bound | Refused) -> tuple[Given
     return tuple(shown)
 
 
-MASKS = {"": "原样", "full": "全部遮住", "middle": "遮中间", "head": "遮开头", "tail": "遮末尾", "ends": "遮两头"}
+MASKS = {
+    "": "原样",
+    "full": "全部遮住",
+    "middle": "遮中间",
+    "head": "遮开头",
+    "tail": "遮末尾",
+    "ends": "遮两头",
+}
 
 
 def conditions(grant: Grant, labels: dict[str, str]) -> tuple[str, ...]:
@@ -281,7 +293,9 @@ def act(visit: Visit, form: GrantMove) -> Done:
         moved = suspend_grant(visit.connection, grant.id, form.reason, by)
     else:
         moved = terminate_grant(visit.connection, grant.id, form.reason, by)
-    return Done(f"/grants/{grant.id}", f"授权 {grant.id}：{GRANT_STATES[moved.state]}", value={"state": moved.state})
+    return Done(
+        f"/grants/{grant.id}", f"授权 {grant.id}：{GRANT_STATES[moved.state]}", value={"state": moved.state}
+    )
 
 
 _PATH = "/grants/{grant_id}"

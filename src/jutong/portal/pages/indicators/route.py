@@ -70,7 +70,9 @@ def listed(visit: Visit, _: NoQuestion) -> Indicators:
 
 
 def _grouped(found: list[Indicator], frame: list[Duty]) -> tuple[ReportedGroup, ...]:
-    groups = [ReportedGroup(duty.name, tuple(one for one in found if one.duty_code == duty.code)) for duty in frame]
+    groups = [
+        ReportedGroup(duty.name, tuple(one for one in found if one.duty_code == duty.code)) for duty in frame
+    ]
     rest = tuple(one for one in found if one.duty_code is None)
     return tuple(group for group in (*groups, ReportedGroup("平台", rest)) if group.rows)
 
@@ -97,7 +99,16 @@ def reported(visit: Visit, _: NoQuestion) -> IndicatorPage:
 
 PAGES = (
     Page("indicators", "/indicators", listed, may="indicator:read", stop="oversee", tab="indicators"),
-    Page("indicators.indicator", "/indicators/{code}", reported, may="indicator:read", stop="oversee", tab="indicators"),
-    Page("indicators.figure", "/figures/{name}", counted, may="figure:read", stop="oversee", tab="indicators"),
+    Page(
+        "indicators.indicator",
+        "/indicators/{code}",
+        reported,
+        may="indicator:read",
+        stop="oversee",
+        tab="indicators",
+    ),
+    Page(
+        "indicators.figure", "/figures/{name}", counted, may="figure:read", stop="oversee", tab="indicators"
+    ),
 )
 ACTS: tuple[Act, ...] = ()

@@ -117,7 +117,8 @@ def issues_of_batch(visit: Visit, batch: Mapping[str, Any], asked: IssueQuestion
     return Issues(
         asked=asked,
         rules=tuple(
-            RuleFacet(one["name"], _sentence(one["name"], found), one["rows"], bool(one["rejected"])) for one in groups
+            RuleFacet(one["name"], _sentence(one["name"], found), one["rows"], bool(one["rejected"]))
+            for one in groups
         ),
         columns=tuple(Column(item.name, item.label) for item in columns),
         rows=tuple(
@@ -226,9 +227,13 @@ def _row(
             value = wrong[item.name]["value_given"]
         text = "" if value is None else str(value)
         severity = str(wrong[item.name]["severity"]) if item.name in wrong else ""
-        cells.append(Cell(_hidden(text) if hidden and item.grade >= 3 else text, severity, value is None or text == ""))
+        cells.append(
+            Cell(_hidden(text) if hidden and item.grade >= 3 else text, severity, value is None or text == "")
+        )
     worst = "reject" if any(fault["severity"] == "reject" for fault in faults) else "flag"
-    return FaultyRow(number + offset, worst, tuple(cells), tuple(dict.fromkeys(fault["sentence"] for fault in faults)))
+    return FaultyRow(
+        number + offset, worst, tuple(cells), tuple(dict.fromkeys(fault["sentence"] for fault in faults))
+    )
 
 
 def _hidden(text: str) -> str:
@@ -256,7 +261,9 @@ class Fault:
     found_at: dt.datetime | None
 
 
-def faults(visit: Visit, conditions: Mapping[str, str], pager: Pager, names: Mapping[str, str]) -> list[Fault]:
+def faults(
+    visit: Visit, conditions: Mapping[str, str], pager: Pager, names: Mapping[str, str]
+) -> list[Fault]:
     """Issues over all batches, the newest first; what is written down is hidden from grade 3 up."""
     given = {name: value for name, value in conditions.items() if value}
     where = " AND ".join(f"{quote(name)} = ?" for name in given) or "true"
@@ -303,7 +310,9 @@ def count_faults(visit: Visit, conditions: Mapping[str, str]) -> int:
     where = " AND ".join(f"{quote(name)} = ?" for name in given) or "true"
     try:
         with visit.rooms.store.reading() as view:
-            rows = view.rows(f"SELECT count(*) AS n FROM {view.table(_DATASET)} WHERE {where}", list(given.values()))
+            rows = view.rows(
+                f"SELECT count(*) AS n FROM {view.table(_DATASET)} WHERE {where}", list(given.values())
+            )
     except NotFound:
         return 0
     return int(rows[0]["n"])

@@ -110,7 +110,9 @@ def build(visit: Visit, asked: FaultsQuestion) -> Quality:
     )  # fmt: skip
 
 
-def _dimensions(visit: Visit, asked: FaultsQuestion, chosen: Chosen, given: int) -> tuple[DimensionScore, ...]:
+def _dimensions(
+    visit: Visit, asked: FaultsQuestion, chosen: Chosen, given: int
+) -> tuple[DimensionScore, ...]:
     counted = {row["name"]: row["rows"] for row in issue_groups(visit.connection, "dimension", chosen)}
     names = ("规范性", "完整性", "准确性", "一致性", "时效性", "可访问性")
     return tuple(
@@ -118,7 +120,8 @@ def _dimensions(visit: Visit, asked: FaultsQuestion, chosen: Chosen, given: int)
             name,
             counted.get(name, 0),
             counted.get(name, 0) / given if given else 0.0,
-            "/issues?" + query_of(asked, without=("page",), dimension="" if asked.dimension == name else name),
+            "/issues?"
+            + query_of(asked, without=("page",), dimension="" if asked.dimension == name else name),
             asked.dimension == name,
         )
         for name in names
@@ -130,7 +133,8 @@ def _rules(visit: Visit, asked: FaultsQuestion, chosen: Chosen) -> tuple[RuleCho
     return tuple(
         RuleChoice(
             RuleFacet(row["name"], rule_label(row["name"]), row["rows"], bool(row["rejected"])),
-            "/issues?" + query_of(asked, without=("page",), rule="" if asked.rule == row["name"] else row["name"]),
+            "/issues?"
+            + query_of(asked, without=("page",), rule="" if asked.rule == row["name"] else row["name"]),
             asked.rule == row["name"],
         )
         for row in groups
@@ -146,7 +150,9 @@ def export(visit: Visit, _: NoQuestion) -> Download:
     to = io.BytesIO()
     export_issues(visit.connection, visit.rooms.store, row["id"], to)
     media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    return Download(f"问题数据-{row['label']}-{saying.iso_day(row['received_at'])}.xlsx", media, to.getvalue())
+    return Download(
+        f"问题数据-{row['label']}-{saying.iso_day(row['received_at'])}.xlsx", media, to.getvalue()
+    )
 
 
 PAGES = (

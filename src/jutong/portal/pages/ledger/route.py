@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import jutong_verify
 from pydantic import Field
 
+import jutong_verify
 from jutong.database import named_sql
 from jutong.ledger import Damaged, Exchange, check_heads
 from jutong.people import visible_to
@@ -171,7 +171,9 @@ def log(visit: Visit, asked: LogQuestion) -> Log:
         total = found["total"] if found else 0
         pager = Pager.of("/ledger", asked, total, 30)
         query = _SQL.exchanges.format(visible=visible)
-        rows = visit.connection.execute(query, {**values, "limit": pager.size, "offset": pager.offset}).fetchall()
+        rows = visit.connection.execute(
+            query, {**values, "limit": pager.size, "offset": pager.offset}
+        ).fetchall()
     names = department_names(visit.connection)
     return Log(
         asked=asked,
@@ -269,7 +271,10 @@ def _fact(visit: Visit, index: int) -> tuple[Fact, bytes]:
     visit.must("exchange:read", one)
     keys = {"application": one.application, "entry": one.entry, "grant": one.grant}
     row = visit.connection.execute(_SQL.names, keys).fetchone() or {}
-    labels = {item["name"]: item["label"] for item in visit.connection.execute(_SQL.item_labels, {"entry": one.entry})}
+    labels = {
+        item["name"]: item["label"]
+        for item in visit.connection.execute(_SQL.item_labels, {"entry": one.entry})
+    }
     names = department_names(visit.connection)
     state, outcome = OUTCOMES.get(one.outcome, ("idle", one.outcome))
     fact = Fact(
@@ -301,7 +306,7 @@ def proof_pack(visit: Visit, _: NoQuestion) -> Download:
     """The record, its proof, the key and the verifier in one archive, for a machine without a network."""
     index = visit.path["index"]
     ledger = visit.rooms.ledger
-    _, entry = _fact(visit, index)
+    entry = _fact(visit, index)[1]
     note = ledger.note()
     proof, _levels = prove(ledger.folder, index, jutong_verify.Checkpoint.open(note, ledger.vkey).size, note)
     leaf = base64_of(leaf_hash(sha256, entry))
@@ -369,7 +374,15 @@ def check(visit: Visit, _: NoForm) -> Done:
 PAGES = (
     Page("ledger", "/ledger", log, may="ledger:read", stop="share", tab="ledger", asks=LogQuestion),
     Page("ledger.note", "/ledger/checkpoint", note, may="ledger:read"),
-    Page("ledger.exchange", "/ledger/{index:int}", exchange, may="exchange:read", stop="share", tab="ledger", asks=ProofQuestion),
+    Page(
+        "ledger.exchange",
+        "/ledger/{index:int}",
+        exchange,
+        may="exchange:read",
+        stop="share",
+        tab="ledger",
+        asks=ProofQuestion,
+    ),
     Page("ledger.proof", "/ledger/{index:int}/proof", proof_pack, may="exchange:read"),
 )
 ACTS = (

@@ -179,7 +179,11 @@ def _row(entry: Entry) -> EntryRow:
 def demand(visit: Visit, asked: DemandQuestion) -> DemandList:
     """需求清单."""
     found = demands(
-        visit.connection, department=asked.department or None, status=asked.status or None, page=asked.page, size=_SIZE
+        visit.connection,
+        department=asked.department or None,
+        status=asked.status or None,
+        page=asked.page,
+        size=_SIZE,
     )
     return DemandList(
         asked=asked,
@@ -228,7 +232,7 @@ def add_demand(visit: Visit, form: DemandForm) -> Done:
         "SELECT id FROM demand WHERE department_code = %s AND name = %s", (me.department_code, form.name)
     ).fetchone()
     assert row is not None
-    open_cases = [case for case in find_cases(visit.connection, {"demand_id": row["id"]}, "demand")]
+    open_cases = list(find_cases(visit.connection, {"demand_id": row["id"]}, "demand"))
     if open_cases:
         return Done(f"/cases/{open_cases[0].id}", "这条需求已经提过", value={"case_id": open_cases[0].id})
     case_id = open_case(
@@ -242,17 +246,61 @@ def export(visit: Visit, _: NoQuestion) -> Download:
     """A list as a workbook, by the national guide's fields."""
     name = visit.path["name"]
     to = io.BytesIO()
-    export_entries(visit.connection, visit.who, to, "xlsx", of=name if name in ("supply", "negative") else "entries")
+    export_entries(
+        visit.connection, visit.who, to, "xlsx", of=name if name in ("supply", "negative") else "entries"
+    )
     titles = {"supply": "供给清单", "negative": "负面清单"}
     media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     return Download(f"{titles.get(name, '资源目录')}-{visit.today.isoformat()}.xlsx", media, to.getvalue())
 
 
 PAGES = (
-    Page("lists.supply", "/lists/supply", supply, may="entry:read", stop="catalogue", tab="supply", asks=ListQuestion),
-    Page("lists.negative", "/lists/negative", negative, may="entry:read", stop="catalogue", tab="negative", asks=ListQuestion),
-    Page("lists.demand", "/lists/demand", demand, may="demand:read", stop="catalogue", tab="demand", asks=DemandQuestion),
-    Page("lists.new", "/lists/demand/new", new_demand, may="demand:add", stop="catalogue", tab="demand", asks=NewQuestion, in_api=False),
+    Page(
+        "lists.supply",
+        "/lists/supply",
+        supply,
+        may="entry:read",
+        stop="catalogue",
+        tab="supply",
+        asks=ListQuestion,
+    ),
+    Page(
+        "lists.negative",
+        "/lists/negative",
+        negative,
+        may="entry:read",
+        stop="catalogue",
+        tab="negative",
+        asks=ListQuestion,
+    ),
+    Page(
+        "lists.demand",
+        "/lists/demand",
+        demand,
+        may="demand:read",
+        stop="catalogue",
+        tab="demand",
+        asks=DemandQuestion,
+    ),
+    Page(
+        "lists.new",
+        "/lists/demand/new",
+        new_demand,
+        may="demand:add",
+        stop="catalogue",
+        tab="demand",
+        asks=NewQuestion,
+        in_api=False,
+    ),
     Page("lists.export", "/lists/{name}/export", export, may="entry:read"),
 )
-ACTS = (Act("lists.demand", "/lists/demand", add_demand, DemandForm, may="demand:add", shown_on="/lists/demand/new"),)
+ACTS = (
+    Act(
+        "lists.demand",
+        "/lists/demand",
+        add_demand,
+        DemandForm,
+        may="demand:add",
+        shown_on="/lists/demand/new",
+    ),
+)

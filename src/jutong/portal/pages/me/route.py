@@ -138,7 +138,14 @@ PAGES = (
 )
 ACTS = (
     Act("look", "/look", see, LookForm, may=ANYONE),
-    Act("me.password", "/me/password", new_password, PasswordForm, may=FIRST_STEP, shown_on="/me/first", in_api=False),
+    Act(
+        "me.password",
+        "/me/password",
+        new_password,
+        PasswordForm,
+        may=FIRST_STEP,
+        shown_on="/me/first",
+        in_api=False,
+    ),
     Act("me.factor", "/me/factor", bind, CodeForm, may=FIRST_STEP, shown_on="/me/first", in_api=False),
 )
-

@@ -73,7 +73,13 @@ def listed(visit: Visit, _: NoQuestion) -> Models:
 
 def _row(model: Model, run: Any) -> ModelRow:
     return ModelRow(
-        model.name, model.label, model.question, model.theme, len(model.inputs), run.get("rows"), run.get("finished_at")
+        model.name,
+        model.label,
+        model.question,
+        model.theme,
+        len(model.inputs),
+        run.get("rows"),
+        run.get("finished_at"),
     )
 
 
@@ -91,7 +97,8 @@ def build(visit: Visit, _: NoQuestion) -> ModelPage:
         target=str(model.target),
         inputs=tuple(InputView(one.view, one.dataset, one.items) for one in model.inputs),
         columns=tuple(
-            ColumnView(item.name, item.label, item.type.startswith(("integer", "decimal"))) for item in model.items
+            ColumnView(item.name, item.label, item.type.startswith(("integer", "decimal")))
+            for item in model.items
         ),
         answer=answer,
         total=total,

@@ -64,7 +64,12 @@ def add(visit: Visit, form: ObjectionForm) -> Done:
         raise BadInput("portal.own_data", "这是本部门自己的数据，请直接在来源系统里更正")
     visit.must("case:open", {"department_code": me.department_code})
     labels = {one.name: one.label for one in entry_items(visit.connection, found.id)}
-    data = {"哪里不对": form.wrong, "应该是": form.right, "记录": form.record, "信息项": labels.get(form.item, form.item)}
+    data = {
+        "哪里不对": form.wrong,
+        "应该是": form.right,
+        "记录": form.record,
+        "信息项": labels.get(form.item, form.item),
+    }
     case_id = open_case(
         visit.connection,
         "objection",
@@ -76,10 +81,23 @@ def add(visit: Visit, form: ObjectionForm) -> Done:
         data={name: value for name, value in data.items() if value},
         now=visit.now,
     )
-    return Done(f"/cases/{case_id}", "校核申请已提出，提供方 10 个工作日内核实反馈", value={"case_id": case_id})
+    return Done(
+        f"/cases/{case_id}", "校核申请已提出，提供方 10 个工作日内核实反馈", value={"case_id": case_id}
+    )
 
 
 PAGES = (
-    Page("objections.new", "/objections/new", new, may="case:open", stop="catalogue", tab="catalogue", asks=ObjectionQuestion, in_api=False),
+    Page(
+        "objections.new",
+        "/objections/new",
+        new,
+        may="case:open",
+        stop="catalogue",
+        tab="catalogue",
+        asks=ObjectionQuestion,
+        in_api=False,
+    ),
 )
-ACTS = (Act("objections.add", "/objections", add, ObjectionForm, may="case:open", shown_on="/objections/new"),)
+ACTS = (
+    Act("objections.add", "/objections", add, ObjectionForm, may="case:open", shown_on="/objections/new"),
+)

@@ -90,7 +90,12 @@ class UserForm:
     login: Annotated[str, Field(title="账号", min_length=2, max_length=63)]
     name: Annotated[str, Field(title="姓名", min_length=1, max_length=50)]
     #: What the account does; the administrators' roles are given by the security administrator.
-    role: Annotated[Literal["", "steward", "provider_officer", "provider_head", "consumer_officer", "consumer_head", "leader"], Field(title="角色")] = ""
+    role: Annotated[
+        Literal[
+            "", "steward", "provider_officer", "provider_head", "consumer_officer", "consumer_head", "leader"
+        ],
+        Field(title="角色"),
+    ] = ""
 
 
 @dataclass(frozen=True)
@@ -197,5 +202,12 @@ PAGES = (
 )
 ACTS = (
     Act("people.add", _PATH, add, UserForm, may="user:add", shown_on=_PATH),
-    Act("people.account", "/people/accounts/{user_id:int}", act, AccountForm, may="user:read", shown_on="/people"),
+    Act(
+        "people.account",
+        "/people/accounts/{user_id:int}",
+        act,
+        AccountForm,
+        may="user:read",
+        shown_on="/people",
+    ),
 )

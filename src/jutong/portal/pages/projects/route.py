@@ -39,12 +39,25 @@ def move(visit: Visit, form: MilestoneForm) -> Done:
     """Say where a milestone stands."""
     code, number = visit.path["code"], visit.path["no"]
     move_milestone(
-        visit.connection, visit.who, code, number, state=form.state, done_on=form.done_on, source=form.source or None
+        visit.connection,
+        visit.who,
+        code,
+        number,
+        state=form.state,
+        done_on=form.done_on,
+        source=form.source or None,
     )
     return Done("/projects", f"第 {number} 个里程碑：{MILESTONE_STATES[form.state]}")
 
 
 PAGES = (Page("projects", "/projects", build, may="project:read", stop="oversee", tab="projects"),)
 ACTS = (
-    Act("projects.move", "/projects/{code}/{no:int}", move, MilestoneForm, may="project:edit", shown_on="/projects"),
+    Act(
+        "projects.move",
+        "/projects/{code}/{no:int}",
+        move,
+        MilestoneForm,
+        may="project:edit",
+        shown_on="/projects",
+    ),
 )

@@ -142,7 +142,10 @@ def listed(visit: Visit, asked: RequestsQuestion) -> Requests:
     names = department_names(visit.connection)
     return Requests(
         asked=asked,
-        rows=tuple(_row(row, names) for row in visit.connection.execute(_SQL.requests.format(visible=visible), values)),
+        rows=tuple(
+            _row(row, names)
+            for row in visit.connection.execute(_SQL.requests.format(visible=visible), values)
+        ),
         open=counted["open"],
         states=tuple(StateChoice(state.name, state.label) for state in _KIND.states),
         pager=pager,
@@ -221,7 +224,11 @@ def add(visit: Visit, form: RequestForm) -> Done:
         row_filter=row_filter(form),
     )
     made = ask(visit.connection, visit.who, wish, now=visit.now)
-    return Done(f"/cases/{made.case_id}", "申请已提出，先由本部门负责人同意", value={"id": made.id, "case_id": made.case_id})
+    return Done(
+        f"/cases/{made.case_id}",
+        "申请已提出，先由本部门负责人同意",
+        value={"id": made.id, "case_id": made.case_id},
+    )
 
 
 def row_filter(form: RequestForm) -> tuple[dict[str, Any], ...]:
@@ -235,7 +242,23 @@ def row_filter(form: RequestForm) -> tuple[dict[str, Any], ...]:
 
 
 PAGES = (
-    Page("requests", "/requests", listed, may="request:read", stop="share", tab="requests", asks=RequestsQuestion),
-    Page("requests.new", "/requests/new", new, may="request:add", stop="share", tab="requests", asks=NewQuestion),
+    Page(
+        "requests",
+        "/requests",
+        listed,
+        may="request:read",
+        stop="share",
+        tab="requests",
+        asks=RequestsQuestion,
+    ),
+    Page(
+        "requests.new",
+        "/requests/new",
+        new,
+        may="request:add",
+        stop="share",
+        tab="requests",
+        asks=NewQuestion,
+    ),
 )
 ACTS = (Act("requests.add", "/requests", add, RequestForm, may="request:add", shown_on="/requests/new"),)

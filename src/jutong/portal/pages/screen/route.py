@@ -171,7 +171,9 @@ def build(visit: Visit, _: NoQuestion) -> Screen:
     )
 
 
-def _seven(counted: Mapping[str, Figure], reported: Sequence[Indicator], *, sampled: bool) -> tuple[Seven, ...]:
+def _seven(
+    counted: Mapping[str, Figure], reported: Sequence[Indicator], *, sampled: bool
+) -> tuple[Seven, ...]:
     def number(name: str) -> str:
         return f"{counted[name].value:,}" if counted[name].value is not None else "—"
 
@@ -185,7 +187,8 @@ def _seven(counted: Mapping[str, Figure], reported: Sequence[Indicator], *, samp
         "applications": f"个，{number('consumer_departments')} 个部门",
     }
     return tuple(
-        Seven(counted[name], notes[name], sampled and name in SAMPLED, _reported(name, reported)) for name in SEVEN
+        Seven(counted[name], notes[name], sampled and name in SAMPLED, _reported(name, reported))
+        for name in SEVEN
     )
 
 
@@ -261,7 +264,9 @@ def _flows(visit: Visit, units: Sequence[Department]) -> Flows:
     sums: Counter[tuple[str, str]] = Counter()
     for row in rows:
         source = short.get(row["provider"], row["provider"]) if row["provider"] in left else others[0]
-        target = names.get(row["application"], row["application"]) if row["application"] in right else others[1]
+        target = (
+            names.get(row["application"], row["application"]) if row["application"] in right else others[1]
+        )
         sums[source, target] += row["records"]
     query = f"?day={day.isoformat()}"
     left_ends = [End(short.get(code, code), f"/people/{code}") for code in left]
@@ -290,7 +295,9 @@ def _largest(rows: Sequence[Mapping[str, Any]], axis: str) -> list[str]:
 def _days(visit: Visit) -> tuple[DayBar, ...]:
     calendar = read_calendar(visit.connection)
     counted = {row["day"]: int(row["records"]) for row in exchange_by_day(visit.connection, days=60)}
-    return tuple(DayBar(day, count, not calendar.is_working(day)) for day, count in days(counted, visit.today))
+    return tuple(
+        DayBar(day, count, not calendar.is_working(day)) for day, count in days(counted, visit.today)
+    )
 
 
 def _suppliers(visit: Visit, quality: Mapping[str, Any]) -> tuple[Supplier, ...]:

@@ -29,7 +29,7 @@ _STEP = 95
 
 
 def places(divisions: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """division code → the square's left and top in the picture's own units."""
+    """Each division's code → the square's left and top in the picture's own units."""
     taken: dict[str, tuple[int, int]] = {}
     rest = []
     for code in divisions:
@@ -37,7 +37,9 @@ def places(divisions: Iterable[str]) -> dict[str, tuple[int, int]]:
             taken[code] = PLACES[code]
         else:
             rest.append(code)
-    free = iter([_ZONE, (0, 0), (1, 0), (2, 0), (5, 0), (0, 1), (4, 2), (5, 2), (0, 3), (3, 3), (4, 3), (5, 3)])
+    free = iter(
+        [_ZONE, (0, 0), (1, 0), (2, 0), (5, 0), (0, 1), (4, 2), (5, 2), (0, 3), (3, 3), (4, 3), (5, 3)]
+    )
     for code in rest:
         taken[code] = next((place for place in free if place not in taken.values()), (5, 3))
     return {code: (column * _STEP, 14 + row * _STEP) for code, (column, row) in taken.items()}

@@ -85,13 +85,17 @@ def build(visit: Visit, asked: SearchQuestion) -> Search:
 def _companies(visit: Visit, text: str) -> tuple[Line, ...]:
     if not visit.can("register:read"):
         return ()
-    return tuple(Line(one.name, one.uscc or one.id, f"/companies/{one.id}") for one in find(visit, text, 8, 0)[0])
+    return tuple(
+        Line(one.name, one.uscc or one.id, f"/companies/{one.id}") for one in find(visit, text, 8, 0)[0]
+    )
 
 
 def _rows(visit: Visit, may: str, query: sql.SQL, kind: str, alias: str, text: str) -> list[dict[str, Any]]:
     if not visit.can(may):
         return []
-    return visit.connection.execute(query.format(visible=visible_to(visit.who, kind, alias)), {"text": text}).fetchall()
+    return visit.connection.execute(
+        query.format(visible=visible_to(visit.who, kind, alias)), {"text": text}
+    ).fetchall()
 
 
 PAGES = (Page("search", "/search", build, may=SIGNED_IN, asks=SearchQuestion),)

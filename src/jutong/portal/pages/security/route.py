@@ -81,6 +81,14 @@ def build(visit: Visit, asked: SecurityQuestion) -> SecurityLog:
 
 
 PAGES = (
-    Page("security", "/security", build, may="security_event:read", stop="oversee", tab="security", asks=SecurityQuestion),
+    Page(
+        "security",
+        "/security",
+        build,
+        may="security_event:read",
+        stop="oversee",
+        tab="security",
+        asks=SecurityQuestion,
+    ),
 )
 ACTS: tuple[Act, ...] = ()

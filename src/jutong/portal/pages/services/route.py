@@ -134,7 +134,7 @@ def listed(visit: Visit, asked: ServicesQuestion) -> Services:
         tuple(
             ServiceRow(
                 name=row["name"], label=row["label"], entry=row["entry"], entry_id=row["entry_id"],
-                provider=names.get(row["department_code"], row["department_code"]), keys=tuple(row["keys"]),
+                provider=names.get(row["department_code"], str(row["department_code"])), keys=tuple(row["keys"]),
                 items=row["items"], grants=row["grants"], times=row["times"], records=row["records"],
                 active=row["state"] == "active",
             )
@@ -198,7 +198,7 @@ def _users(visit: Visit, entry_id: int, names: dict[str, str]) -> tuple[ServiceU
     query = _SQL.service_users.format(visible=visible_to(visit.who, "grant", "g"))
     return tuple(
         ServiceUser(
-            row["id"], row["application"], names.get(row["department_code"], row["department_code"]), row["items"],
+            row["id"], row["application"], names.get(row["department_code"], str(row["department_code"])), row["items"],
             GRANT_COLOURS[row["state"]], GRANT_STATES[row["state"]], row["until"],
         )
         for row in visit.connection.execute(query, {"entry": entry_id})
@@ -234,7 +234,15 @@ def act(visit: Visit, form: ServiceMove) -> Done:
 
 _PATH = "/services/{name}"
 PAGES = (
-    Page("services", "/services", listed, may="service:read", stop="share", tab="services", asks=ServicesQuestion),
+    Page(
+        "services",
+        "/services",
+        listed,
+        may="service:read",
+        stop="share",
+        tab="services",
+        asks=ServicesQuestion,
+    ),
     Page("services.service", _PATH, build, may="service:read", stop="share", tab="services"),
 )
 ACTS = (

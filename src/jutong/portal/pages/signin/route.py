@@ -89,13 +89,18 @@ def enter(visit: Visit, form: SignInForm) -> Done | Refused:
     if isinstance(signed_in, Refused):
         return signed_in
     token = open_session(
-        visit.connection, signed_in, replaces=visit.token, address=visit.address, agent=visit.agent, now=visit.now
+        visit.connection,
+        signed_in,
+        replaces=visit.token,
+        address=visit.address,
+        agent=visit.agent,
+        now=visit.now,
     )
     where = form.next if signed_in.stage == "open" else "/me/first"
     return Done(where, value=Token(token), token=token)
 
 
-def leave(visit: Visit, form: NoForm) -> Done:
+def leave(visit: Visit, _: NoForm) -> Done:
     """Sign out; the session ends on the server too."""
     close_session(visit.connection, visit.token, address=visit.address, now=visit.now)
     return Done("/sign-in", token="")
@@ -104,7 +109,9 @@ def leave(visit: Visit, form: NoForm) -> Done:
 def _demo_accounts(visit: Visit) -> tuple[DemoAccount, ...]:
     rows = visit.connection.execute(_SQL.demo_accounts, {"roles": list(ROLES)})
     return tuple(
-        DemoAccount(row["login"], row["name"], row["department"], tuple(ROLES[role][0] for role in row["roles"]))
+        DemoAccount(
+            row["login"], row["name"], row["department"], tuple(ROLES[role][0] for role in row["roles"])
+        )
         for row in rows
     )
 

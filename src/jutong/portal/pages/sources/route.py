@@ -253,7 +253,9 @@ def test(visit: Visit, _: NoForm) -> Done:
 
 _PATH = "/sources/{name}"
 PAGES = (
-    Page("sources", "/sources", listed, may="source:read", stop="gather", tab="sources", asks=SourcesQuestion),
+    Page(
+        "sources", "/sources", listed, may="source:read", stop="gather", tab="sources", asks=SourcesQuestion
+    ),
     Page("sources.source", _PATH, build, may="source:read", stop="gather", tab="sources"),
 )
 ACTS = (Act("sources.test", _PATH + "/test", test, NoForm, may="source:run", shown_on=_PATH),)

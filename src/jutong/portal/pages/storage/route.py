@@ -129,7 +129,10 @@ def listed(visit: Visit, asked: StorageQuestion) -> Storage:
     ]
     found.sort(key=lambda row: (-row.rows, row.name))
     pager = Pager.of("/storage", asked, len(found), 30)
-    zones = tuple(_zone(name, [usage.get(str(spec.name), {}) for spec in specs if spec.name.zone == name]) for name in ZONES)
+    zones = tuple(
+        _zone(name, [usage.get(str(spec.name), {}) for spec in specs if spec.name.zone == name])
+        for name in ZONES
+    )
     return Storage(
         asked=asked,
         snapshot=store.snapshot(),
@@ -219,7 +222,9 @@ def _masked(item: Item) -> str:
 
 
 PAGES = (
-    Page("storage", "/storage", listed, may="dataset:read", stop="store", tab="storage", asks=StorageQuestion),
+    Page(
+        "storage", "/storage", listed, may="dataset:read", stop="store", tab="storage", asks=StorageQuestion
+    ),
     Page("storage.dataset", "/storage/{name}", build, may="dataset:read", stop="store", tab="storage"),
 )
 ACTS: tuple[Act, ...] = ()
