@@ -10,7 +10,7 @@ rooms' evaluation may open.
 from jutong.city.applications import applications
 from jutong.city.catalogue import demands, entries, entry_of_table
 from jutong.city.declarations import row_rules, source_tables, sources
-from jutong.city.demo import Closing, run_demo
+from jutong.city.demo import Closing, outside_world, run_demo
 from jutong.city.departments import departments
 from jutong.city.dirt import DUPLICATES, KINDS, Dirt
 from jutong.city.evaluation import Score, evaluate_dirt, wrongly_cleaned
@@ -50,6 +50,7 @@ __all__ = [
     "legal_entity",
     "marks",
     "models",
+    "outside_world",
     "plan",
     "row_rules",
     "run_demo",

@@ -44,7 +44,9 @@ _GUARANTEES = (
 def duties() -> tuple[Duty, ...]:
     """八大任务 and 六大保障."""
     tasks = (Duty(f"T{no}", "task", no, name, en, said) for no, (name, en, said) in enumerate(_TASKS, 1))
-    guarantees = (Duty(f"G{no}", "guarantee", no, name, en, "") for no, (name, en) in enumerate(_GUARANTEES, 1))
+    guarantees = (
+        Duty(f"G{no}", "guarantee", no, name, en, "") for no, (name, en) in enumerate(_GUARANTEES, 1)
+    )
     return (*tasks, *guarantees)
 
 
@@ -81,7 +83,9 @@ def reports() -> tuple[IndicatorReport, ...]:
     """What was reported, with its period; percentages are computed, never stored."""
     year, quarter = (_D(2022, 1, 1), _D(2022, 12, 31)), (_D(2023, 1, 1), _D(2023, 3, 31))
 
-    def said(code: str, period: str, span: tuple[dt.date, dt.date], value: int, **more: object) -> IndicatorReport:
+    def said(
+        code: str, period: str, span: tuple[dt.date, dt.date], value: int, **more: object
+    ) -> IndicatorReport:
         return IndicatorReport(
             code, period, *span, value, bool(more.get("least")), more.get("target"), more.get("target_period"),  # type: ignore[arg-type]
             _LETTER, _LETTER_DAY, str(more.get("note", "")),
@@ -89,7 +93,9 @@ def reports() -> tuple[IndicatorReport, ...]:
 
     now = (_D(2000, 1, 1), _LETTER_DAY)
     return (
-        said("cloud_push", "2023Q1", quarter, 1753, target=5776, target_period="2023", note="占全年任务 30.35%"),
+        said(
+            "cloud_push", "2023Q1", quarter, 1753, target=5776, target_period="2023", note="占全年任务 30.35%"
+        ),
         said("cloud_deep", "2022", year, 1299),
         said("platform_joined", "2022", year, 398),
         said("cloud_total", "截至 2023-05", now, 19000, least=True),

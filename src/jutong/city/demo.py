@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -26,7 +27,10 @@ from jutong.city.sharing import ask_and_grant, call_all, declare_deliveries, pub
 from jutong.city.systems import advance, write_sources
 from jutong.city.users import users
 from jutong.database import EmbeddedPostgres
-from jutong.flows import Platform, Progress, deliver_all, fuse_all, refine_waiting, run_models
+from jutong.flows import Platform, Progress, count, deliver_all, fuse_all, refine_waiting, run_models
+
+#: A labelled bar for as long as its block runs.
+Bar = Callable[[str], AbstractContextManager[Progress]]
 
 #: Rounds after the first: each brings changes, then an incremental delivery.
 ROUNDS = 2
@@ -43,7 +47,12 @@ class Closing:
     portal: str
 
     def show(self, console: Console) -> None:
-        table = Table("指标", "值", "单位", title=f"样例城市 · 规模 {self.scale:g}（全量 2 亿条的 1/{1 / self.scale:.0f}）")
+        table = Table(
+            "指标",
+            "值",
+            "单位",
+            title=f"样例城市 · 规模 {self.scale:g}（全量 2 亿条的 1/{1 / self.scale:.0f}）",
+        )
         table.columns[1].justify = "right"
         for one in self.figures:
             value = f"{one.value:,}" if isinstance(one.value, int) else str(one.value)
@@ -59,27 +68,31 @@ class Closing:
         console.print("Ctrl-C 结束；再次运行同一命令即继续。")
 
 
-def run_demo(platform: Platform, console: Console) -> Closing:
+@contextmanager
+def outside_world(home: Path) -> Iterator[EmbeddedPostgres]:
+    """The server of the departments' and the consumers' own databases, running for as long as the block."""
+    outside = EmbeddedPostgres(home / "outside" / "postgres")
+    outside.start()
+    try:
+        yield outside
+    finally:
+        outside.stop()
+
+
+def run_demo(platform: Platform, outside: EmbeddedPostgres, console: Console) -> Closing:
     """From an empty folder to a city that shares its data."""
     began = time.monotonic()
     scale = platform.settings.scale
     city = plan(scale)
-    outside = EmbeddedPostgres(platform.settings.home / "outside" / "postgres")
-    outside.start()
-    try:
-        with _bars(console) as bar:
-            _first_round(platform, outside, bar)
-            changing = [table.name for table in city.tables if table.delivered]
-            for number in range(1, ROUNDS + 1):
-                _later_round(platform, outside, number, changing, bar)
-            with bar("计量与存证") as tell:
-                tell(0, 1, "")
-                platform.ledger.sequence()
-                share.fold(platform.database, platform.ledger)
-                tell(1, 1, "")
-        figures = oversee.figures(platform.database, platform.store, scale=scale)
-    finally:
-        outside.stop()
+    with _bars(console) as bar:
+        _first_round(platform, outside, bar)
+        changing = [table.name for table in city.tables if table.delivered]
+        for number in range(1, ROUNDS + 1):
+            _later_round(platform, outside, number, changing, bar)
+        with bar("计量与存证") as tell:
+            tell(0, 1, "")
+            count(platform)
+    figures = oversee.figures(platform.database, platform.store, scale=scale)
     portal = f"http://{platform.settings.portal_host}:{platform.settings.portal_port}"
     shown = [user for user in users() if user.demo]
     return Closing(scale, time.monotonic() - began, figures, shown, portal)
@@ -159,9 +172,6 @@ def _deliver(platform: Platform, number: int, tell: Progress) -> None:
         ]
     if behind:
         deliver_all(platform, behind, tell=tell)
-
-
-Bar = Callable[[str], "contextmanager[Progress]"]  # type: ignore[type-arg]
 
 
 @contextmanager

@@ -73,7 +73,9 @@ def _plan(connection: Connection) -> None:
     oversee.load_indicators(connection, map(asdict, agenda.indicators()))
     oversee.load_reports(connection, map(asdict, agenda.reports()))
     oversee.load_campaigns(connection, map(asdict, agenda.campaigns()))
-    oversee.load_tasks(connection, ({**asdict(one), "partners": list(one.partners)} for one in agenda.tasks()))
+    oversee.load_tasks(
+        connection, ({**asdict(one), "partners": list(one.partners)} for one in agenda.tasks())
+    )
     oversee.load_cloud_changes(connection, map(asdict, agenda.cloud_changes()))
     oversee.load_cloud_allocations(connection, map(asdict, agenda.cloud_allocations()))
     oversee.load_projects(connection, map(_project, agenda.projects()))

@@ -69,7 +69,11 @@ def models() -> tuple[Model, ...]:
                 Item("capital", "注册资本合计（元）", "decimal(38,2)"),
             ),
             inputs=(
-                Input("entity", "base.legal_entity", ("entity", "uscc", "division_code", "kind", "state", "capital")),
+                Input(
+                    "entity",
+                    "base.legal_entity",
+                    ("entity", "uscc", "division_code", "kind", "state", "capital"),
+                ),
                 Input("abnormal", "standard.credit_abnormal", ("uscc",)),
             ),
             department_code="D01",

@@ -51,7 +51,9 @@ class _People:
 
     @classmethod
     def of(cls, users: Sequence[User]) -> _People:
-        return cls({(user.department_code, role): user.login for user in reversed(users) for role in user.roles})
+        return cls(
+            {(user.department_code, role): user.login for user in reversed(users) for role in user.roles}
+        )
 
     def party(self, connection: Connection, department: str, role: str) -> people.Party:
         return people.party_of(connection, self.logins[department, role])
@@ -67,7 +69,8 @@ def ask_and_grant(
     with platform.database.connection() as connection:
         entries = {row["dataset"]: row for row in connection.execute(_SQL.attached_entries)}
         granted = {
-            (row["application_id"], row["entry_id"], row["method"]) for row in connection.execute(_SQL.live_grants)
+            (row["application_id"], row["entry_id"], row["method"])
+            for row in connection.execute(_SQL.live_grants)
         }
     for done, (application, (dataset, method, items, rows)) in enumerate(wishes):
         tell(done, len(wishes), application.name)
@@ -137,7 +140,11 @@ def _call(platform: Platform, application: Application, token: str, count: int, 
     paths = _paths(platform, application, count)
     _wait_until_known(port, token, paths[0])
     with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(lambda part: _walk_paths(port, token, part), [paths[n::_THREADS] for n in range(_THREADS)]))
+        list(
+            pool.map(
+                lambda part: _walk_paths(port, token, part), [paths[n::_THREADS] for n in range(_THREADS)]
+            )
+        )
 
 
 def _paths(platform: Platform, application: Application, count: int) -> list[str]:
@@ -156,10 +163,9 @@ def _paths(platform: Platform, application: Application, count: int) -> list[str
     paths = []
     for number in range(count):
         service, items, rows = asked[number % len(asked)]
-        keys = dict(rows[number // len(asked) % len(rows)])
-        if number % _MISSES == _MISSES - 1:
-            keys = {name: f"{value}0" for name, value in keys.items()}
-        question = {**{name: str(value) for name, value in keys.items()}, "items": ",".join(items)}
+        there = rows[number // len(asked) % len(rows)]
+        wrong = "0" if number % _MISSES == _MISSES - 1 else ""
+        question = {**{name: f"{value}{wrong}" for name, value in there.items()}, "items": ",".join(items)}
         paths.append(f"/v1/{percent(service)}?{urlencode(question)}")
     return paths
 

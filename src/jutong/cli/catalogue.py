@@ -43,9 +43,12 @@ def export(context: click.Context, file: Path, department: str | None) -> None:
     from jutong.catalogue import export_entries
     from jutong.people import SYSTEM
 
-    with platform_of(context) as platform, platform.database.connection() as connection:
-        with file.open("wb") as out:
-            written = export_entries(connection, SYSTEM, out, file.suffix.lstrip("."), department=department)
+    with (
+        platform_of(context) as platform,
+        platform.database.connection() as connection,
+        file.open("wb") as out,
+    ):
+        written = export_entries(connection, SYSTEM, out, file.suffix.lstrip("."), department=department)
     console.print(f"已写入 {file}：{written} 条")
 
 

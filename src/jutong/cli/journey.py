@@ -33,7 +33,7 @@ def bar(label: str, machine: bool = False) -> Iterator[object]:
 @click.pass_context
 def demo(context: click.Context, folder: Path | None, scale: float, no_serve: bool) -> None:
     """样例城市走完全程，然后打开门户；可随时中断，再次运行即从断点继续。"""
-    from jutong.city import run_demo
+    from jutong.city import outside_world, run_demo
     from jutong.flows import supervise
     from jutong.settings import write_settings
     from jutong.wiring import open_platform
@@ -42,8 +42,8 @@ def demo(context: click.Context, folder: Path | None, scale: float, no_serve: bo
     context.find_root().params["home"] = home
     settings = settings_of(context, scale=scale, demo_accounts=True, second_factor=False)
     write_settings(settings)
-    with open_platform(settings, make=True) as platform:
-        closing = run_demo(platform, console)
+    with open_platform(settings, make=True) as platform, outside_world(settings.home) as outside:
+        closing = run_demo(platform, outside, console)
         closing.show(console)
         if not no_serve:
             closing.welcome(console)
@@ -170,7 +170,11 @@ def deliver_run(context: click.Context, names: tuple[str, ...], machine: bool) -
 
     with platform_of(context) as platform, bar("库表交换", machine) as tell:
         done = deliver_all(platform, names or None, tell=tell)  # type: ignore[arg-type]
-    say(done, machine, lambda: console.print(f"{len(done)} 次交换，写入 {sum(one.upserted for one in done):,} 行"))
+    say(
+        done,
+        machine,
+        lambda: console.print(f"{len(done)} 次交换，写入 {sum(one.upserted for one in done):,} 行"),
+    )
 
 
 @deliver.command("reconcile")

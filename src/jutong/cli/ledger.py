@@ -40,7 +40,11 @@ def verify(context: click.Context, offline: bool, machine: bool) -> None:
         for problem in report.problems:
             console.print(f"[red]✗[/] {problem}")
 
-    say({"ok": report.ok, "size": report.size, "problems": [str(one) for one in report.problems]}, machine, show)
+    say(
+        {"ok": report.ok, "size": report.size, "problems": [str(one) for one in report.problems]},
+        machine,
+        show,
+    )
     sys.exit(not report.ok)
 
 
@@ -65,5 +69,7 @@ def export(context: click.Context, folder: Path) -> None:
     """把存证目录复制出来，交给审计方离线验证。"""
     with platform_of(context) as platform:
         platform.ledger.sequence()
-        shutil.copytree(platform.ledger.folder, folder, ignore=shutil.ignore_patterns("streams", "tmp", "lock"))
+        shutil.copytree(
+            platform.ledger.folder, folder, ignore=shutil.ignore_patterns("streams", "tmp", "lock")
+        )
     console.print(f"已导出到 {folder}；验证：python jutong_verify.py {folder}")

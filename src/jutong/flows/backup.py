@@ -70,7 +70,8 @@ def backup(platform: Platform, folder: Path) -> BackedUp:
     size = sum((folder / path).stat().st_size for path in files)
     with platform.database.connection() as connection:
         connection.execute(
-            queries.record_backup, {"folder": str(folder), "files": len(files), "bytes": size, "verified": True}
+            queries.record_backup,
+            {"folder": str(folder), "files": len(files), "bytes": size, "verified": True},
         )
     return BackedUp(folder, len(files), size)
 

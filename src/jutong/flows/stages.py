@@ -36,7 +36,11 @@ def new_run() -> str:
 
 
 def gather_sources(
-    platform: Platform, names: Iterable[str] | None = None, *, run_id: str | None = None, tell: Progress = quietly
+    platform: Platform,
+    names: Iterable[str] | None = None,
+    *,
+    run_id: str | None = None,
+    tell: Progress = quietly,
 ) -> list[gather.Batch]:
     """Take every table of these sources (None: all); a source that fails stops no other."""
     with platform.database.connection() as connection:
@@ -72,7 +76,9 @@ def fuse_all(
 ) -> list[fuse.Fused]:
     """Bring the registers up to their sources."""
     with platform.database.connection() as connection:
-        registers = [one for one in fuse.list_registers(connection) if names is None or one.name in set(names)]
+        registers = [
+            one for one in fuse.list_registers(connection) if names is None or one.name in set(names)
+        ]
     done = []
     for number, register in enumerate(registers):
         tell(number, len(registers), register.label)

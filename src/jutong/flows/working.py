@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from jutong import casework, share
 from jutong.flows.jobs import report, work
 from jutong.flows.platform import Platform
-from jutong.flows.stages import STAGES
+from jutong.flows.stages import STAGES, count
 from jutong.ledger import keep_heads
 from jutong.people import tidy
 from jutong.terms import JutongError, NotFound
@@ -29,10 +29,6 @@ class _Loop:
     step: Callable[[Platform], object]
 
 
-def _count(platform: Platform) -> None:
-    share.fold(platform.database, platform.ledger)
-
-
 def _heads(platform: Platform) -> None:
     with platform.database.connection() as connection:
         keep_heads(connection, platform.ledger)
@@ -40,16 +36,16 @@ def _heads(platform: Platform) -> None:
 
 def _clocks(platform: Platform) -> None:
     with platform.database.connection() as connection:
-        casework.escalate_overdue(connection, dt.datetime.now(dt.UTC))
+        now = dt.datetime.now(dt.UTC)
+        casework.escalate_overdue(connection, now)
         share.expire_grants(connection)
-        tidy(connection)
+        tidy(connection, now=now)
 
 
 _LOOPS = (
     # Within 5 s all streams are one log (design §7); the figures follow at the same pace.
-    _Loop("sequence", 2.0, lambda platform: platform.ledger.sequence()),
     _Loop("heads", 5.0, _heads),
-    _Loop("count", 3.0, _count),
+    _Loop("count", 3.0, count),
     _Loop("clocks", 30.0, _clocks),
 )
 
@@ -58,7 +54,8 @@ def run_worker(platform: Platform) -> None:
     """Until SIGINT or SIGTERM; a loop that fails says so and goes on, for its next turn may succeed."""
     stop = threading.Event()
     threads = [
-        threading.Thread(target=_run, args=(loop, platform, stop), name=loop.name, daemon=True) for loop in _LOOPS
+        threading.Thread(target=_run, args=(loop, platform, stop), name=loop.name, daemon=True)
+        for loop in _LOOPS
     ]
     for thread in threads:
         thread.start()
