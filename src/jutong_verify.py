@@ -385,7 +385,7 @@ def _split(body: bytes) -> list[bytes] | None:
 # Receipts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """Proof that a record was durable: its place in a signed batch of a stream.
 

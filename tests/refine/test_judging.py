@@ -122,6 +122,8 @@ def pooled(engine: duckdb.DuckDBPyConnection, made: Plan) -> tuple[Any, ...]:
     engine.execute(pooling.pool_sql(pool))
     engine.execute(pooling.pour_sql(pool, [(1, made, "b", DAY), (2, other, "b", DAY)]))
     engine.execute(pooling.judge_sql(pool))
+    for question in pooling.rule_sqls(pool, {1: made, 2: other}):
+        engine.execute(question)
     counts = {row[0]: row[1:] for row in engine.execute(pooling.counts_sql()).fetchall()}.get(1, (0, 0, 0, 0))
     engine.execute(pooling.lost_sql(pool))
     lost = {row[0]: row[1:] for row in engine.execute(pooling.lost_counts_sql()).fetchall()}.get(1, (0, 0))
@@ -173,7 +175,14 @@ def test_a_batch_is_judged_alike_alone_and_in_the_pool(
     engine: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]]
 ) -> None:
     land(engine, rows)
-    for made in (plan(whitelist={"uscc.check_digit": ("91350203M0001QAY9B",)}), plan(keys=("d", "d2"))):
+    rules = [
+        RowRule("a.order", "not_after", ("d", "d2"), severity="reject"),
+        RowRule("a.future", "not_future", ("d",)),
+        RowRule("a.n", "required_when", ("n", "txt"), {"contains": "文"}),
+        RowRule("a.any", "any_of", ("org", "reg", "uscc")),
+    ]
+    excused = {"uscc.check_digit": ("91350203M0001QAY9B",)}
+    for made in (plan(whitelist=excused), plan(keys=("d", "d2")), plan(rules=rules)):
         assert pooling.may_pool(made)
         counts, lost, accepted, issues = alone(engine, made)
         again = pooled(engine, made)

@@ -26,6 +26,7 @@ from jutong.city.rows import User
 from jutong.city.sharing import ask_and_grant, call_all, declare_deliveries, publish_services
 from jutong.city.systems import advance, write_sources
 from jutong.city.users import users
+from jutong.city.waiting import leave_waiting
 from jutong.database import EmbeddedPostgres
 from jutong.flows import Platform, Progress, count, deliver_all, fuse_all, refine_waiting, run_models
 
@@ -89,6 +90,7 @@ def run_demo(platform: Platform, outside: EmbeddedPostgres, console: Console) ->
         changing = [table.name for table in city.tables if table.delivered]
         for number in range(1, ROUNDS + 1):
             _later_round(platform, outside, number, changing, bar)
+        leave_waiting(platform)
         with bar("计量与存证") as tell:
             tell(0, 1, "")
             count(platform)

@@ -44,13 +44,13 @@ _MISSES = 12
 
 
 @dataclass(frozen=True)
-class _People:
+class Actors:
     """Who acts for whom: (department, role) → account."""
 
     logins: dict[tuple[str, str], str]
 
     @classmethod
-    def of(cls, users: Sequence[User]) -> _People:
+    def of(cls, users: Sequence[User]) -> Actors:
         return cls(
             {(user.department_code, role): user.login for user in reversed(users) for role in user.roles}
         )
@@ -63,7 +63,7 @@ def ask_and_grant(
     platform: Platform, applications: Sequence[Application], users: Sequence[User], tell: Progress
 ) -> None:
     """Walk every request to its grant: officer asks, head consents, provider's officer and head agree."""
-    who = _People.of(users)
+    who = Actors.of(users)
     until = dt.date(2027, 12, 31)
     wishes = [(one, wish) for one in applications for wish in _wishes(one)]
     with platform.database.connection() as connection:
@@ -93,7 +93,7 @@ def _wishes(application: Application) -> Iterator[tuple[str, str, Sequence[str],
         yield delivered.dataset, "table", delivered.items, delivered.row_filter
 
 
-def _walk(connection: Connection, who: _People, consumer: str, provider: str, wish: share.Wish) -> None:
+def _walk(connection: Connection, who: Actors, consumer: str, provider: str, wish: share.Wish) -> None:
     request = share.ask(connection, who.party(connection, consumer, "consumer_officer"), wish)
     for name, department, role in (
         ("consent", consumer, "consumer_head"),

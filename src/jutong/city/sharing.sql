@@ -12,3 +12,12 @@ SELECT id, application_id, dataset FROM share_grant WHERE method = 'table' AND s
 -- name: calls_made
 SELECT application, count(*)::int AS n FROM exchange
 WHERE event = 'share:service:answer' AND outcome = 'answered' GROUP BY application
+
+-- name: waiting_left
+SELECT 1 FROM case_file WHERE kind = 'objection' LIMIT 1
+
+-- name: most_refused
+SELECT r.rejected, r.batch_id, b.source_table, t.label, s.department_code
+FROM refinement r JOIN batch b ON b.id = r.batch_id JOIN source_table t ON t.name = b.source_table
+JOIN source s ON s.name = t.source_name
+ORDER BY r.rejected DESC, b.source_table LIMIT %(limit)s

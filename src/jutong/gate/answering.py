@@ -40,7 +40,7 @@ Hasher = Callable[[str, str], str]
 """(subject, year) → the keyed hash as 16 hexadecimal digits."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Call:
     """One HTTP request, as far as the gate cares."""
 
@@ -54,7 +54,7 @@ class Call:
     request_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Draft:
     """An answer that may not leave yet, and the exchange that must be durable first."""
 
@@ -64,7 +64,7 @@ class Draft:
     exchange: Exchange
 
 
-@dataclass
+@dataclass(slots=True)
 class Known:
     """What has become known of a call by the time it is refused; it all goes into the evidence."""
 
@@ -150,9 +150,9 @@ def key_values(asked: Asked, service: Served) -> list[tuple[str, Cell]]:
     values = []
     for name in service.keys if asked.where else ():
         try:
-            values.append((name, cell(asked.where[name], service.typed(name).type)))
+            values.append((name, cell(asked.where[name], service.types[name])))
         except ValueError as problem:
-            raise BadInput("gate.bad_query", f"「{name}」的值不是 {service.typed(name).type}") from problem
+            raise BadInput("gate.bad_query", f"「{name}」的值不是 {service.types[name]}") from problem
     return values
 
 
@@ -195,7 +195,7 @@ def _covers(entitled: Entitled, service: Served, asked: Asked, held: Replica | N
     return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Page:
     """Rows (each: subjects, then items, then its number), the items' names, and the next page's cursor."""
 

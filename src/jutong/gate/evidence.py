@@ -17,7 +17,7 @@ from jutong.ledger import Exchange, Ledger, Receipt, Stream
 from jutong.terms import JutongError, Unavailable
 
 _TRY_AGAIN_SECONDS = 1.0
-_GATHER_SECONDS = 0.002
+_GATHER_SECONDS = 0.0005
 #: Records of one batch at most: a signature path of nine steps keeps the receipt short.
 _BATCH = 512
 #: Request ids of unconfirmed records that the next stream's first record can carry.

@@ -10,6 +10,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 from jutong.database import Connection, named_sql
@@ -56,8 +57,10 @@ class Served:
     columns: tuple[Item, ...]
     dataset_keys: tuple[str, ...]
 
-    def typed(self, name: str) -> Item:
-        return next(item for item in self.columns if item.name == name)
+    @cached_property
+    def types(self) -> Mapping[str, str]:
+        """Item name → item type."""
+        return {item.name: item.type for item in self.columns}
 
 
 @dataclass(frozen=True)

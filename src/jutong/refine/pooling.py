@@ -4,7 +4,9 @@ Planning one item's SQL costs about 2 ms, judging a thousand of its values half 
 many batches are laid into lists, one list per *lane* (values that are judged alike), and each lane is planned
 once.  A pooled row is ``_plan _row`` with lists ``t<n> v<n> f<n>`` per lane and what was found in it.
 
-Only plans without row rules, with a key in one lane, are pooled; the answers are the same as ``judging``'s (tested).
+Row rules are asked after the lanes, for all plans at once that have the same rule over the same lanes (the tables
+of one kind in many departments).  Plans whose key lies in several lanes, or with a ``unique`` rule, are judged by
+themselves; the answers are the same as ``judging``'s (tested).
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from dataclasses import dataclass
 
 from jutong.elements import REJECT, cast_to
 from jutong.refine.judging import element_verdict_sql, given_sql, own_verdict_sql
-from jutong.refine.plan import Lane, Plan, PlannedItem
+from jutong.refine.plan import Fault, Lane, Plan, PlannedItem
+from jutong.refine.rules import KINDS, RowRule
 from jutong.refine.settling import FOUND
 from jutong.store import table_sql
 from jutong.terms import Item, literal, quote
@@ -28,22 +31,29 @@ _STEP = 1000
 def may_pool(plan: Plan) -> bool:
     """A key that stands in one lane, in the order of the items, can be written out there."""
     lanes = {plan.items[place - 1].lane for place in plan.key_places}
-    return not plan.rules and len(lanes) == 1 and list(plan.key_places) == sorted(plan.key_places)
+    if any(rule.kind == "unique" for rule in plan.rules):
+        return False
+    return len(lanes) == 1 and list(plan.key_places) == sorted(plan.key_places)
 
 
 @dataclass(frozen=True)
 class Pool:
     lanes: tuple[Lane, ...]
     whitelist: Mapping[str, tuple[str, ...]]
+    #: Numbers of the lanes whose given texts row rules may have to show.
+    ruled: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, plans: Iterable[Plan]) -> Pool:
         lanes: dict[Lane, None] = {}
         whitelist: dict[str, tuple[str, ...]] = {}
+        ruled: set[Lane] = set()
         for plan in plans:
             lanes.update(dict.fromkeys(planned.lane for planned in plan.items))
             whitelist.update(plan.whitelist)
-        return cls(tuple(sorted(lanes, key=lambda lane: lane.name)), whitelist)
+            ruled.update(plan.items[plan.place(rule.items[0]) - 1].lane for rule in plan.rules)
+        ordered = tuple(sorted(lanes, key=lambda lane: lane.name))
+        return cls(ordered, whitelist, tuple(n for n, lane in enumerate(ordered, start=1) if lane in ruled))
 
     def places(self, plan: Plan) -> dict[int, tuple[int, int]]:
         """Item number → (lane number, place in its list), both from 1."""
@@ -111,10 +121,12 @@ def judge_sql(pool: Pool) -> str:
     # Batches received on different days lie side by side: the day is a column here.
     layers = layers.replace("CURRENT_DATE", "_day")
     found = f"SELECT *, {_any_rejected(pool)} AS _rejected, {_any_fault(pool)} AS _questioned FROM ({layers})"
-    kept = ", ".join(f"t{number}, v{number}" for number, _ in lanes)
+    kept = ", ".join(
+        [f"t{number}, v{number}" for number, _ in lanes] + [f"g{number}" for number in pool.ruled]
+    )
     keys = ", ".join(f"v{number}" for number in pool.key_lanes)
     return (
-        f"CREATE TEMP TABLE {JUDGED} AS SELECT _plan, _row, {kept}, _rejected, _questioned, hash({keys}) AS _hash, "
+        f"CREATE TEMP TABLE {JUDGED} AS SELECT _plan, _row, _day, {kept}, _rejected, _questioned, hash({keys}) AS _hash, "
         f"CASE WHEN _questioned THEN {_faults(pool)} END AS _faults, "
         f"CASE WHEN _questioned THEN {_key(pool, given=True)} END AS _key FROM ({found})"
     )
@@ -170,6 +182,42 @@ def _key(pool: Pool, *, given: bool) -> str:
                 f"coalesce(list_transform(v{number}, lambda x: coalesce(CAST(x AS VARCHAR), '')), [])"
             )
     return f"array_to_string(flatten([{', '.join(parts)}]), '|')"
+
+
+def rule_sqls(pool: Pool, plans: Mapping[int, Plan]) -> list[str]:
+    """UPDATEs that ask the row rules, in their order; each question once for all plans that share it.
+
+    An item that was questioned already is not questioned again, as in ``judging``.
+    """
+    asked: dict[tuple[int, str], list[int]] = {}
+    for number, plan in plans.items():
+        places = pool.places(plan)
+        for order, (rule, fault) in enumerate(zip(plan.rules, plan.rule_faults, strict=True)):
+            seats = [places[plan.place(name)] for name in rule.items]
+            asked.setdefault((order, _rule_sql(pool, rule, fault, seats, plan)), []).append(number)
+    ordered = sorted(asked.items(), key=lambda each: each[0])
+    return [
+        sql.replace("$plans", ", ".join(str(number) for number in numbers)) for (_, sql), numbers in ordered
+    ]
+
+
+def _rule_sql(pool: Pool, rule: RowRule, fault: Fault, seats: Sequence[tuple[int, int]], plan: Plan) -> str:
+    values = []
+    for name, (lane, index) in zip(rule.items, seats, strict=True):
+        letter = "t" if plan.items[plan.place(name) - 1].kept_as_text else "v"
+        values.append(f"{letter}{lane}[{index}]")
+    broken = KINDS[rule.kind].broken(values, rule.arguments).replace("CURRENT_DATE", "_day")
+    names = [lane * _STEP + index for lane, index in seats]
+    wanted = ", ".join(str(name) for name in names)
+    quiet = f"NOT list_has_any(list_transform(coalesce(_faults, []), lambda x: x.i), [{wanted}])"
+    lane, index = seats[0]
+    found = f"{{'i': {names[0]}, 'n': {fault.number}, 'g': g{lane}[{index}], 't': t{lane}[{index}]}}"
+    reject = "_rejected = true, " if fault.severity == REJECT else ""
+    return (
+        f"UPDATE {JUDGED} SET {reject}_questioned = true, _key = coalesce(_key, {_key(pool, given=False)}), "
+        f"_faults = list_append(coalesce(_faults, []), {found}) "
+        f"WHERE _plan IN ($plans) AND ({broken}) AND {quiet}"
+    )
 
 
 def counts_sql() -> str:

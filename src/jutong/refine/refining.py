@@ -228,6 +228,8 @@ def _judge_pool(writer: Writer, pool: Pool, tasks: Mapping[int, Task]) -> dict[i
     for start in range(0, len(poured), _POUR):
         writer.run(pooling.pour_sql(pool, poured[start : start + _POUR]))
     writer.run(pooling.judge_sql(pool))
+    for question in pooling.rule_sqls(pool, {number: task.plan for number, task in tasks.items()}):
+        writer.run(question)
     counts = {row[0]: row[1:] for row in writer.run(pooling.counts_sql()).fetchall()}
     writer.run(pooling.lost_sql(pool))
     doubled = {row[0]: row[1:] for row in writer.run(pooling.lost_counts_sql()).fetchall()}

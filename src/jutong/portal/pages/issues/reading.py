@@ -84,6 +84,9 @@ class Issues:
 _OWN_RULES = {
     "refine.duplicate_row": "整行重复，只保留一行",
     "refine.duplicate_key": "主键相同而内容不同，只保留一行",
+    "refine.key_missing": "主键不能为空",
+    "refine.required": "必填项不能为空",
+    "refine.not_in_list": "取值不在规定的清单里",
 }
 
 

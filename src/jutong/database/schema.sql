@@ -1,0 +1,1810 @@
+-- Written by `make schema` from the migrations; do not edit.
+CREATE SCHEMA jutong;
+CREATE FUNCTION jutong.announce_grants() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('jutong_grants', TG_TABLE_NAME || ':' || (to_jsonb(COALESCE(NEW, OLD)) ->> TG_ARGV[0]));
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION jutong.announce_grants() IS 'NOTIFY jutong_grants with ''table:key'' of the row that changed; argument: its key column';
+CREATE FUNCTION jutong.entry_search_follows() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE entry_search
+    SET state = NEW.state, theme = NEW.theme, share_type = NEW.share_type, worth = entry_worth(NEW.uses, NEW.name)
+    WHERE entry_id = NEW.id
+      AND (state, theme, share_type, worth)
+          IS DISTINCT FROM (NEW.state, NEW.theme, NEW.share_type, entry_worth(NEW.uses, NEW.name));
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION jutong.entry_search_follows() IS 'state and share type are permissions: the copy changes in the same statement, whoever changes the entry';
+CREATE FUNCTION jutong.entry_worth(uses bigint, name text) RETURNS real
+    LANGUAGE sql IMMUTABLE
+    RETURN ((ln(((uses + 1))::double precision) - (((length(name))::numeric / 10.0))::double precision))::real;
+COMMENT ON FUNCTION jutong.entry_worth(uses bigint, name text) IS 'what is used much comes first, and of equals the name that says little else';
+CREATE FUNCTION jutong.security_event_stays() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND OLD.at < now() - interval '6 months' THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'the security log is append only and kept for six months';
+END $$;
+COMMENT ON FUNCTION jutong.security_event_stays() IS 'no row of the security log is changed, and none younger than six months removed';
+CREATE FUNCTION jutong.stamp_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    NEW.changed_at := clock_timestamp();
+    RETURN NEW;
+END $$;
+CREATE FUNCTION jutong.time_limit_never_longer() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE law time_limit;
+BEGIN
+    IF NEW.jurisdiction = 'national' THEN
+        RETURN NEW;
+    END IF;
+    FOR law IN SELECT * FROM time_limit
+               WHERE jurisdiction = 'national' AND stage = NEW.stage
+                 AND (share_type = NEW.share_type OR share_type = 0 OR NEW.share_type = 0) LOOP
+        IF NEW.base_wd > law.base_wd OR NEW.max_ext_wd > law.max_ext_wd OR NEW.base_years < law.base_years THEN
+            RAISE EXCEPTION 'a local time limit may not be longer than %', law.article;
+        END IF;
+    END LOOP;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION jutong.time_limit_never_longer() IS '第23条 encourages shorter limits; longer ones would break the 条例, which prevails';
+CREATE TABLE jutong.app_user (
+    id bigint NOT NULL,
+    login text NOT NULL,
+    name text NOT NULL,
+    department_code text NOT NULL,
+    password_hash text NOT NULL,
+    password_at timestamp with time zone DEFAULT now() NOT NULL,
+    must_change boolean DEFAULT false NOT NULL,
+    state text DEFAULT 'active'::text NOT NULL,
+    factor_secret text,
+    factor_at timestamp with time zone,
+    factor_step bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    signed_in_at timestamp with time zone,
+    CONSTRAINT app_user_login_check CHECK ((login ~ '^[a-z0-9][a-z0-9._-]{1,62}$'::text)),
+    CONSTRAINT app_user_name_check CHECK ((btrim(name) <> ''::text)),
+    CONSTRAINT app_user_state_check CHECK ((state = ANY (ARRAY['active'::text, 'disabled'::text])))
+);
+COMMENT ON TABLE jutong.app_user IS '用户账号';
+COMMENT ON COLUMN jutong.app_user.password_hash IS 'argon2id in PHC text form';
+COMMENT ON COLUMN jutong.app_user.password_at IS 'when the password was set; it ends after 90 days (等保三级)';
+COMMENT ON COLUMN jutong.app_user.must_change IS 'the password was set by somebody else; the owner sets a new one before anything';
+COMMENT ON COLUMN jutong.app_user.factor_secret IS 'TOTP secret (RFC 6238), sealed by the KeyProvider; a secret without factor_at is an enrolment under way';
+COMMENT ON COLUMN jutong.app_user.factor_step IS 'the last 30-second step a code was taken for; a code is good once';
+ALTER TABLE jutong.app_user ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.app_user_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.application (
+    id text NOT NULL,
+    name text NOT NULL,
+    department_code text NOT NULL,
+    purpose text DEFAULT ''::text NOT NULL,
+    token_hash text,
+    token_hint text,
+    token_at timestamp with time zone,
+    state text DEFAULT 'active'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT application_id_check CHECK ((id ~ '^[A-Z][A-Z0-9_-]{0,31}$'::text)),
+    CONSTRAINT application_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text, 'retired'::text]))),
+    CONSTRAINT application_token_hash_check CHECK ((token_hash ~ '^[0-9a-f]{64}$'::text))
+);
+COMMENT ON TABLE jutong.application IS '应用：a department''s registered system, the party that presents a token at the gate and receives deliveries';
+COMMENT ON COLUMN jutong.application.token_hash IS 'SHA-256 (hex) of the whole bearer token; the token itself is shown once and kept nowhere';
+COMMENT ON COLUMN jutong.application.token_hint IS 'first characters of the token, so a person can tell two tokens apart; useless for signing in';
+COMMENT ON COLUMN jutong.application.token_at IS 'when the present token was issued';
+COMMENT ON COLUMN jutong.application.state IS 'active answers are given; suspended none until set active; retired for good';
+CREATE TABLE jutong.backup_run (
+    id bigint NOT NULL,
+    folder text NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    bytes bigint,
+    files integer,
+    verified boolean DEFAULT false NOT NULL
+);
+COMMENT ON TABLE jutong.backup_run IS '备份记录；verified 表示写完后逐文件核对过';
+ALTER TABLE jutong.backup_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.backup_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.batch (
+    id text NOT NULL,
+    source_table text NOT NULL,
+    run_id text NOT NULL,
+    mode text NOT NULL,
+    given bigint,
+    bytes bigint,
+    content_hash text,
+    file_name text,
+    file_sha256 text,
+    watermark_from text,
+    watermark_to text,
+    row_offset integer DEFAULT 0 NOT NULL,
+    notices jsonb DEFAULT '[]'::jsonb NOT NULL,
+    noticed bigint DEFAULT 0 NOT NULL,
+    problem jsonb,
+    commit_id text,
+    snapshot bigint,
+    started_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    CONSTRAINT batch_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT batch_check CHECK (((state = 'failed'::text) OR ((given IS NOT NULL) AND (content_hash IS NOT NULL) AND (snapshot IS NOT NULL)))),
+    CONSTRAINT batch_check1 CHECK (((state = 'failed'::text) = (problem IS NOT NULL))),
+    CONSTRAINT batch_file_sha256_check CHECK ((file_sha256 ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT batch_given_check CHECK ((given >= 0)),
+    CONSTRAINT batch_mode_check CHECK ((mode = ANY (ARRAY['full'::text, 'incremental'::text]))),
+    CONSTRAINT batch_notices_check CHECK ((jsonb_typeof(notices) = 'array'::text)),
+    CONSTRAINT batch_state_check CHECK ((state = ANY (ARRAY['received'::text, 'refined'::text, 'held'::text, 'failed'::text])))
+);
+COMMENT ON TABLE jutong.batch IS '批次: one delivery exactly as given, with its receipt';
+COMMENT ON COLUMN jutong.batch.id IS '<run>.<source table>: the same run gives the same id, so a run may be repeated';
+COMMENT ON COLUMN jutong.batch.given IS 'rows, counted while reading (law 1); NULL when it failed';
+COMMENT ON COLUMN jutong.batch.bytes IS 'size of the delivered file, or of the rows in memory as they came from a database';
+COMMENT ON COLUMN jutong.batch.content_hash IS 'set hash (design §9) of the rows as landed, over the source''s own columns';
+COMMENT ON COLUMN jutong.batch.file_sha256 IS 'the file is kept byte for byte as DIR/files/<first two>/<sha256>';
+COMMENT ON COLUMN jutong.batch.watermark_to IS 'the next incremental batch begins here; the source''s own text';
+COMMENT ON COLUMN jutong.batch.row_offset IS 'added to _row it is the row a clerk sees in the file (the header counted); 0 for databases';
+COMMENT ON COLUMN jutong.batch.notices IS 'up to 100 of the {code, sentence, file, sheet, row, item} noticed while reading; noticed counts all';
+COMMENT ON COLUMN jutong.batch.problem IS 'why it failed: {code, sentence, file, sheet, row, item}';
+COMMENT ON COLUMN jutong.batch.state IS 'received → refined | held (refined but kept back); failed: nothing landed';
+CREATE TABLE jutong.calendar_day (
+    day date NOT NULL,
+    working boolean NOT NULL,
+    reason text NOT NULL,
+    set_by bigint,
+    set_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT calendar_day_reason_check CHECK ((btrim(reason) <> ''::text))
+);
+COMMENT ON TABLE jutong.calendar_day IS '工作日历的更正: a row wins over the shipped calendar; any change recomputes every running clock';
+CREATE TABLE jutong.campaign (
+    code text NOT NULL,
+    name text NOT NULL,
+    basis text DEFAULT ''::text NOT NULL,
+    owner_code text NOT NULL,
+    starts_on date NOT NULL,
+    ends_on date NOT NULL,
+    CONSTRAINT campaign_check CHECK ((ends_on >= starts_on))
+);
+COMMENT ON TABLE jutong.campaign IS '攻坚行动: a list of tasks with 责任表 and 路线图';
+CREATE TABLE jutong.case_file (
+    id bigint NOT NULL,
+    number text NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    title text NOT NULL,
+    department_code text NOT NULL,
+    sides jsonb DEFAULT '{}'::jsonb NOT NULL,
+    departments text[] NOT NULL,
+    share_type smallint DEFAULT 0 NOT NULL,
+    opened_by bigint,
+    opened_at timestamp with time zone DEFAULT now() NOT NULL,
+    due_at timestamp with time zone,
+    subject jsonb DEFAULT '{}'::jsonb NOT NULL,
+    data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    moved_at timestamp with time zone DEFAULT now() NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT case_file_data_check CHECK ((jsonb_typeof(data) = 'object'::text)),
+    CONSTRAINT case_file_sides_check CHECK ((jsonb_typeof(sides) = 'object'::text)),
+    CONSTRAINT case_file_subject_check CHECK ((jsonb_typeof(subject) = 'object'::text)),
+    CONSTRAINT case_file_title_check CHECK ((btrim(title) <> ''::text))
+);
+COMMENT ON TABLE jutong.case_file IS '工单: one thing that waits for a person; its kind says which states and moves it has';
+COMMENT ON COLUMN jutong.case_file.number IS 'what people call it: SQ-2026-0412';
+COMMENT ON COLUMN jutong.case_file.department_code IS 'whose desk it lies on now';
+COMMENT ON COLUMN jutong.case_file.sides IS 'side of the case → department code: requester, provider, opener, steward';
+COMMENT ON COLUMN jutong.case_file.departments IS 'every department that takes part, for permission';
+COMMENT ON COLUMN jutong.case_file.share_type IS 'chooses between T3 and T4; 0 where it does not matter';
+COMMENT ON COLUMN jutong.case_file.due_at IS 'the nearest of its running clocks; NULL: none runs';
+COMMENT ON COLUMN jutong.case_file.subject IS 'what it is about: {"entry_id": 12}, {"request_id": 3}, {"batch": "…"}';
+COMMENT ON COLUMN jutong.case_file.data IS 'what people wrote into it; each move may add to it';
+ALTER TABLE jutong.case_file ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.case_file_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.case_move (
+    id bigint NOT NULL,
+    case_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    move text NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    by_user bigint,
+    note text DEFAULT ''::text NOT NULL,
+    data jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+COMMENT ON TABLE jutong.case_move IS 'history of every case, append only; by_user NULL: the platform itself';
+ALTER TABLE jutong.case_move ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.case_move_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.case_number (
+    prefix text NOT NULL,
+    year integer NOT NULL,
+    last integer NOT NULL
+);
+COMMENT ON TABLE jutong.case_number IS 'the last number given out per kind and year; numbers are never given twice';
+CREATE TABLE jutong.clock (
+    id bigint NOT NULL,
+    case_id bigint NOT NULL,
+    rule text NOT NULL,
+    stage text NOT NULL,
+    label text NOT NULL,
+    article text NOT NULL,
+    breach text,
+    department_code text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    working_days integer,
+    extended_wd integer DEFAULT 0 NOT NULL,
+    max_ext_wd integer DEFAULT 0 NOT NULL,
+    pauses boolean DEFAULT true NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    provisional boolean DEFAULT false NOT NULL,
+    calendar_version text NOT NULL,
+    paused_at timestamp with time zone,
+    met_at timestamp with time zone,
+    stopped_at timestamp with time zone,
+    escalated_at timestamp with time zone,
+    CONSTRAINT clock_extended_wd_check CHECK ((extended_wd >= 0)),
+    CONSTRAINT clock_working_days_check CHECK ((working_days > 0))
+);
+COMMENT ON TABLE jutong.clock IS '时限: one running, met or stopped limit of a case, with the rule as it was when it started';
+COMMENT ON COLUMN jutong.clock.department_code IS 'who must act before it runs out';
+COMMENT ON COLUMN jutong.clock.working_days IS 'NULL: the due date was given, not counted';
+COMMENT ON COLUMN jutong.clock.due_at IS 'last instant of the due day in Asia/Shanghai';
+COMMENT ON COLUMN jutong.clock.provisional IS 'a year without an official calendar was counted by weekends only';
+COMMENT ON COLUMN jutong.clock.calendar_version IS 'the calendar due_at was computed with; another version means recompute';
+COMMENT ON COLUMN jutong.clock.met_at IS 'when what it waited for was done, in time or not';
+COMMENT ON COLUMN jutong.clock.stopped_at IS 'when it lost its object: the case was withdrawn or sent back';
+COMMENT ON COLUMN jutong.clock.escalated_at IS 'when it was found overdue; set once';
+ALTER TABLE jutong.clock ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.clock_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.clock_pause (
+    clock_id bigint NOT NULL,
+    paused_at timestamp with time zone NOT NULL,
+    resumed_at timestamp with time zone,
+    CONSTRAINT clock_pause_check CHECK ((resumed_at >= paused_at))
+);
+COMMENT ON TABLE jutong.clock_pause IS 'when a clock stood still: the days after paused_at up to and with resumed_at do not count';
+CREATE TABLE jutong.cloud_allocation (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    department_code text NOT NULL,
+    purpose text DEFAULT ''::text NOT NULL,
+    cores integer NOT NULL,
+    storage_tb numeric(12,2) NOT NULL,
+    state text DEFAULT 'applied'::text NOT NULL,
+    applied_on date NOT NULL,
+    allocated_on date,
+    reclaimed_on date,
+    CONSTRAINT cloud_allocation_cores_check CHECK ((cores >= 0)),
+    CONSTRAINT cloud_allocation_state_check CHECK ((state = ANY (ARRAY['applied'::text, 'allocated'::text, 'reclaimed'::text, 'refused'::text]))),
+    CONSTRAINT cloud_allocation_storage_tb_check CHECK ((storage_tb >= (0)::numeric))
+);
+COMMENT ON TABLE jutong.cloud_allocation IS 'who applied for, got and gave back cloud resources';
+ALTER TABLE jutong.cloud_allocation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.cloud_allocation_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.cloud_change (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    kind text NOT NULL,
+    happened_on date NOT NULL,
+    cores integer DEFAULT 0 NOT NULL,
+    storage_tb numeric(12,2) DEFAULT 0 NOT NULL,
+    source text DEFAULT ''::text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    CONSTRAINT cloud_change_cores_check CHECK ((cores >= 0)),
+    CONSTRAINT cloud_change_kind_check CHECK ((kind = ANY (ARRAY['opening'::text, 'expansion'::text, 'retirement'::text]))),
+    CONSTRAINT cloud_change_storage_tb_check CHECK ((storage_tb >= (0)::numeric))
+);
+COMMENT ON TABLE jutong.cloud_change IS '政务云资源账: opening stock, expansions, retirements; every total is a sum over these rows';
+ALTER TABLE jutong.cloud_change ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.cloud_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.dataset (
+    name text NOT NULL,
+    zone text NOT NULL,
+    label text NOT NULL,
+    keys text[] DEFAULT '{}'::text[] NOT NULL,
+    items jsonb NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    department_code text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    declared_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT dataset_check CHECK ((name = ((zone || '.'::text) || split_part(name, '.'::text, 2)))),
+    CONSTRAINT dataset_version_check CHECK ((version > 0)),
+    CONSTRAINT dataset_zone_check CHECK ((zone = ANY (ARRAY['raw'::text, 'standard'::text, 'base'::text, 'topic'::text])))
+);
+COMMENT ON TABLE jutong.dataset IS '数据集: one table of the lake, lake.<zone>.<table>, as its owner declared it; never replaced, never dropped';
+COMMENT ON COLUMN jutong.dataset.name IS 'zone.table';
+COMMENT ON COLUMN jutong.dataset.zone IS 'raw 原始 · standard 标准 · base 基础 · topic 主题';
+COMMENT ON COLUMN jutong.dataset.label IS 'Chinese name shown to people';
+COMMENT ON COLUMN jutong.dataset.keys IS 'business key by which rows merge and changes are told; empty where rows are only appended (raw, standard.issue)';
+COMMENT ON COLUMN jutong.dataset.items IS 'list of items in order: name, label, type, element, key, required, grade, share_type';
+COMMENT ON COLUMN jutong.dataset.version IS 'rises when an item is retyped or the key changes; version n < current lies in the lake as <table>__v<n>';
+COMMENT ON COLUMN jutong.dataset.department_code IS 'whose data it is; NULL where it is the platform''s own';
+COMMENT ON COLUMN jutong.dataset.declared_at IS 'when the declaration last changed';
+CREATE TABLE jutong.delivery (
+    name text NOT NULL,
+    grant_id text NOT NULL,
+    department_code text NOT NULL,
+    provider_code text NOT NULL,
+    receiver jsonb NOT NULL,
+    secret text,
+    table_name text NOT NULL,
+    state text DEFAULT 'active'::text NOT NULL,
+    snapshot bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT delivery_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$'::text)),
+    CONSTRAINT delivery_receiver_check CHECK ((jsonb_typeof(receiver) = 'object'::text)),
+    CONSTRAINT delivery_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text, 'stopped'::text])))
+);
+COMMENT ON TABLE jutong.delivery IS '库表交换：keeps one table in a consumer''s database equal to what its grant lets out of a dataset';
+COMMENT ON COLUMN jutong.delivery.department_code IS 'the consumer; provider_code the department that shares';
+COMMENT ON COLUMN jutong.delivery.receiver IS '{host, port, dbname, user, schema}; never a password';
+COMMENT ON COLUMN jutong.delivery.secret IS 'the receiver''s password, sealed by the KeyProvider';
+COMMENT ON COLUMN jutong.delivery.snapshot IS 'lake snapshot the receiver''s table stands at: a copy for pages and for snapshot expiry, the truth is the checkpoint in the receiver';
+CREATE TABLE jutong.delivery_run (
+    id text NOT NULL,
+    delivery_name text NOT NULL,
+    kind text NOT NULL,
+    from_snapshot bigint,
+    to_snapshot bigint NOT NULL,
+    state text DEFAULT 'running'::text NOT NULL,
+    chunks integer DEFAULT 0 NOT NULL,
+    upserted bigint DEFAULT 0 NOT NULL,
+    deleted bigint DEFAULT 0 NOT NULL,
+    error text,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT delivery_run_kind_check CHECK ((kind = ANY (ARRAY['full'::text, 'incremental'::text, 'difference'::text]))),
+    CONSTRAINT delivery_run_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text])))
+);
+COMMENT ON TABLE jutong.delivery_run IS 'one run of a delivery as seen from here; the receiver''s own control table is what a resumed run trusts';
+COMMENT ON COLUMN jutong.delivery_run.kind IS 'full: first load of a table we create, then swapped in; incremental: net changes between two snapshots; difference: what differs, found by hashes, in the live table';
+COMMENT ON COLUMN jutong.delivery_run.upserted IS 'rows committed in the receiver as inserts or updates by this run: its 条次';
+CREATE TABLE jutong.demand (
+    id bigint NOT NULL,
+    department_code text NOT NULL,
+    name text NOT NULL,
+    items text[] DEFAULT '{}'::text[] NOT NULL,
+    basis text NOT NULL,
+    provider_code text,
+    expected_on date,
+    status text DEFAULT 'confirming'::text NOT NULL,
+    entry_id bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT demand_basis_check CHECK ((btrim(basis) <> ''::text)),
+    CONSTRAINT demand_check CHECK (((status <> 'met'::text) OR (entry_id IS NOT NULL))),
+    CONSTRAINT demand_name_check CHECK ((btrim(name) <> ''::text)),
+    CONSTRAINT demand_status_check CHECK ((status = ANY (ARRAY['confirming'::text, 'coordinating'::text, 'met'::text, 'unable'::text])))
+);
+COMMENT ON TABLE jutong.demand IS '需求清单: what a department needs, on what business ground, from whom, by when';
+COMMENT ON COLUMN jutong.demand.provider_code IS 'the provider it suggests, or the one it was assigned to';
+COMMENT ON COLUMN jutong.demand.status IS 'confirming 待确认, coordinating 协调中, met 已满足, unable 无法满足';
+COMMENT ON COLUMN jutong.demand.entry_id IS 'the entry that meets it';
+ALTER TABLE jutong.demand ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.demand_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.department (
+    code text NOT NULL,
+    name text NOT NULL,
+    short_name text NOT NULL,
+    kind text NOT NULL,
+    uscc text,
+    division_code text DEFAULT '430500'::text NOT NULL,
+    parent_code text,
+    steward boolean DEFAULT false NOT NULL,
+    sort integer DEFAULT 0 NOT NULL,
+    CONSTRAINT department_code_check CHECK ((code ~ '^[A-Z][A-Z0-9]{0,15}$'::text)),
+    CONSTRAINT department_kind_check CHECK ((kind = ANY (ARRAY['department'::text, 'county'::text]))),
+    CONSTRAINT department_name_check CHECK ((btrim(name) <> ''::text)),
+    CONSTRAINT department_short_name_check CHECK ((btrim(short_name) <> ''::text))
+);
+COMMENT ON TABLE jutong.department IS '部门与县市区: every body that provides or uses data; users and entries belong to one';
+COMMENT ON COLUMN jutong.department.uscc IS '统一社会信用代码 of the body, element 5 of 发改高技〔2017〕1272号';
+COMMENT ON COLUMN jutong.department.division_code IS 'GB/T 2260 code of the area it serves; the development zone carries an internal one';
+COMMENT ON COLUMN jutong.department.steward IS 'the 同级主管部门 of 政务数据共享条例; exactly one in a city';
+CREATE TABLE jutong.duty (
+    code text NOT NULL,
+    kind text NOT NULL,
+    no smallint NOT NULL,
+    name text NOT NULL,
+    name_en text DEFAULT ''::text NOT NULL,
+    summary text DEFAULT ''::text NOT NULL,
+    CONSTRAINT duty_kind_check CHECK ((kind = ANY (ARRAY['task'::text, 'guarantee'::text]))),
+    CONSTRAINT duty_no_check CHECK ((no > 0))
+);
+COMMENT ON TABLE jutong.duty IS 'the frame of the plan (八大任务, 六大保障): tasks, projects and indicators hang on it';
+COMMENT ON COLUMN jutong.duty.kind IS 'task 任务 or guarantee 保障';
+CREATE TABLE jutong.entry (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    summary text NOT NULL,
+    department_code text NOT NULL,
+    class_code text CONSTRAINT entry_class_code_not_null1 NOT NULL,
+    theme text DEFAULT ''::text NOT NULL,
+    share_type smallint NOT NULL,
+    share_condition text DEFAULT ''::text NOT NULL,
+    share_methods text[] NOT NULL,
+    use_condition text NOT NULL,
+    grade smallint NOT NULL,
+    formats integer[] NOT NULL,
+    sub_formats text[] DEFAULT '{}'::text[] NOT NULL,
+    update_cycle smallint NOT NULL,
+    open boolean DEFAULT false NOT NULL,
+    open_condition text DEFAULT ''::text NOT NULL,
+    related_codes text[] DEFAULT '{}'::text[] NOT NULL,
+    source_system text DEFAULT ''::text NOT NULL,
+    state text DEFAULT 'draft'::text NOT NULL,
+    case_id bigint,
+    committed boolean DEFAULT false NOT NULL,
+    resource_kind text,
+    dataset text,
+    secrecy_assessed boolean DEFAULT false NOT NULL,
+    privacy_assessed boolean DEFAULT false NOT NULL,
+    approved_by bigint,
+    approved_at timestamp with time zone,
+    published_at date,
+    version integer DEFAULT 0 NOT NULL,
+    uses bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT entry_check CHECK (((dataset IS NULL) = (resource_kind IS NULL))),
+    CONSTRAINT entry_check1 CHECK (((share_type = 1) OR (btrim(share_condition) <> ''::text))),
+    CONSTRAINT entry_check2 CHECK (((NOT open) OR (btrim(open_condition) <> ''::text))),
+    CONSTRAINT entry_check3 CHECK (((state <> 'published'::text) OR ((published_at IS NOT NULL) AND (version > 0) AND secrecy_assessed AND privacy_assessed))),
+    CONSTRAINT entry_code_check CHECK ((code ~ '^[123]\d{2}(\d{3,})?/\d{6,}$'::text)),
+    CONSTRAINT entry_dataset_check CHECK ((dataset ~ '^(raw|standard|base|topic)\.[a-z][a-z0-9_]{0,61}$'::text)),
+    CONSTRAINT entry_formats_check CHECK (((cardinality(formats) > 0) AND (formats <@ ARRAY[1, 2, 3, 4, 5, 6, 7]))),
+    CONSTRAINT entry_grade_check CHECK (((grade >= 1) AND (grade <= 4))),
+    CONSTRAINT entry_name_check CHECK (((btrim(name) <> ''::text) AND (length(name) <= 128))),
+    CONSTRAINT entry_resource_kind_check CHECK ((resource_kind = ANY (ARRAY['table'::text, 'api'::text, 'file'::text]))),
+    CONSTRAINT entry_share_condition_check CHECK ((length(share_condition) <= 500)),
+    CONSTRAINT entry_share_methods_check CHECK (((cardinality(share_methods) > 0) AND (share_methods <@ ARRAY['api'::text, 'table'::text, 'file'::text, 'mail'::text, 'media'::text]))),
+    CONSTRAINT entry_share_type_check CHECK (((share_type >= 1) AND (share_type <= 3))),
+    CONSTRAINT entry_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'dept_review'::text, 'publish_review'::text, 'published'::text, 'rejected'::text, 'withdrawn'::text]))),
+    CONSTRAINT entry_summary_check CHECK (((btrim(summary) <> ''::text) AND (length(summary) <= 1000))),
+    CONSTRAINT entry_update_cycle_check CHECK (((update_cycle >= 1) AND (update_cycle <= 9))),
+    CONSTRAINT entry_use_condition_check CHECK ((btrim(use_condition) <> ''::text))
+);
+COMMENT ON TABLE jutong.entry IS '目录条目: one catalogued information resource; its fields are stated once, in catalogue/guide.py';
+COMMENT ON COLUMN jutong.entry.code IS '信息资源代码 = 分类码/顺序码; does not change after publication';
+COMMENT ON COLUMN jutong.entry.class_code IS '分类码 of the code';
+COMMENT ON COLUMN jutong.entry.share_condition IS 'type 2: the conditions; type 3: the law that withholds it (第15条)';
+COMMENT ON COLUMN jutong.entry.use_condition IS '使用条件, NOT NULL by 第13条';
+COMMENT ON COLUMN jutong.entry.grade IS '数据分级 1–4, NOT NULL by 第13条';
+COMMENT ON COLUMN jutong.entry.formats IS '1 电子文件 2 电子表格 3 数据库 4 图形图像 5 流媒体 6 自描述格式 7 服务接口';
+COMMENT ON COLUMN jutong.entry.update_cycle IS '1 实时 2 每日 3 每周 4 每月 5 每季度 6 每年 7 不定时 8 每半年 9 其他';
+COMMENT ON COLUMN jutong.entry.case_id IS 'the review under way, of a new entry or of a change to a published one';
+COMMENT ON COLUMN jutong.entry.committed IS 'its department has committed to supply it';
+COMMENT ON COLUMN jutong.entry.dataset IS '挂接: the lake dataset ''zone.table'' behind it';
+COMMENT ON COLUMN jutong.entry.secrecy_assessed IS '保密风险评估 done (第13条)';
+COMMENT ON COLUMN jutong.entry.privacy_assessed IS '个人信息保护影响评估 done (第13条)';
+COMMENT ON COLUMN jutong.entry.approved_by IS 'the 部门负责人 who approved it (第13条)';
+COMMENT ON COLUMN jutong.entry.version IS '0: never published; each publication adds one';
+COMMENT ON COLUMN jutong.entry.uses IS 'exchanges so far, folded in by flows; breaks ties in search';
+CREATE TABLE jutong.entry_class (
+    code text NOT NULL,
+    name text NOT NULL,
+    parent_code text,
+    CONSTRAINT entry_class_code_check CHECK ((code ~ '^[123](\d{2}(\d{3}(\d+)?)?)?$'::text))
+);
+COMMENT ON TABLE jutong.entry_class IS '信息资源分类: 类 1 digit, 项 2, 目 3, 细目 variable; 1 基础 2 主题 3 部门';
+ALTER TABLE jutong.entry ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.entry_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.entry_number (
+    prefix text NOT NULL,
+    last integer NOT NULL
+);
+COMMENT ON TABLE jutong.entry_number IS '顺序码: the last order given out per 分类码; an order is never used again, not even after deletion';
+CREATE TABLE jutong.entry_search (
+    entry_id bigint NOT NULL,
+    department_code text NOT NULL,
+    state text NOT NULL,
+    theme text NOT NULL,
+    share_type smallint NOT NULL,
+    worth real NOT NULL,
+    name text NOT NULL,
+    terms tsvector NOT NULL,
+    ballast text DEFAULT repeat('.'::text, 2000) NOT NULL
+)
+WITH (toast_tuple_target='128');
+ALTER TABLE ONLY jutong.entry_search ALTER COLUMN department_code SET STORAGE MAIN;
+ALTER TABLE ONLY jutong.entry_search ALTER COLUMN state SET STORAGE MAIN;
+ALTER TABLE ONLY jutong.entry_search ALTER COLUMN theme SET STORAGE MAIN;
+ALTER TABLE ONLY jutong.entry_search ALTER COLUMN name SET STORAGE MAIN;
+ALTER TABLE ONLY jutong.entry_search ALTER COLUMN terms SET STORAGE EXTERNAL;
+ALTER TABLE ONLY jutong.entry_search ALTER COLUMN ballast SET STORAGE EXTERNAL;
+COMMENT ON TABLE jutong.entry_search IS 'what search reads, apart from the entry so that a common word scans narrow rows; a copy that can be made again';
+COMMENT ON COLUMN jutong.entry_search.worth IS 'order among equals: ln(uses + 1) - length(name) / 10';
+COMMENT ON COLUMN jutong.entry_search.name IS 'the name folded as a typed text is (words.folded)';
+COMMENT ON COLUMN jutong.entry_search.terms IS 'lexemes with the rank they stand for: 1 name, 2 name and summary, 3 everything; only the index is ever read';
+COMMENT ON COLUMN jutong.entry_search.ballast IS 'makes every row long enough (2 KB) that PostgreSQL moves it and the terms out of line: 43 000 hits of 100 000 then read 15 MB, not 150';
+CREATE TABLE jutong.entry_version (
+    entry_id bigint NOT NULL,
+    version integer NOT NULL,
+    published_at timestamp with time zone NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    content jsonb
+);
+COMMENT ON TABLE jutong.entry_version IS 'every published version; content {entry, items} of the versions that were replaced, so the present one is kept once';
+CREATE TABLE jutong.exchange (
+    origin text DEFAULT ''::text NOT NULL,
+    log_index bigint NOT NULL,
+    event text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    consumer text DEFAULT ''::text NOT NULL,
+    application text DEFAULT ''::text NOT NULL,
+    provider text DEFAULT ''::text NOT NULL,
+    entry text DEFAULT ''::text NOT NULL,
+    dataset text DEFAULT ''::text NOT NULL,
+    resource text DEFAULT ''::text NOT NULL,
+    grant_id text DEFAULT ''::text NOT NULL,
+    purpose text DEFAULT ''::text NOT NULL,
+    items text[] DEFAULT '{}'::text[] NOT NULL,
+    rows bigint DEFAULT 0 NOT NULL,
+    outcome text DEFAULT ''::text NOT NULL,
+    code text DEFAULT ''::text NOT NULL,
+    request_id text DEFAULT ''::text NOT NULL,
+    content text DEFAULT ''::text NOT NULL,
+    subjects text DEFAULT ''::text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    attempt text,
+    after text,
+    counted boolean DEFAULT false NOT NULL
+);
+COMMENT ON TABLE jutong.exchange IS '交换记录：the ledger''s sequenced entries as rows, folded in order; a projection that can be dropped and folded again';
+COMMENT ON COLUMN jutong.exchange.log_index IS 'index of the entry in the origin''s Merkle log';
+COMMENT ON COLUMN jutong.exchange.attempt IS 'delivery chunks only: the one attempt at the chunk; the next fact of the run names the attempt that committed';
+COMMENT ON COLUMN jutong.exchange.after IS 'delivery facts only: the attempt the receiver''s checkpoint names, so the one that committed';
+COMMENT ON COLUMN jutong.exchange.counted IS 'true when its rows are in meter_daily (domain §6.2)';
+CREATE TABLE jutong.exchange_subjects (
+    bucket smallint NOT NULL,
+    period text NOT NULL,
+    request_id text NOT NULL,
+    attempt text DEFAULT ''::text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    hashes bytea NOT NULL,
+    CONSTRAINT exchange_subjects_bucket_check CHECK (((bucket >= 0) AND (bucket <= 255)))
+);
+COMMENT ON TABLE jutong.exchange_subjects IS '谁看过我: keyed 8-byte hashes of the subjects in what left, written before it left; survives compaction and purge (design §11 Who saw)';
+COMMENT ON COLUMN jutong.exchange_subjects.bucket IS 'first byte of the hashes in this row: a look-up reads one bucket';
+COMMENT ON COLUMN jutong.exchange_subjects.period IS 'year of the key the hashes were made with';
+COMMENT ON COLUMN jutong.exchange_subjects.hashes IS 'sorted 8-byte hashes, one after another';
+CREATE TABLE jutong.fusion (
+    commit_id text NOT NULL,
+    register text NOT NULL,
+    from_snapshot bigint NOT NULL,
+    snapshot bigint NOT NULL,
+    records bigint NOT NULL,
+    entities bigint NOT NULL,
+    by_key bigint NOT NULL,
+    by_likeness bigint NOT NULL,
+    inserted bigint NOT NULL,
+    updated bigint NOT NULL,
+    deleted bigint NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE jutong.fusion IS '融合记录: one run of a register that changed something';
+COMMENT ON COLUMN jutong.fusion.from_snapshot IS 'the lake snapshot whose standard rows were fused';
+COMMENT ON COLUMN jutong.fusion.by_key IS 'records joined to others by a code; by_likeness: by name, person, address';
+COMMENT ON COLUMN jutong.fusion.inserted IS 'golden records inserted, updated, deleted by this run';
+CREATE TABLE jutong.gathering (
+    commit_id text NOT NULL,
+    source_names text[] NOT NULL,
+    receipts jsonb NOT NULL,
+    noted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+COMMENT ON TABLE jutong.gathering IS 'receipts written just before their lake commit; whether it happened is asked of the lake, and then they become batch rows or are struck out';
+CREATE TABLE jutong.grant_change (
+    id bigint NOT NULL,
+    grant_id text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    by_user bigint
+);
+COMMENT ON TABLE jutong.grant_change IS 'history of every grant: issue, suspend, resume, terminate, expire (append only)';
+ALTER TABLE jutong.grant_change ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.grant_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.hold_threshold (
+    source_table text NOT NULL,
+    hold_above numeric(4,3) NOT NULL,
+    CONSTRAINT hold_threshold_hold_above_check CHECK (((hold_above >= (0)::numeric) AND (hold_above <= (1)::numeric)))
+);
+COMMENT ON TABLE jutong.hold_threshold IS 'a batch whose rejected share is larger is held; tables without a row take 0.5';
+CREATE TABLE jutong.indicator (
+    code text NOT NULL,
+    label text NOT NULL,
+    label_en text DEFAULT ''::text NOT NULL,
+    unit text DEFAULT ''::text NOT NULL,
+    definition text NOT NULL,
+    owner_code text NOT NULL,
+    duty_code text,
+    sort integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT indicator_definition_check CHECK ((btrim(definition) <> ''::text))
+);
+COMMENT ON TABLE jutong.indicator IS '指标库: reported indicators. Another definition is another indicator, never another report of the same';
+COMMENT ON COLUMN jutong.indicator.definition IS '口径: what exactly is counted, from when, by whom';
+CREATE TABLE jutong.indicator_report (
+    id bigint NOT NULL,
+    indicator_code text NOT NULL,
+    period text NOT NULL,
+    period_start date NOT NULL,
+    period_end date NOT NULL,
+    value numeric NOT NULL,
+    lower_bound boolean DEFAULT false NOT NULL,
+    target numeric,
+    target_period text,
+    source text NOT NULL,
+    reported_on date NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    CONSTRAINT indicator_report_check CHECK ((period_end >= period_start)),
+    CONSTRAINT indicator_report_source_check CHECK ((btrim(source) <> ''::text)),
+    CONSTRAINT indicator_report_target_check CHECK ((target > (0)::numeric))
+);
+COMMENT ON TABLE jutong.indicator_report IS 'one reported value with its report; append only: a correction is a later report of the same period';
+COMMENT ON COLUMN jutong.indicator_report.period IS 'as printed: 2022, 2023Q1, 2023-05; its bounds stand beside it';
+COMMENT ON COLUMN jutong.indicator_report.lower_bound IS 'true for 余: the report says at least this many';
+COMMENT ON COLUMN jutong.indicator_report.target IS 'the target of target_period; progress is value / target, computed when shown';
+COMMENT ON COLUMN jutong.indicator_report.source IS 'the document the value was reported in';
+ALTER TABLE jutong.indicator_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.indicator_report_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.item (
+    entry_id bigint NOT NULL,
+    no smallint NOT NULL,
+    name text NOT NULL,
+    label text NOT NULL,
+    data_type character(1) NOT NULL,
+    length integer,
+    element text,
+    is_key boolean DEFAULT false NOT NULL,
+    share_type smallint NOT NULL,
+    grade smallint NOT NULL,
+    mask text,
+    CONSTRAINT item_data_type_check CHECK ((data_type = ANY (ARRAY['C'::bpchar, 'N'::bpchar, 'Y'::bpchar, 'D'::bpchar, 'T'::bpchar, 'L'::bpchar, 'M'::bpchar, 'G'::bpchar, 'B'::bpchar, 'I'::bpchar, 'F'::bpchar]))),
+    CONSTRAINT item_grade_check CHECK (((grade >= 1) AND (grade <= 4))),
+    CONSTRAINT item_label_check CHECK ((btrim(label) <> ''::text)),
+    CONSTRAINT item_length_check CHECK ((length > 0)),
+    CONSTRAINT item_name_check CHECK (((btrim(name) <> ''::text) AND (length(name) <= 62))),
+    CONSTRAINT item_no_check CHECK (((no >= 0) AND (no <= 999))),
+    CONSTRAINT item_share_type_check CHECK (((share_type >= 1) AND (share_type <= 3)))
+);
+COMMENT ON TABLE jutong.item IS '信息项: one column of an entry; the effective share type of a delivery is the strictest of its items';
+COMMENT ON COLUMN jutong.item.no IS 'sequence 000–999';
+COMMENT ON COLUMN jutong.item.name IS 'the column it is in the dataset; label is what people read';
+COMMENT ON COLUMN jutong.item.data_type IS 'C 字符 N 数值 Y 货币 D 日期 T 日期时间 L 逻辑 M 备注 G 通用 B 双精度 I 整型 F 浮点';
+COMMENT ON COLUMN jutong.item.element IS '数据元 that cleans, checks, masks and grades it';
+COMMENT ON COLUMN jutong.item.mask IS 'mask profile of its element for a delivery; NULL: as it is';
+CREATE TABLE jutong.job_run (
+    id bigint NOT NULL,
+    stage text NOT NULL,
+    arguments jsonb DEFAULT '{}'::jsonb NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    asked_by text NOT NULL,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    process_id integer,
+    progress real DEFAULT 0 NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    CONSTRAINT job_run_check CHECK (((state = ANY (ARRAY['done'::text, 'failed'::text, 'killed'::text])) = (finished_at IS NOT NULL))),
+    CONSTRAINT job_run_progress_check CHECK (((progress >= (0)::double precision) AND (progress <= (1)::double precision))),
+    CONSTRAINT job_run_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'running'::text, 'done'::text, 'failed'::text, 'killed'::text])))
+);
+COMMENT ON TABLE jutong.job_run IS '一次作业：哪个环节、进度、结局；每次运行必有终态';
+COMMENT ON COLUMN jutong.job_run.process_id IS 'leader of the job''s own process group while running';
+COMMENT ON COLUMN jutong.job_run.note IS 'one sentence: what is being done now, or how it ended';
+ALTER TABLE jutong.job_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.job_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.lake_commit (
+    commit_id text NOT NULL,
+    snapshot bigint NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+COMMENT ON TABLE jutong.lake_commit IS 'commit ids of snapshots that have expired, so that a commit stays done for ever; those of living snapshots are read in the lake itself';
+COMMENT ON COLUMN jutong.lake_commit.commit_id IS 'batch or run id as it stood in commit_extra_info';
+CREATE TABLE jutong.lake_follower (
+    name text NOT NULL,
+    dataset text NOT NULL,
+    snapshot bigint NOT NULL,
+    moved_at timestamp with time zone DEFAULT now() NOT NULL
+);
+COMMENT ON TABLE jutong.lake_follower IS 'who reads a dataset''s change feed (a replica, a delivery) and how far it has come; its snapshot does not expire until the cap';
+COMMENT ON COLUMN jutong.lake_follower.snapshot IS 'the feed up to and including this snapshot has been taken over';
+CREATE TABLE jutong.ledger_head (
+    origin text NOT NULL,
+    size bigint NOT NULL,
+    root text NOT NULL,
+    checkpoint text NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT ledger_head_size_check CHECK ((size >= 0))
+);
+COMMENT ON TABLE jutong.ledger_head IS '账本头：the newest checkpoint of each log origin (one per host), kept here every 5 s; a log shorter than this was cut back';
+COMMENT ON COLUMN jutong.ledger_head.root IS 'RFC 6962 root hash (SHA-256) of the first size entries, base64';
+COMMENT ON COLUMN jutong.ledger_head.checkpoint IS 'the whole C2SP signed note, so that it proves itself';
+CREATE TABLE jutong.model (
+    name text NOT NULL,
+    label text NOT NULL,
+    question text DEFAULT ''::text NOT NULL,
+    theme text DEFAULT ''::text NOT NULL,
+    sql text NOT NULL,
+    target text NOT NULL,
+    keys text[] NOT NULL,
+    items jsonb NOT NULL,
+    department_code text,
+    state text DEFAULT 'active'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT model_items_check CHECK ((jsonb_typeof(items) = 'array'::text)),
+    CONSTRAINT model_keys_check CHECK ((cardinality(keys) > 0)),
+    CONSTRAINT model_label_check CHECK ((btrim(label) <> ''::text)),
+    CONSTRAINT model_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,61}$'::text)),
+    CONSTRAINT model_sql_check CHECK ((btrim(sql) <> ''::text)),
+    CONSTRAINT model_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text]))),
+    CONSTRAINT model_target_check CHECK ((target ~~ 'topic.%'::text))
+);
+COMMENT ON TABLE jutong.model IS '模型: one SQL query of people''s own that makes one topic dataset; it runs in the guard, never beside the lake';
+COMMENT ON COLUMN jutong.model.question IS 'the question it answers, for people';
+COMMENT ON COLUMN jutong.model.theme IS '主题: 智能制造, 智慧城市, 智慧交通, 智慧文旅 …';
+COMMENT ON COLUMN jutong.model.sql IS 'one SELECT over the names of its inputs';
+COMMENT ON COLUMN jutong.model.keys IS 'items by which its rows merge; a key that no longer comes out is deleted';
+CREATE TABLE jutong.model_input (
+    model text NOT NULL,
+    view text NOT NULL,
+    dataset text NOT NULL,
+    items text[] NOT NULL,
+    row_filter jsonb DEFAULT '[]'::jsonb NOT NULL,
+    CONSTRAINT model_input_items_check CHECK ((cardinality(items) > 0)),
+    CONSTRAINT model_input_row_filter_check CHECK ((jsonb_typeof(row_filter) = 'array'::text)),
+    CONSTRAINT model_input_view_check CHECK ((view ~ '^[a-z][a-z0-9_]{0,61}$'::text))
+);
+COMMENT ON TABLE jutong.model_input IS '模型输入: what a model may see, and under which name';
+COMMENT ON COLUMN jutong.model_input.view IS 'the name the query knows it by';
+COMMENT ON COLUMN jutong.model_input.items IS 'exactly these items; nothing else reaches the query';
+COMMENT ON COLUMN jutong.model_input.row_filter IS 'list of {item, op: eq|in|prefix, value} joined by AND';
+CREATE TABLE jutong.register (
+    name text NOT NULL,
+    label text NOT NULL,
+    prefix text NOT NULL,
+    items jsonb NOT NULL,
+    CONSTRAINT register_items_check CHECK ((jsonb_typeof(items) = 'array'::text)),
+    CONSTRAINT register_label_check CHECK ((btrim(label) <> ''::text)),
+    CONSTRAINT register_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,54}$'::text)),
+    CONSTRAINT register_prefix_check CHECK ((prefix ~ '^[A-Z]{1,4}$'::text))
+);
+COMMENT ON TABLE jutong.register IS '基础库: golden records in base.<name>, all values in base.<name>_value, memberships in base.<name>_member';
+COMMENT ON COLUMN jutong.register.prefix IS 'entity ids begin with it: LE…';
+COMMENT ON COLUMN jutong.register.items IS 'list of items of the golden record';
+CREATE TABLE jutong.register_source (
+    register text NOT NULL,
+    dataset text NOT NULL,
+    label text NOT NULL,
+    mapping jsonb NOT NULL,
+    trust integer NOT NULL,
+    time_item text,
+    item_trust jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT register_source_dataset_check CHECK ((dataset ~~ 'standard.%'::text)),
+    CONSTRAINT register_source_item_trust_check CHECK ((jsonb_typeof(item_trust) = 'object'::text)),
+    CONSTRAINT register_source_mapping_check CHECK ((jsonb_typeof(mapping) = 'object'::text)),
+    CONSTRAINT register_source_trust_check CHECK (((trust >= 1) AND (trust <= 99)))
+);
+COMMENT ON TABLE jutong.register_source IS '基础库来源: a standard dataset that feeds a register, and how far it is believed';
+COMMENT ON COLUMN jutong.register_source.mapping IS 'register item → item of the dataset';
+COMMENT ON COLUMN jutong.register_source.trust IS '1 is believed first; equal trust is decided by time';
+COMMENT ON COLUMN jutong.register_source.time_item IS 'item that says when a row was last true; else the time its batch was received';
+COMMENT ON COLUMN jutong.register_source.item_trust IS 'item → trust where it differs';
+CREATE TABLE jutong.source_table (
+    name text NOT NULL,
+    source_name text NOT NULL,
+    label text NOT NULL,
+    locator jsonb NOT NULL,
+    mode text DEFAULT 'full'::text NOT NULL,
+    watermark_item text,
+    keys text[] DEFAULT '{}'::text[] NOT NULL,
+    items jsonb DEFAULT '[]'::jsonb NOT NULL,
+    entry_id bigint,
+    state text DEFAULT 'active'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT source_table_check CHECK (((mode = 'full'::text) OR (watermark_item IS NOT NULL))),
+    CONSTRAINT source_table_items_check CHECK ((jsonb_typeof(items) = 'array'::text)),
+    CONSTRAINT source_table_label_check CHECK ((btrim(label) <> ''::text)),
+    CONSTRAINT source_table_locator_check CHECK ((jsonb_typeof(locator) = 'object'::text)),
+    CONSTRAINT source_table_mode_check CHECK ((mode = ANY (ARRAY['full'::text, 'incremental'::text]))),
+    CONSTRAINT source_table_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,61}$'::text)),
+    CONSTRAINT source_table_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text])))
+);
+COMMENT ON TABLE jutong.source_table IS '归集表: one table, file or sheet of a source; its name is the table part of the datasets raw.<name> and standard.<name>';
+COMMENT ON COLUMN jutong.source_table.locator IS 'where it stands in the source: {schema, table} · {file, encoding, delimiter, quote, header} · {file, sheet, header_row}; lookback: seconds read again behind the watermark';
+COMMENT ON COLUMN jutong.source_table.mode IS 'incremental: rows at or above the watermark of the last batch; a file is always taken whole, once per content';
+COMMENT ON COLUMN jutong.source_table.watermark_item IS 'the source''s own column that rises with every change';
+COMMENT ON COLUMN jutong.source_table.keys IS 'items by which standard rows merge';
+COMMENT ON COLUMN jutong.source_table.items IS 'list of items as the standard dataset has them; a column of the source belongs to the item whose source, name or label it bears';
+COMMENT ON COLUMN jutong.source_table.entry_id IS 'the catalogue entry this supplies (catalogue.entry, a later migration, so no foreign key)';
+CREATE VIEW jutong.lineage AS
+ SELECT ('source:'::text || source_table.source_name) AS upstream,
+    ('raw.'::text || source_table.name) AS downstream,
+    'gather'::text AS by,
+    source_table.label
+   FROM jutong.source_table
+UNION ALL
+ SELECT ('raw.'::text || source_table.name) AS upstream,
+    ('standard.'::text || source_table.name) AS downstream,
+    'refine'::text AS by,
+    source_table.label
+   FROM jutong.source_table
+UNION ALL
+ SELECT s.dataset AS upstream,
+    ('base.'::text || s.register) AS downstream,
+    'fuse'::text AS by,
+    r.label
+   FROM (jutong.register_source s
+     JOIN jutong.register r ON ((r.name = s.register)))
+UNION ALL
+ SELECT DISTINCT i.dataset AS upstream,
+    m.target AS downstream,
+    'model'::text AS by,
+    m.label
+   FROM (jutong.model_input i
+     JOIN jutong.model m ON ((m.name = i.model)));
+COMMENT ON VIEW jutong.lineage IS '血缘: which dataset feeds which, by what; nothing is kept twice, so it cannot be wrong';
+CREATE TABLE jutong.meter_daily (
+    day date NOT NULL,
+    provider text NOT NULL,
+    entry text NOT NULL,
+    resource text NOT NULL,
+    consumer text NOT NULL,
+    application text NOT NULL,
+    method text NOT NULL,
+    times bigint NOT NULL,
+    records bigint NOT NULL,
+    CONSTRAINT meter_daily_method_check CHECK ((method = ANY (ARRAY['api'::text, 'table'::text, 'file'::text])))
+);
+COMMENT ON TABLE jutong.meter_daily IS '计量：(次, 条次) per day of Asia/Shanghai, provider → resource → consumer; a sum over counted exchange rows and nothing else';
+COMMENT ON COLUMN jutong.meter_daily.times IS '次: answered calls (0 rows too), delivery runs that committed at least one chunk, downloads';
+COMMENT ON COLUMN jutong.meter_daily.records IS '条次: rows returned, committed at the receiver, or downloaded; retries once';
+CREATE TABLE jutong.meter_state (
+    origin text NOT NULL,
+    next_index bigint DEFAULT 0 NOT NULL,
+    folded_at timestamp with time zone
+);
+COMMENT ON TABLE jutong.meter_state IS 'how far each log origin has been folded; moves in the same transaction as what was folded';
+CREATE TABLE jutong.meter_void (
+    origin text NOT NULL,
+    request_id text NOT NULL
+);
+COMMENT ON TABLE jutong.meter_void IS 'calls whose evidence may be in the ledger but which were never answered: a stream ended under them, and its successor said so (ledger:stream:stop)';
+CREATE TABLE jutong.migration (
+    number integer NOT NULL,
+    name text NOT NULL,
+    sha256 text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+CREATE TABLE jutong.milestone (
+    project_code text NOT NULL,
+    no smallint NOT NULL,
+    name text NOT NULL,
+    due_period text NOT NULL,
+    due_on date NOT NULL,
+    state text DEFAULT 'todo'::text NOT NULL,
+    done_on date,
+    measure text DEFAULT ''::text NOT NULL,
+    source text DEFAULT ''::text NOT NULL,
+    CONSTRAINT milestone_no_check CHECK ((no > 0)),
+    CONSTRAINT milestone_state_check CHECK ((state = ANY (ARRAY['todo'::text, 'doing'::text, 'done'::text])))
+);
+COMMENT ON TABLE jutong.milestone IS 'one step of a project, in order';
+COMMENT ON COLUMN jutong.milestone.due_period IS 'as printed: 2023, 2024Q1; due_on is its last day';
+COMMENT ON COLUMN jutong.milestone.done_on IS 'when known; a report may say done without saying when';
+COMMENT ON COLUMN jutong.milestone.measure IS 'what done means: 主体工程量 50 %, 标准机架 1500';
+CREATE TABLE jutong.model_run (
+    id bigint NOT NULL,
+    model text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone NOT NULL,
+    rows bigint,
+    inserted bigint,
+    updated bigint,
+    deleted bigint,
+    snapshot bigint,
+    problem jsonb
+);
+COMMENT ON TABLE jutong.model_run IS '模型运行: every run of a model, failed ones with their sentence';
+COMMENT ON COLUMN jutong.model_run.snapshot IS 'the lake snapshot it wrote; NULL when nothing had changed or it failed';
+COMMENT ON COLUMN jutong.model_run.problem IS '{code, sentence}';
+ALTER TABLE jutong.model_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.model_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.notice (
+    id bigint NOT NULL,
+    to_user bigint,
+    to_department text,
+    subject text NOT NULL,
+    body text DEFAULT ''::text NOT NULL,
+    case_id bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    sent_at timestamp with time zone,
+    read_at timestamp with time zone,
+    CONSTRAINT notice_check CHECK (((to_user IS NULL) <> (to_department IS NULL))),
+    CONSTRAINT notice_subject_check CHECK ((btrim(subject) <> ''::text))
+);
+COMMENT ON TABLE jutong.notice IS '消息: the outbox; written in the transaction it tells of, sent by flows alone';
+COMMENT ON COLUMN jutong.notice.sent_at IS 'when it left by a channel outside the portal; in the portal it shows at once';
+ALTER TABLE jutong.notice ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.notice_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.portal_look (
+    user_id bigint NOT NULL,
+    language text DEFAULT 'zh'::text NOT NULL,
+    theme text DEFAULT 'light'::text NOT NULL,
+    type text DEFAULT 'normal'::text NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT portal_look_language_check CHECK ((language = ANY (ARRAY['zh'::text, 'en'::text]))),
+    CONSTRAINT portal_look_theme_check CHECK ((theme = ANY (ARRAY['light'::text, 'dark'::text, 'contrast'::text]))),
+    CONSTRAINT portal_look_type_check CHECK ((type = ANY (ARRAY['normal'::text, 'large'::text])))
+);
+COMMENT ON TABLE jutong.portal_look IS '每人的显示选择：语言、配色、字号';
+COMMENT ON COLUMN jutong.portal_look.type IS 'large is 大字 (GB/T 37668, 适老化)';
+CREATE TABLE jutong.project (
+    code text NOT NULL,
+    name text NOT NULL,
+    name_en text DEFAULT ''::text NOT NULL,
+    owner_code text NOT NULL,
+    operator text DEFAULT ''::text NOT NULL,
+    duty_code text,
+    investment numeric(14,2),
+    summary text DEFAULT ''::text NOT NULL,
+    sort integer DEFAULT 0 NOT NULL
+);
+COMMENT ON TABLE jutong.project IS '重点项目, followed by milestone';
+COMMENT ON COLUMN jutong.project.investment IS 'in 万元';
+CREATE TABLE jutong.reconciliation (
+    id bigint NOT NULL,
+    delivery_name text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    snapshot bigint NOT NULL,
+    result text NOT NULL,
+    rows_here bigint NOT NULL,
+    rows_there bigint NOT NULL,
+    digest_here text NOT NULL,
+    digest_there text NOT NULL,
+    ranges integer NOT NULL,
+    ranges_apart integer NOT NULL,
+    CONSTRAINT reconciliation_result_check CHECK ((result = ANY (ARRAY['equal'::text, 'mended'::text, 'different'::text])))
+);
+COMMENT ON TABLE jutong.reconciliation IS '对账：count and content hash of what the grant lets out here, and of the receiver''s table there (domain §6.3)';
+COMMENT ON COLUMN jutong.reconciliation.ranges IS 'key ranges compared; ranges_apart of them differed before mending';
+ALTER TABLE jutong.reconciliation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.reconciliation_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.refinement (
+    batch_id text NOT NULL,
+    dataset text NOT NULL,
+    accepted bigint NOT NULL,
+    rejected bigint NOT NULL,
+    duplicates bigint NOT NULL,
+    flagged bigint NOT NULL,
+    issues bigint NOT NULL,
+    score numeric(5,2),
+    inserted bigint DEFAULT 0 NOT NULL,
+    updated bigint DEFAULT 0 NOT NULL,
+    deleted bigint DEFAULT 0 NOT NULL,
+    held_reason text,
+    commit_id text NOT NULL,
+    snapshot bigint NOT NULL,
+    finished_at timestamp with time zone NOT NULL,
+    CONSTRAINT refinement_accepted_check CHECK ((accepted >= 0)),
+    CONSTRAINT refinement_duplicates_check CHECK ((duplicates >= 0)),
+    CONSTRAINT refinement_flagged_check CHECK ((flagged >= 0)),
+    CONSTRAINT refinement_issues_check CHECK ((issues >= 0)),
+    CONSTRAINT refinement_rejected_check CHECK ((rejected >= 0)),
+    CONSTRAINT refinement_score_check CHECK (((score >= (0)::numeric) AND (score <= (100)::numeric)))
+);
+COMMENT ON TABLE jutong.refinement IS '清洗结果: how a batch was split; batch.given = accepted + rejected + duplicates (law 1)';
+COMMENT ON COLUMN jutong.refinement.dataset IS 'standard.<source table>';
+COMMENT ON COLUMN jutong.refinement.flagged IS 'accepted or duplicate rows with at least one issue beside them';
+COMMENT ON COLUMN jutong.refinement.issues IS 'rows this batch added to standard.issue';
+COMMENT ON COLUMN jutong.refinement.score IS '合格率: rows without any issue in a hundred rows given; NULL for an empty batch';
+COMMENT ON COLUMN jutong.refinement.inserted IS 'what the merge did to the standard dataset; a held batch does nothing';
+COMMENT ON COLUMN jutong.refinement.held_reason IS 'why the accepted rows were kept back: everything wrong, or nothing in it';
+COMMENT ON COLUMN jutong.refinement.commit_id IS 'commit_extra_info of the lake commit that holds its rows and issues';
+CREATE TABLE jutong.refinement_rule (
+    batch_id text NOT NULL,
+    rule text NOT NULL,
+    item text NOT NULL,
+    severity text NOT NULL,
+    dimension text NOT NULL,
+    rows bigint NOT NULL,
+    CONSTRAINT refinement_rule_rows_check CHECK ((rows > 0)),
+    CONSTRAINT refinement_rule_severity_check CHECK ((severity = ANY (ARRAY['reject'::text, 'flag'::text])))
+);
+COMMENT ON TABLE jutong.refinement_rule IS 'issues of a batch counted by rule and item, so that pages need not read the lake';
+COMMENT ON COLUMN jutong.refinement_rule.dimension IS 'quality dimension of GB/T 36344: 规范性 完整性 准确性 一致性 时效性 可访问性';
+CREATE TABLE jutong.refining (
+    commit_id text NOT NULL,
+    outcomes jsonb NOT NULL,
+    noted_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT refining_outcomes_check CHECK ((jsonb_typeof(outcomes) = 'array'::text))
+);
+COMMENT ON TABLE jutong.refining IS 'outcomes written just before their lake commit; whether it happened is asked of the lake, and then they become refinement rows or are struck out';
+CREATE TABLE jutong.request (
+    id bigint NOT NULL,
+    case_id bigint NOT NULL,
+    entry_id bigint NOT NULL,
+    department_code text NOT NULL,
+    provider_code text NOT NULL,
+    application_id text NOT NULL,
+    basis text NOT NULL,
+    scene text NOT NULL,
+    scope text NOT NULL,
+    purpose text NOT NULL,
+    method text NOT NULL,
+    items text[] NOT NULL,
+    row_filter jsonb DEFAULT '[]'::jsonb NOT NULL,
+    share_type smallint NOT NULL,
+    until date NOT NULL,
+    created_by bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT request_basis_check CHECK ((btrim(basis) <> ''::text)),
+    CONSTRAINT request_items_check CHECK ((cardinality(items) > 0)),
+    CONSTRAINT request_method_check CHECK ((method = ANY (ARRAY['api'::text, 'table'::text, 'file'::text]))),
+    CONSTRAINT request_purpose_check CHECK ((btrim(purpose) <> ''::text)),
+    CONSTRAINT request_row_filter_check CHECK ((jsonb_typeof(row_filter) = 'array'::text)),
+    CONSTRAINT request_scene_check CHECK ((btrim(scene) <> ''::text)),
+    CONSTRAINT request_scope_check CHECK ((btrim(scope) <> ''::text)),
+    CONSTRAINT request_share_type_check CHECK ((share_type = ANY (ARRAY[1, 2])))
+);
+COMMENT ON TABLE jutong.request IS '共享申请：what a department asks for; its path lives in casework (case kind share_request). 政务数据共享条例第20条';
+COMMENT ON COLUMN jutong.request.department_code IS 'the asking department';
+COMMENT ON COLUMN jutong.request.provider_code IS 'the department whose entry it is';
+COMMENT ON COLUMN jutong.request.basis IS '使用依据，第20条必填';
+COMMENT ON COLUMN jutong.request.scene IS '使用场景，第20条必填';
+COMMENT ON COLUMN jutong.request.scope IS '使用范围，第20条必填';
+COMMENT ON COLUMN jutong.request.purpose IS '用途类型：行政依据 / 工作参考 / 数据校核 / 业务协同';
+COMMENT ON COLUMN jutong.request.method IS '共享方式，第20条必填：api 服务接口, table 批量交换（库表）, file 文件下载';
+COMMENT ON COLUMN jutong.request.row_filter IS 'list of {item, op: eq|in|prefix, value} joined by AND; same meaning in gate and delivery';
+COMMENT ON COLUMN jutong.request.share_type IS 'effective share type: the strictest of the entry and the asked items, 1 无条件 2 有条件; decides the clock (T3 or T4)';
+COMMENT ON COLUMN jutong.request.until IS '使用时限，第20条必填: last day of use, inclusive, Asia/Shanghai';
+ALTER TABLE jutong.request ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME jutong.request_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.row_rule (
+    source_table text NOT NULL,
+    code text NOT NULL,
+    place integer NOT NULL,
+    kind text NOT NULL,
+    items text[] NOT NULL,
+    arguments jsonb DEFAULT '{}'::jsonb NOT NULL,
+    severity text DEFAULT 'flag'::text NOT NULL,
+    sentence text,
+    CONSTRAINT row_rule_arguments_check CHECK ((jsonb_typeof(arguments) = 'object'::text)),
+    CONSTRAINT row_rule_code_check CHECK ((code ~ '^[a-z_]+\.[a-z_0-9]+$'::text)),
+    CONSTRAINT row_rule_items_check CHECK ((cardinality(items) > 0)),
+    CONSTRAINT row_rule_severity_check CHECK ((severity = ANY (ARRAY['reject'::text, 'flag'::text])))
+);
+COMMENT ON TABLE jutong.row_rule IS '行规则: questions across the items of one table, asked in the order of place; an item is questioned once per row';
+COMMENT ON COLUMN jutong.row_rule.kind IS 'not_after · not_before · within · not_future · required_when · any_of · one_of · unique';
+COMMENT ON COLUMN jutong.row_rule.items IS 'the items it compares; the first is the one the issue names';
+COMMENT ON COLUMN jutong.row_rule.sentence IS 'what was expected; NULL for the kind''s own sentence';
+CREATE TABLE jutong.security_event (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    event text NOT NULL,
+    user_id bigint,
+    login text DEFAULT ''::text NOT NULL,
+    department_code text,
+    address text DEFAULT ''::text NOT NULL,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT security_event_event_check CHECK ((event ~ '^[a-z]+:[a-z_]+:[a-z_]+$'::text))
+);
+COMMENT ON TABLE jutong.security_event IS '安全日志: source:subject:action, append only, kept at least six months (网络安全法第21条)';
+COMMENT ON COLUMN jutong.security_event.address IS 'network address the request came from';
+ALTER TABLE jutong.security_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.security_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.service (
+    name text NOT NULL,
+    label text NOT NULL,
+    kind text DEFAULT 'query'::text NOT NULL,
+    department_code text NOT NULL,
+    entry_id bigint NOT NULL,
+    dataset text NOT NULL,
+    keys text[] NOT NULL,
+    items text[] NOT NULL,
+    max_rows integer DEFAULT 100 NOT NULL,
+    state text DEFAULT 'active'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT service_items_check CHECK ((cardinality(items) > 0)),
+    CONSTRAINT service_keys_check CHECK ((cardinality(keys) > 0)),
+    CONSTRAINT service_kind_check CHECK ((kind = 'query'::text)),
+    CONSTRAINT service_max_rows_check CHECK (((max_rows >= 1) AND (max_rows <= 10000))),
+    CONSTRAINT service_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
+    CONSTRAINT service_state_check CHECK ((state = ANY (ARRAY['active'::text, 'stopped'::text])))
+);
+COMMENT ON TABLE jutong.service IS '接口服务：one query service of an entry, answered by the gate at /v1/{name}';
+COMMENT ON COLUMN jutong.service.department_code IS 'the provider';
+COMMENT ON COLUMN jutong.service.keys IS 'items a caller may ask by; every call gives all of them';
+COMMENT ON COLUMN jutong.service.items IS 'items the service can answer with at most; a grant narrows them';
+CREATE TABLE jutong.session (
+    token_hash bytea NOT NULL,
+    user_id bigint NOT NULL,
+    stage text NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    agent text DEFAULT ''::text NOT NULL,
+    opened_at timestamp with time zone DEFAULT now() NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT session_stage_check CHECK ((stage = ANY (ARRAY['open'::text, 'password'::text, 'enrol'::text]))),
+    CONSTRAINT session_token_hash_check CHECK ((octet_length(token_hash) = 32))
+);
+COMMENT ON TABLE jutong.session IS 'server-side sessions: what the browser holds is a random token, what we hold is its SHA-256';
+COMMENT ON COLUMN jutong.session.stage IS 'open; or password / enrol: nothing but setting a new password / the second factor is possible';
+CREATE TABLE jutong.share_grant (
+    id text NOT NULL,
+    request_id bigint NOT NULL,
+    application_id text NOT NULL,
+    department_code text NOT NULL,
+    provider_code text NOT NULL,
+    entry_id bigint NOT NULL,
+    dataset text NOT NULL,
+    items text[] NOT NULL,
+    row_filter jsonb DEFAULT '[]'::jsonb NOT NULL,
+    masks jsonb DEFAULT '{}'::jsonb NOT NULL,
+    grade smallint NOT NULL,
+    purpose text NOT NULL,
+    method text NOT NULL,
+    valid_from timestamp with time zone DEFAULT now() NOT NULL,
+    until timestamp with time zone NOT NULL,
+    state text DEFAULT 'active'::text NOT NULL,
+    reason text,
+    issued_by bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT share_grant_grade_check CHECK (((grade >= 1) AND (grade <= 4))),
+    CONSTRAINT share_grant_items_check CHECK ((cardinality(items) > 0)),
+    CONSTRAINT share_grant_masks_check CHECK ((jsonb_typeof(masks) = 'object'::text)),
+    CONSTRAINT share_grant_method_check CHECK ((method = ANY (ARRAY['api'::text, 'table'::text, 'file'::text]))),
+    CONSTRAINT share_grant_row_filter_check CHECK ((jsonb_typeof(row_filter) = 'array'::text)),
+    CONSTRAINT share_grant_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text, 'terminated'::text, 'expired'::text])))
+);
+COMMENT ON TABLE jutong.share_grant IS '授权：who (application), which items and rows, for what purpose, until when, how. No field and no row leaves without a live one';
+COMMENT ON COLUMN jutong.share_grant.department_code IS 'the consuming department';
+COMMENT ON COLUMN jutong.share_grant.provider_code IS 'the department whose entry it is';
+COMMENT ON COLUMN jutong.share_grant.dataset IS 'lake dataset ''zone.table'' the entry was attached to when granted';
+COMMENT ON COLUMN jutong.share_grant.row_filter IS 'list of {item, op: eq|in|prefix, value} joined by AND; [] is every row';
+COMMENT ON COLUMN jutong.share_grant.masks IS 'item name → mask profile of its element; an item not named goes out as it is';
+COMMENT ON COLUMN jutong.share_grant.grade IS 'highest 数据分级 among the granted items; from 3 up the gate asks for a signed request';
+COMMENT ON COLUMN jutong.share_grant.until IS 'the instant it stops, exclusive: midnight in Asia/Shanghai after the last day of use';
+COMMENT ON COLUMN jutong.share_grant.reason IS 'why it is suspended or terminated (第27条)';
+COMMENT ON COLUMN jutong.share_grant.changed_at IS 'clock_timestamp() of the last change, set by trigger; a poll must look back a few seconds, as a change commits after its stamp';
+CREATE TABLE jutong.sign_in_guard (
+    login text NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    failed_at timestamp with time zone,
+    locked_until timestamp with time zone
+);
+COMMENT ON TABLE jutong.sign_in_guard IS 'failed sign-ins by the name that was typed, whether an account has it or not, so a lock tells nobody which names exist';
+CREATE TABLE jutong.source (
+    name text NOT NULL,
+    department_code text NOT NULL,
+    kind text NOT NULL,
+    label text NOT NULL,
+    config jsonb DEFAULT '{}'::jsonb NOT NULL,
+    secret_ref text,
+    state text DEFAULT 'active'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT source_config_check CHECK ((jsonb_typeof(config) = 'object'::text)),
+    CONSTRAINT source_kind_check CHECK ((kind = ANY (ARRAY['postgres'::text, 'csv'::text, 'excel'::text]))),
+    CONSTRAINT source_label_check CHECK ((btrim(label) <> ''::text)),
+    CONSTRAINT source_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,61}$'::text)),
+    CONSTRAINT source_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text])))
+);
+COMMENT ON TABLE jutong.source IS '数据源: a department''s system that data is gathered from';
+COMMENT ON COLUMN jutong.source.config IS 'how it is reached, without secrets: libpq keywords or url; folder and dialect of files';
+COMMENT ON COLUMN jutong.source.secret_ref IS 'where the password is: sealed:<text sealed by the KeyProvider>, file:<path>, env:<NAME>';
+COMMENT ON COLUMN jutong.source.state IS 'paused sources are not gathered';
+CREATE TABLE jutong.stream_head (
+    origin text NOT NULL,
+    stream text NOT NULL,
+    sequence bigint NOT NULL,
+    leaf text NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT stream_head_sequence_check CHECK ((sequence >= 0))
+);
+COMMENT ON TABLE jutong.stream_head IS '流头：the last durable record of each stream not yet wholly merged, kept every 5 s; forgotten once the kept checkpoint covers it';
+COMMENT ON COLUMN jutong.stream_head.sequence IS 'sequence of the stream''s last durable record';
+COMMENT ON COLUMN jutong.stream_head.leaf IS 'RFC 6962 leaf hash of that record, hex: it must be in the stream or in the log for ever';
+CREATE TABLE jutong.task (
+    id bigint NOT NULL,
+    campaign_code text NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    duty_code text NOT NULL,
+    owner_code text NOT NULL,
+    partners text[] DEFAULT '{}'::text[] NOT NULL,
+    starts_on date NOT NULL,
+    due_on date NOT NULL,
+    state text DEFAULT 'todo'::text NOT NULL,
+    progress smallint DEFAULT 0 NOT NULL,
+    done_on date,
+    note text DEFAULT ''::text NOT NULL,
+    CONSTRAINT task_check CHECK ((due_on >= starts_on)),
+    CONSTRAINT task_check1 CHECK (((state = 'done'::text) = (done_on IS NOT NULL))),
+    CONSTRAINT task_progress_check CHECK (((progress >= 0) AND (progress <= 100))),
+    CONSTRAINT task_state_check CHECK ((state = ANY (ARRAY['todo'::text, 'doing'::text, 'done'::text, 'stopped'::text])))
+);
+COMMENT ON TABLE jutong.task IS '任务清单: owner, due date, state. Overdue is a query, not a state';
+COMMENT ON COLUMN jutong.task.partners IS 'codes of the departments that work with the owner (配合单位)';
+ALTER TABLE jutong.task ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.task_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.task_report (
+    id bigint NOT NULL,
+    task_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    state text NOT NULL,
+    progress smallint NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    by_user bigint
+);
+COMMENT ON TABLE jutong.task_report IS 'history of every task''s progress (append only)';
+ALTER TABLE jutong.task_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.task_report_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.time_limit (
+    rule text NOT NULL,
+    jurisdiction text DEFAULT 'national'::text NOT NULL,
+    stage text NOT NULL,
+    share_type smallint DEFAULT 0 NOT NULL,
+    label text NOT NULL,
+    base_wd integer,
+    base_years integer,
+    max_ext_wd integer DEFAULT 0 NOT NULL,
+    ext_approver text,
+    pause_on_supplement boolean DEFAULT true NOT NULL,
+    article text NOT NULL,
+    breach text,
+    CONSTRAINT time_limit_base_wd_check CHECK ((base_wd > 0)),
+    CONSTRAINT time_limit_base_years_check CHECK ((base_years > 0)),
+    CONSTRAINT time_limit_check CHECK (((base_wd IS NULL) <> (base_years IS NULL))),
+    CONSTRAINT time_limit_check1 CHECK (((max_ext_wd = 0) = (ext_approver IS NULL))),
+    CONSTRAINT time_limit_ext_approver_check CHECK ((ext_approver = 'steward'::text)),
+    CONSTRAINT time_limit_max_ext_wd_check CHECK ((max_ext_wd >= 0)),
+    CONSTRAINT time_limit_share_type_check CHECK (((share_type >= 0) AND (share_type <= 3)))
+);
+COMMENT ON TABLE jutong.time_limit IS '时限规则: every limit is a row; a local row may be shorter than the national one, never longer (政务数据共享条例第23条)';
+COMMENT ON COLUMN jutong.time_limit.rule IS 'T1 … T8 of domain.md §1.1; L1 … are the city''s own';
+COMMENT ON COLUMN jutong.time_limit.stage IS 'what a case starts a clock by: catalogue_update, share_reply …';
+COMMENT ON COLUMN jutong.time_limit.share_type IS '0 any, 1 无条件, 2 有条件, 3 不予';
+COMMENT ON COLUMN jutong.time_limit.base_wd IS 'working days; base_years where the law counts years (T8)';
+COMMENT ON COLUMN jutong.time_limit.max_ext_wd IS 'most working days an extension may add, in all';
+COMMENT ON COLUMN jutong.time_limit.pause_on_supplement IS 'whether asking for missing material stops the clock; the law is silent, so it is configuration';
+COMMENT ON COLUMN jutong.time_limit.breach IS 'the violation an overdue clock opens a case for, e.g. 第39条(4)';
+CREATE TABLE jutong.user_role (
+    user_id bigint NOT NULL,
+    role text NOT NULL,
+    granted_by bigint,
+    granted_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT user_role_role_check CHECK ((role = ANY (ARRAY['steward'::text, 'provider_officer'::text, 'provider_head'::text, 'consumer_officer'::text, 'consumer_head'::text, 'auditor'::text, 'security_admin'::text, 'system_admin'::text, 'leader'::text])))
+);
+COMMENT ON TABLE jutong.user_role IS '角色: what a user acts as, within his own department';
+CREATE TABLE jutong.whitelist (
+    check_code text NOT NULL,
+    value text NOT NULL,
+    reason text NOT NULL,
+    owner text NOT NULL,
+    added_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT whitelist_owner_check CHECK ((btrim(owner) <> ''::text)),
+    CONSTRAINT whitelist_reason_check CHECK ((btrim(reason) <> ''::text)),
+    CONSTRAINT whitelist_value_check CHECK ((value <> ''::text))
+);
+COMMENT ON TABLE jutong.whitelist IS '白名单: cleaned values for which one check of an element is waived';
+COMMENT ON COLUMN jutong.whitelist.check_code IS 'such as uscc.check_digit';
+COMMENT ON COLUMN jutong.whitelist.reason IS 'why the value stands although it fails';
+COMMENT ON COLUMN jutong.whitelist.owner IS 'who answers for it';
+ALTER TABLE ONLY jutong.app_user
+    ADD CONSTRAINT app_user_login_key UNIQUE (login);
+ALTER TABLE ONLY jutong.app_user
+    ADD CONSTRAINT app_user_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.application
+    ADD CONSTRAINT application_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.application
+    ADD CONSTRAINT application_token_hash_key UNIQUE (token_hash);
+ALTER TABLE ONLY jutong.backup_run
+    ADD CONSTRAINT backup_run_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.batch
+    ADD CONSTRAINT batch_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.batch
+    ADD CONSTRAINT batch_source_table_run_id_key UNIQUE (source_table, run_id);
+ALTER TABLE ONLY jutong.calendar_day
+    ADD CONSTRAINT calendar_day_pkey PRIMARY KEY (day);
+ALTER TABLE ONLY jutong.campaign
+    ADD CONSTRAINT campaign_pkey PRIMARY KEY (code);
+ALTER TABLE ONLY jutong.case_file
+    ADD CONSTRAINT case_file_number_key UNIQUE (number);
+ALTER TABLE ONLY jutong.case_file
+    ADD CONSTRAINT case_file_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.case_move
+    ADD CONSTRAINT case_move_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.case_number
+    ADD CONSTRAINT case_number_pkey PRIMARY KEY (prefix, year);
+ALTER TABLE ONLY jutong.clock_pause
+    ADD CONSTRAINT clock_pause_pkey PRIMARY KEY (clock_id, paused_at);
+ALTER TABLE ONLY jutong.clock
+    ADD CONSTRAINT clock_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.cloud_allocation
+    ADD CONSTRAINT cloud_allocation_code_key UNIQUE (code);
+ALTER TABLE ONLY jutong.cloud_allocation
+    ADD CONSTRAINT cloud_allocation_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.cloud_change
+    ADD CONSTRAINT cloud_change_code_key UNIQUE (code);
+ALTER TABLE ONLY jutong.cloud_change
+    ADD CONSTRAINT cloud_change_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.dataset
+    ADD CONSTRAINT dataset_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY jutong.delivery
+    ADD CONSTRAINT delivery_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY jutong.delivery_run
+    ADD CONSTRAINT delivery_run_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.demand
+    ADD CONSTRAINT demand_department_code_name_key UNIQUE (department_code, name);
+ALTER TABLE ONLY jutong.demand
+    ADD CONSTRAINT demand_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.department
+    ADD CONSTRAINT department_name_key UNIQUE (name);
+ALTER TABLE ONLY jutong.department
+    ADD CONSTRAINT department_pkey PRIMARY KEY (code);
+ALTER TABLE ONLY jutong.department
+    ADD CONSTRAINT department_uscc_key UNIQUE (uscc);
+ALTER TABLE ONLY jutong.duty
+    ADD CONSTRAINT duty_kind_no_key UNIQUE (kind, no);
+ALTER TABLE ONLY jutong.duty
+    ADD CONSTRAINT duty_pkey PRIMARY KEY (code);
+ALTER TABLE ONLY jutong.entry_class
+    ADD CONSTRAINT entry_class_pkey PRIMARY KEY (code);
+ALTER TABLE ONLY jutong.entry
+    ADD CONSTRAINT entry_code_key UNIQUE (code);
+ALTER TABLE ONLY jutong.entry_number
+    ADD CONSTRAINT entry_number_pkey PRIMARY KEY (prefix);
+ALTER TABLE ONLY jutong.entry
+    ADD CONSTRAINT entry_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.entry_search
+    ADD CONSTRAINT entry_search_pkey PRIMARY KEY (entry_id);
+ALTER TABLE ONLY jutong.entry_version
+    ADD CONSTRAINT entry_version_pkey PRIMARY KEY (entry_id, version);
+ALTER TABLE ONLY jutong.exchange
+    ADD CONSTRAINT exchange_pkey PRIMARY KEY (origin, log_index);
+ALTER TABLE ONLY jutong.exchange_subjects
+    ADD CONSTRAINT exchange_subjects_pkey PRIMARY KEY (bucket, period, request_id, attempt);
+ALTER TABLE ONLY jutong.fusion
+    ADD CONSTRAINT fusion_pkey PRIMARY KEY (commit_id);
+ALTER TABLE ONLY jutong.gathering
+    ADD CONSTRAINT gathering_pkey PRIMARY KEY (commit_id);
+ALTER TABLE ONLY jutong.grant_change
+    ADD CONSTRAINT grant_change_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.hold_threshold
+    ADD CONSTRAINT hold_threshold_pkey PRIMARY KEY (source_table);
+ALTER TABLE ONLY jutong.indicator
+    ADD CONSTRAINT indicator_pkey PRIMARY KEY (code);
+ALTER TABLE ONLY jutong.indicator_report
+    ADD CONSTRAINT indicator_report_indicator_code_period_reported_on_key UNIQUE (indicator_code, period, reported_on);
+ALTER TABLE ONLY jutong.indicator_report
+    ADD CONSTRAINT indicator_report_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.item
+    ADD CONSTRAINT item_entry_id_name_key UNIQUE (entry_id, name);
+ALTER TABLE ONLY jutong.item
+    ADD CONSTRAINT item_pkey PRIMARY KEY (entry_id, no);
+ALTER TABLE ONLY jutong.job_run
+    ADD CONSTRAINT job_run_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.lake_commit
+    ADD CONSTRAINT lake_commit_pkey PRIMARY KEY (commit_id);
+ALTER TABLE ONLY jutong.lake_follower
+    ADD CONSTRAINT lake_follower_pkey PRIMARY KEY (name, dataset);
+ALTER TABLE ONLY jutong.ledger_head
+    ADD CONSTRAINT ledger_head_pkey PRIMARY KEY (origin);
+ALTER TABLE ONLY jutong.meter_daily
+    ADD CONSTRAINT meter_daily_pkey PRIMARY KEY (day, provider, entry, resource, consumer, application, method);
+ALTER TABLE ONLY jutong.meter_state
+    ADD CONSTRAINT meter_state_pkey PRIMARY KEY (origin);
+ALTER TABLE ONLY jutong.meter_void
+    ADD CONSTRAINT meter_void_pkey PRIMARY KEY (origin, request_id);
+ALTER TABLE ONLY jutong.migration
+    ADD CONSTRAINT migration_pkey PRIMARY KEY (number);
+ALTER TABLE ONLY jutong.milestone
+    ADD CONSTRAINT milestone_pkey PRIMARY KEY (project_code, no);
+ALTER TABLE ONLY jutong.model_input
+    ADD CONSTRAINT model_input_pkey PRIMARY KEY (model, view);
+ALTER TABLE ONLY jutong.model
+    ADD CONSTRAINT model_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY jutong.model_run
+    ADD CONSTRAINT model_run_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.model
+    ADD CONSTRAINT model_target_key UNIQUE (target);
+ALTER TABLE ONLY jutong.notice
+    ADD CONSTRAINT notice_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.portal_look
+    ADD CONSTRAINT portal_look_pkey PRIMARY KEY (user_id);
+ALTER TABLE ONLY jutong.project
+    ADD CONSTRAINT project_pkey PRIMARY KEY (code);
+ALTER TABLE ONLY jutong.reconciliation
+    ADD CONSTRAINT reconciliation_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.refinement
+    ADD CONSTRAINT refinement_pkey PRIMARY KEY (batch_id);
+ALTER TABLE ONLY jutong.refinement_rule
+    ADD CONSTRAINT refinement_rule_pkey PRIMARY KEY (batch_id, rule, item);
+ALTER TABLE ONLY jutong.refining
+    ADD CONSTRAINT refining_pkey PRIMARY KEY (commit_id);
+ALTER TABLE ONLY jutong.register
+    ADD CONSTRAINT register_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY jutong.register_source
+    ADD CONSTRAINT register_source_pkey PRIMARY KEY (register, dataset);
+ALTER TABLE ONLY jutong.request
+    ADD CONSTRAINT request_case_id_key UNIQUE (case_id);
+ALTER TABLE ONLY jutong.request
+    ADD CONSTRAINT request_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.row_rule
+    ADD CONSTRAINT row_rule_pkey PRIMARY KEY (source_table, code);
+ALTER TABLE ONLY jutong.security_event
+    ADD CONSTRAINT security_event_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.service
+    ADD CONSTRAINT service_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY jutong.session
+    ADD CONSTRAINT session_pkey PRIMARY KEY (token_hash);
+ALTER TABLE ONLY jutong.share_grant
+    ADD CONSTRAINT share_grant_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.share_grant
+    ADD CONSTRAINT share_grant_request_id_key UNIQUE (request_id);
+ALTER TABLE ONLY jutong.sign_in_guard
+    ADD CONSTRAINT sign_in_guard_pkey PRIMARY KEY (login);
+ALTER TABLE ONLY jutong.source
+    ADD CONSTRAINT source_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY jutong.source_table
+    ADD CONSTRAINT source_table_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY jutong.stream_head
+    ADD CONSTRAINT stream_head_pkey PRIMARY KEY (origin, stream);
+ALTER TABLE ONLY jutong.task
+    ADD CONSTRAINT task_campaign_code_code_key UNIQUE (campaign_code, code);
+ALTER TABLE ONLY jutong.task
+    ADD CONSTRAINT task_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.task_report
+    ADD CONSTRAINT task_report_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.time_limit
+    ADD CONSTRAINT time_limit_pkey PRIMARY KEY (jurisdiction, stage, share_type);
+ALTER TABLE ONLY jutong.user_role
+    ADD CONSTRAINT user_role_pkey PRIMARY KEY (user_id, role);
+ALTER TABLE ONLY jutong.whitelist
+    ADD CONSTRAINT whitelist_pkey PRIMARY KEY (check_code, value);
+CREATE INDEX app_user_department ON jutong.app_user USING btree (department_code);
+CREATE INDEX application_department ON jutong.application USING btree (department_code);
+CREATE INDEX batch_received ON jutong.batch USING btree (received_at DESC, id);
+CREATE INDEX batch_state ON jutong.batch USING btree (state) WHERE (state = ANY (ARRAY['received'::text, 'held'::text, 'failed'::text]));
+CREATE INDEX case_file_departments ON jutong.case_file USING gin (departments);
+CREATE INDEX case_file_desk ON jutong.case_file USING btree (department_code, kind, state) WHERE (closed_at IS NULL);
+CREATE INDEX case_file_subject ON jutong.case_file USING gin (subject jsonb_path_ops);
+CREATE INDEX case_move_case ON jutong.case_move USING btree (case_id, id);
+CREATE INDEX clock_case ON jutong.clock USING btree (case_id);
+CREATE UNIQUE INDEX clock_one_running ON jutong.clock USING btree (case_id, stage) WHERE ((met_at IS NULL) AND (stopped_at IS NULL));
+CREATE INDEX clock_running ON jutong.clock USING btree (due_at) WHERE ((met_at IS NULL) AND (stopped_at IS NULL));
+CREATE INDEX cloud_allocation_department ON jutong.cloud_allocation USING btree (department_code);
+CREATE INDEX dataset_zone ON jutong.dataset USING btree (zone);
+CREATE INDEX delivery_grant ON jutong.delivery USING btree (grant_id);
+CREATE INDEX delivery_run_delivery ON jutong.delivery_run USING btree (delivery_name, started_at);
+CREATE INDEX demand_department ON jutong.demand USING btree (department_code, status);
+CREATE INDEX demand_entry ON jutong.demand USING btree (entry_id);
+CREATE UNIQUE INDEX department_one_steward ON jutong.department USING btree (steward) WHERE steward;
+CREATE INDEX entry_dataset ON jutong.entry USING btree (dataset) WHERE (dataset IS NOT NULL);
+CREATE INDEX entry_department ON jutong.entry USING btree (department_code, state);
+CREATE UNIQUE INDEX entry_name ON jutong.entry USING btree (department_code, name) WHERE (state <> 'withdrawn'::text);
+CREATE INDEX entry_search_terms ON jutong.entry_search USING gin (terms);
+CREATE INDEX exchange_after ON jutong.exchange USING btree (after) WHERE (after IS NOT NULL);
+CREATE INDEX exchange_application ON jutong.exchange USING btree (application, at);
+CREATE INDEX exchange_at ON jutong.exchange USING btree (at);
+CREATE INDEX exchange_attempt ON jutong.exchange USING btree (attempt) WHERE (attempt IS NOT NULL);
+CREATE INDEX exchange_entry ON jutong.exchange USING btree (entry, at);
+CREATE INDEX exchange_request ON jutong.exchange USING btree (request_id) WHERE (request_id <> ''::text);
+CREATE INDEX fusion_register ON jutong.fusion USING btree (register, finished_at DESC);
+CREATE INDEX grant_change_grant ON jutong.grant_change USING btree (grant_id, id);
+CREATE INDEX job_run_open ON jutong.job_run USING btree (asked_at) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text]));
+CREATE INDEX model_run_model ON jutong.model_run USING btree (model, finished_at DESC);
+CREATE INDEX notice_department ON jutong.notice USING btree (to_department, id) WHERE (to_department IS NOT NULL);
+CREATE INDEX notice_unsent ON jutong.notice USING btree (id) WHERE (sent_at IS NULL);
+CREATE INDEX notice_user ON jutong.notice USING btree (to_user, id) WHERE (to_user IS NOT NULL);
+CREATE INDEX reconciliation_delivery ON jutong.reconciliation USING btree (delivery_name, id);
+CREATE INDEX refinement_dataset ON jutong.refinement USING btree (dataset, finished_at DESC);
+CREATE INDEX request_department ON jutong.request USING btree (department_code);
+CREATE INDEX request_entry ON jutong.request USING btree (entry_id);
+CREATE INDEX security_event_at ON jutong.security_event USING btree (at);
+CREATE INDEX security_event_user ON jutong.security_event USING btree (user_id, at);
+CREATE INDEX service_entry ON jutong.service USING btree (entry_id);
+CREATE INDEX session_by_user ON jutong.session USING btree (user_id) WHERE (closed_at IS NULL);
+CREATE INDEX share_grant_application ON jutong.share_grant USING btree (application_id);
+CREATE INDEX share_grant_changed ON jutong.share_grant USING btree (changed_at);
+CREATE INDEX share_grant_entry ON jutong.share_grant USING btree (entry_id);
+CREATE INDEX source_department ON jutong.source USING btree (department_code);
+CREATE INDEX source_table_source ON jutong.source_table USING btree (source_name);
+CREATE INDEX task_owner ON jutong.task USING btree (owner_code);
+CREATE INDEX task_report_task ON jutong.task_report USING btree (task_id, id);
+CREATE UNIQUE INDEX user_role_one_administrator ON jutong.user_role USING btree (user_id) WHERE (role = ANY (ARRAY['auditor'::text, 'security_admin'::text, 'system_admin'::text]));
+COMMENT ON INDEX jutong.user_role_one_administrator IS '三员分立: nobody holds two of the three keys';
+CREATE TRIGGER application_announce AFTER INSERT OR DELETE OR UPDATE ON jutong.application FOR EACH ROW EXECUTE FUNCTION jutong.announce_grants('id');
+CREATE TRIGGER application_stamp BEFORE INSERT OR UPDATE ON jutong.application FOR EACH ROW EXECUTE FUNCTION jutong.stamp_changed();
+CREATE TRIGGER delivery_stamp BEFORE INSERT OR UPDATE ON jutong.delivery FOR EACH ROW EXECUTE FUNCTION jutong.stamp_changed();
+CREATE TRIGGER entry_search_follows AFTER UPDATE ON jutong.entry FOR EACH ROW EXECUTE FUNCTION jutong.entry_search_follows();
+CREATE TRIGGER security_event_stays BEFORE DELETE OR UPDATE ON jutong.security_event FOR EACH ROW EXECUTE FUNCTION jutong.security_event_stays();
+CREATE TRIGGER service_announce AFTER INSERT OR DELETE OR UPDATE ON jutong.service FOR EACH ROW EXECUTE FUNCTION jutong.announce_grants('name');
+CREATE TRIGGER service_stamp BEFORE INSERT OR UPDATE ON jutong.service FOR EACH ROW EXECUTE FUNCTION jutong.stamp_changed();
+CREATE TRIGGER share_grant_announce AFTER INSERT OR DELETE OR UPDATE ON jutong.share_grant FOR EACH ROW EXECUTE FUNCTION jutong.announce_grants('id');
+CREATE TRIGGER share_grant_stamp BEFORE INSERT OR UPDATE ON jutong.share_grant FOR EACH ROW EXECUTE FUNCTION jutong.stamp_changed();
+CREATE TRIGGER time_limit_never_longer BEFORE INSERT OR UPDATE ON jutong.time_limit FOR EACH ROW EXECUTE FUNCTION jutong.time_limit_never_longer();
+ALTER TABLE ONLY jutong.app_user
+    ADD CONSTRAINT app_user_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.application
+    ADD CONSTRAINT application_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.batch
+    ADD CONSTRAINT batch_source_table_fkey FOREIGN KEY (source_table) REFERENCES jutong.source_table(name);
+ALTER TABLE ONLY jutong.calendar_day
+    ADD CONSTRAINT calendar_day_set_by_fkey FOREIGN KEY (set_by) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.campaign
+    ADD CONSTRAINT campaign_owner_code_fkey FOREIGN KEY (owner_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.case_file
+    ADD CONSTRAINT case_file_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.case_file
+    ADD CONSTRAINT case_file_opened_by_fkey FOREIGN KEY (opened_by) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.case_move
+    ADD CONSTRAINT case_move_by_user_fkey FOREIGN KEY (by_user) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.case_move
+    ADD CONSTRAINT case_move_case_id_fkey FOREIGN KEY (case_id) REFERENCES jutong.case_file(id);
+ALTER TABLE ONLY jutong.clock
+    ADD CONSTRAINT clock_case_id_fkey FOREIGN KEY (case_id) REFERENCES jutong.case_file(id);
+ALTER TABLE ONLY jutong.clock
+    ADD CONSTRAINT clock_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.clock_pause
+    ADD CONSTRAINT clock_pause_clock_id_fkey FOREIGN KEY (clock_id) REFERENCES jutong.clock(id);
+ALTER TABLE ONLY jutong.cloud_allocation
+    ADD CONSTRAINT cloud_allocation_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.delivery
+    ADD CONSTRAINT delivery_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.delivery
+    ADD CONSTRAINT delivery_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES jutong.share_grant(id);
+ALTER TABLE ONLY jutong.delivery
+    ADD CONSTRAINT delivery_provider_code_fkey FOREIGN KEY (provider_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.delivery_run
+    ADD CONSTRAINT delivery_run_delivery_name_fkey FOREIGN KEY (delivery_name) REFERENCES jutong.delivery(name);
+ALTER TABLE ONLY jutong.demand
+    ADD CONSTRAINT demand_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.demand
+    ADD CONSTRAINT demand_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id);
+ALTER TABLE ONLY jutong.demand
+    ADD CONSTRAINT demand_provider_code_fkey FOREIGN KEY (provider_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.department
+    ADD CONSTRAINT department_parent_code_fkey FOREIGN KEY (parent_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.entry
+    ADD CONSTRAINT entry_approved_by_fkey FOREIGN KEY (approved_by) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.entry
+    ADD CONSTRAINT entry_case_id_fkey FOREIGN KEY (case_id) REFERENCES jutong.case_file(id);
+ALTER TABLE ONLY jutong.entry
+    ADD CONSTRAINT entry_class_code_fkey FOREIGN KEY (class_code) REFERENCES jutong.entry_class(code);
+ALTER TABLE ONLY jutong.entry_class
+    ADD CONSTRAINT entry_class_parent_code_fkey FOREIGN KEY (parent_code) REFERENCES jutong.entry_class(code);
+ALTER TABLE ONLY jutong.entry
+    ADD CONSTRAINT entry_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.entry_search
+    ADD CONSTRAINT entry_search_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id) ON DELETE CASCADE;
+ALTER TABLE ONLY jutong.entry_version
+    ADD CONSTRAINT entry_version_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id) ON DELETE CASCADE;
+ALTER TABLE ONLY jutong.fusion
+    ADD CONSTRAINT fusion_register_fkey FOREIGN KEY (register) REFERENCES jutong.register(name);
+ALTER TABLE ONLY jutong.grant_change
+    ADD CONSTRAINT grant_change_by_user_fkey FOREIGN KEY (by_user) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.grant_change
+    ADD CONSTRAINT grant_change_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES jutong.share_grant(id);
+ALTER TABLE ONLY jutong.hold_threshold
+    ADD CONSTRAINT hold_threshold_source_table_fkey FOREIGN KEY (source_table) REFERENCES jutong.source_table(name);
+ALTER TABLE ONLY jutong.indicator
+    ADD CONSTRAINT indicator_duty_code_fkey FOREIGN KEY (duty_code) REFERENCES jutong.duty(code);
+ALTER TABLE ONLY jutong.indicator
+    ADD CONSTRAINT indicator_owner_code_fkey FOREIGN KEY (owner_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.indicator_report
+    ADD CONSTRAINT indicator_report_indicator_code_fkey FOREIGN KEY (indicator_code) REFERENCES jutong.indicator(code);
+ALTER TABLE ONLY jutong.item
+    ADD CONSTRAINT item_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id) ON DELETE CASCADE;
+ALTER TABLE ONLY jutong.lake_follower
+    ADD CONSTRAINT lake_follower_dataset_fkey FOREIGN KEY (dataset) REFERENCES jutong.dataset(name);
+ALTER TABLE ONLY jutong.milestone
+    ADD CONSTRAINT milestone_project_code_fkey FOREIGN KEY (project_code) REFERENCES jutong.project(code);
+ALTER TABLE ONLY jutong.model
+    ADD CONSTRAINT model_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.model_input
+    ADD CONSTRAINT model_input_model_fkey FOREIGN KEY (model) REFERENCES jutong.model(name);
+ALTER TABLE ONLY jutong.model_run
+    ADD CONSTRAINT model_run_model_fkey FOREIGN KEY (model) REFERENCES jutong.model(name);
+ALTER TABLE ONLY jutong.notice
+    ADD CONSTRAINT notice_case_id_fkey FOREIGN KEY (case_id) REFERENCES jutong.case_file(id);
+ALTER TABLE ONLY jutong.notice
+    ADD CONSTRAINT notice_to_department_fkey FOREIGN KEY (to_department) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.notice
+    ADD CONSTRAINT notice_to_user_fkey FOREIGN KEY (to_user) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.portal_look
+    ADD CONSTRAINT portal_look_user_id_fkey FOREIGN KEY (user_id) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.project
+    ADD CONSTRAINT project_duty_code_fkey FOREIGN KEY (duty_code) REFERENCES jutong.duty(code);
+ALTER TABLE ONLY jutong.project
+    ADD CONSTRAINT project_owner_code_fkey FOREIGN KEY (owner_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.reconciliation
+    ADD CONSTRAINT reconciliation_delivery_name_fkey FOREIGN KEY (delivery_name) REFERENCES jutong.delivery(name);
+ALTER TABLE ONLY jutong.refinement
+    ADD CONSTRAINT refinement_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES jutong.batch(id);
+ALTER TABLE ONLY jutong.refinement_rule
+    ADD CONSTRAINT refinement_rule_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES jutong.refinement(batch_id) ON DELETE CASCADE;
+ALTER TABLE ONLY jutong.register_source
+    ADD CONSTRAINT register_source_register_fkey FOREIGN KEY (register) REFERENCES jutong.register(name);
+ALTER TABLE ONLY jutong.request
+    ADD CONSTRAINT request_application_id_fkey FOREIGN KEY (application_id) REFERENCES jutong.application(id);
+ALTER TABLE ONLY jutong.request
+    ADD CONSTRAINT request_case_id_fkey FOREIGN KEY (case_id) REFERENCES jutong.case_file(id);
+ALTER TABLE ONLY jutong.request
+    ADD CONSTRAINT request_created_by_fkey FOREIGN KEY (created_by) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.request
+    ADD CONSTRAINT request_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.request
+    ADD CONSTRAINT request_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id);
+ALTER TABLE ONLY jutong.request
+    ADD CONSTRAINT request_provider_code_fkey FOREIGN KEY (provider_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.row_rule
+    ADD CONSTRAINT row_rule_source_table_fkey FOREIGN KEY (source_table) REFERENCES jutong.source_table(name);
+ALTER TABLE ONLY jutong.security_event
+    ADD CONSTRAINT security_event_user_id_fkey FOREIGN KEY (user_id) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.service
+    ADD CONSTRAINT service_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.service
+    ADD CONSTRAINT service_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id);
+ALTER TABLE ONLY jutong.session
+    ADD CONSTRAINT session_user_id_fkey FOREIGN KEY (user_id) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.share_grant
+    ADD CONSTRAINT share_grant_application_id_fkey FOREIGN KEY (application_id) REFERENCES jutong.application(id);
+ALTER TABLE ONLY jutong.share_grant
+    ADD CONSTRAINT share_grant_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.share_grant
+    ADD CONSTRAINT share_grant_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id);
+ALTER TABLE ONLY jutong.share_grant
+    ADD CONSTRAINT share_grant_issued_by_fkey FOREIGN KEY (issued_by) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.share_grant
+    ADD CONSTRAINT share_grant_provider_code_fkey FOREIGN KEY (provider_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.share_grant
+    ADD CONSTRAINT share_grant_request_id_fkey FOREIGN KEY (request_id) REFERENCES jutong.request(id);
+ALTER TABLE ONLY jutong.source
+    ADD CONSTRAINT source_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.source_table
+    ADD CONSTRAINT source_table_source_name_fkey FOREIGN KEY (source_name) REFERENCES jutong.source(name);
+ALTER TABLE ONLY jutong.task
+    ADD CONSTRAINT task_campaign_code_fkey FOREIGN KEY (campaign_code) REFERENCES jutong.campaign(code);
+ALTER TABLE ONLY jutong.task
+    ADD CONSTRAINT task_duty_code_fkey FOREIGN KEY (duty_code) REFERENCES jutong.duty(code);
+ALTER TABLE ONLY jutong.task
+    ADD CONSTRAINT task_owner_code_fkey FOREIGN KEY (owner_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.task_report
+    ADD CONSTRAINT task_report_by_user_fkey FOREIGN KEY (by_user) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.task_report
+    ADD CONSTRAINT task_report_task_id_fkey FOREIGN KEY (task_id) REFERENCES jutong.task(id);
+ALTER TABLE ONLY jutong.user_role
+    ADD CONSTRAINT user_role_granted_by_fkey FOREIGN KEY (granted_by) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.user_role
+    ADD CONSTRAINT user_role_user_id_fkey FOREIGN KEY (user_id) REFERENCES jutong.app_user(id);

@@ -1,0 +1,166 @@
+"""The whole journey of the sample city, held against what it must show."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+
+import psycopg
+import pytest
+from psycopg import sql
+from tests.journey.sample import ROOT, answer, demo_words, run
+
+from jutong import fuse, share
+from jutong.city import applications, evaluate_dirt, truth_folder, wrongly_cleaned
+from jutong.share import METHODS
+
+pytestmark = pytest.mark.xdist_group("journey")
+
+GOLDEN = {
+    "entries": 7488,
+    "supply": 673,
+    "demand": 1773,
+    "negative": 37,
+    "departments": 45,
+    "counties": 13,
+    "applications": 20,
+    "consumer_departments": 20,
+    "cloud_cores_added": 6144,
+    "cloud_storage_added_tb": 800,
+}
+
+
+def test_the_figures_are_those_of_the_plan(sample):
+    assert {name: sample.figures[name] for name in GOLDEN} == GOLDEN
+    assert sample.figures["scale"] == 0.0005
+    assert min(value for name, value in sample.figures.items() if name != "tasks_overdue") > 0
+
+
+def test_every_application_calls_five_hundred_times_over_three_services(platform):
+    made, used = Counter(), {}
+    for _, fact in platform.ledger.entries():
+        if (fact.event, fact.outcome) == ("share:service:answer", "answered"):
+            made[fact.application] += 1
+            used.setdefault(fact.application, set()).add(fact.resource)
+    few = {
+        one.id: (made[one.id], len(used.get(one.id, ())))
+        for one in applications()
+        if made[one.id] < 500 or len(used.get(one.id, ())) < 3
+    }
+    assert few == {}
+
+
+def test_every_application_receives_one_full_and_two_incremental_deliveries(platform):
+    received: dict[str, Counter[str]] = {one.id: Counter() for one in applications()}
+    with platform.database.connection() as connection:
+        for delivery in share.deliveries(connection):
+            grant = share.find_grant(connection, delivery.grant_id)
+            for ran in share.runs(connection, delivery.name):
+                assert ran["state"] == "done", ran
+                received[grant.application_id][ran["kind"]] += 1
+    few = {
+        name: dict(kinds) for name, kinds in received.items() if kinds["full"] < 1 or kinds["incremental"] < 2
+    }
+    assert few == {}
+
+
+def test_records_exchanged_are_the_receivers_rows_and_the_calls_rows(sample, platform, outside):
+    counted = share.recount(platform.ledger.entries())
+    assert sample.figures["records_exchanged"] == sum(one.records for one in counted.values())
+    assert sample.figures["exchanges"] == sum(one.times for one in counted.values())
+    assert share.meter_differences(platform.database, platform.ledger) == []
+    called = sum(
+        fact.rows for _, fact in platform.ledger.entries() if METHODS.get(fact.event) == "api" and fact.rows
+    )
+    assert sample.figures["records_exchanged"] == called + sum(_received(platform, outside).values())
+
+
+def _received(platform, outside) -> dict[str, int]:
+    """Rows ever committed, as the receivers' own control tables say."""
+    rows = {}
+    with platform.database.connection() as connection:
+        deliveries = share.deliveries(connection)
+    for delivery in deliveries:
+        with psycopg.connect(outside.url(delivery.receiver["dbname"])) as receiver:
+            found = receiver.execute(
+                sql.SQL("SELECT upserted_total FROM {} WHERE delivery = %s").format(
+                    sql.Identifier(share.CONTROL_TABLE)
+                ),
+                [delivery.name],
+            ).fetchone()
+            assert found is not None
+            rows[delivery.name] = found[0]
+    return rows
+
+
+def test_every_delivered_table_equals_what_its_grant_lets_out(platform, outside):
+    with platform.database.connection() as connection:
+        names = [delivery.name for delivery in share.deliveries(connection)]
+    assert len(names) >= 20
+    different = []
+    with closing(platform.ledger.stream("journey")) as stream:
+        for name in names:
+            found = share.reconcile(
+                platform.database, platform.store, stream, platform.keys, name, mend=False
+            )
+            if found.result != "equal":
+                different.append((name, found))
+    assert different == []
+
+
+def test_the_register_finds_who_is_who(sample, platform):
+    found = fuse.evaluate(
+        "legal_entity", truth_folder(sample.home), database=platform.database, store=platform.store
+    )
+    assert found.records > 0
+    assert found.pair_f1 >= 0.99, found
+
+
+def test_seeded_errors_are_found_for_the_right_reason(sample, platform):
+    score = evaluate_dirt(sample.home, platform.database, platform.store)
+    assert score.expected > 0
+    assert (score.recall, score.precision) >= (0.99, 0.99), score
+    assert score.precision >= 0.99, score
+
+
+def test_what_can_be_repaired_was_repaired(sample, platform):
+    assert wrongly_cleaned(sample.home, platform.store) == []
+
+
+def test_the_ledger_verifies_with_and_without_us(sample):
+    said = answer(sample.home, "ledger", "verify")
+    assert (said["ok"], said["problems"]) == (True, [])
+    assert said["size"] > 10_000
+    alone = subprocess.run(
+        [sys.executable, "-I", ROOT / "src/jutong_verify.py", sample.home / "ledger"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert alone.returncode == 0, alone.stdout
+
+
+def test_the_doctor_finds_nothing_wrong_but_ports(sample):
+    import json
+
+    findings = json.loads(run(sample.home, "doctor", "--json", code=None).stdout)
+    assert [one for one in findings if not one["well"] and not one["code"].endswith("port_taken")] == []
+    assert {"cli.city", "database.reachable", "store.sound"} <= {one["code"] for one in findings}
+
+
+def test_the_same_demo_again_changes_no_figure_and_doubles_nothing(sample, platform):
+    def counts() -> dict[str, int]:
+        with platform.database.connection() as connection:
+            return {
+                name: connection.execute(f"SELECT count(*)::int AS n FROM {name}").fetchone()["n"]
+                for name in (
+                    "batch", "refinement", "entry", "app_user", "application", "request", "share_grant", "service",
+                    "delivery", "delivery_run", "model", "case_file",
+                )
+            }  # fmt: skip
+
+    before, snapshot = counts(), platform.store.snapshot()
+    run(sample.home, *demo_words(sample.home))
+    assert answer(sample.home, "figures") == sample.figures
+    assert counts() == before
+    assert platform.store.snapshot() == snapshot
