@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from jutong.city import names, phrases
 from jutong.city.codes import ALPHANUMERIC, LICENCE_ROOT
-from jutong.city.columns import between, chance, choose
+from jutong.city.columns import between, chance, choose, literals
 from jutong.city.templates import Field
 from jutong.terms import literal
 
@@ -39,9 +39,8 @@ def make(field: Field, salt: int) -> Made:
     return _MAKERS[field.kind](field, salt)
 
 
-def _pick(words: list[str] | tuple[str, ...], salt: int) -> str:
-    values = "[" + ", ".join(literal(word) for word in words) + "]"
-    return choose("$rv", salt, values, len(words))
+def _pick(words: list[str] | tuple[str, ...], salt: int, number: str = "$rv") -> str:
+    return choose(number, salt, literals(words), len(words))
 
 
 def _options(args: str) -> list[str]:
@@ -172,7 +171,8 @@ def _int(field: Field, salt: int) -> Made:
 
 
 def _pick_field(field: Field, salt: int) -> Made:
-    return Made(_pick(_options(field.args), salt), "text", "text")
+    # What is part of a key never changes.
+    return Made(_pick(_options(field.args), salt, "$r" if field.key else "$rv"), "text", "text")
 
 
 def _plate(_field: Field, salt: int) -> Made:

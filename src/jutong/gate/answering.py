@@ -26,7 +26,7 @@ from jutong.terms import BadInput, Denied, JutongError, NotFound, Refused, Unaut
 
 #: Rows of one answer at most, whatever the service allows: an answer's evidence must fit one log entry.
 MOST_ROWS = 1_000
-_MOST_SUBJECTS = 3_000
+_MOST_SUBJECTS = 2_000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 #: Which of several grants' refusals is told: the one closest to an answer.
 _CLOSEST = (

@@ -74,9 +74,10 @@ class Evidence:
         receipts: Sequence[Receipt] | JutongError
         try:
             receipts = self._commit([exchange for exchange, _ in batch])
-        except JutongError as problem:
+        except Exception as problem:  # noqa: BLE001 - whatever it was, nobody may wait for ever
             self._unrecorded += len(batch)
-            receipts = Unavailable("gate.ledger_stopped", f"存证无法写入，暂停应答：{problem.sentence}")
+            said = problem.sentence if isinstance(problem, JutongError) else type(problem).__name__
+            receipts = Unavailable("gate.ledger_stopped", f"存证无法写入，暂停应答：{said}")
         self._loop.call_soon_threadsafe(self._tell, batch, receipts)
 
     def _tell(self, batch: Waiting, receipts: Sequence[Receipt] | JutongError) -> None:

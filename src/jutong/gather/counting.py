@@ -13,7 +13,7 @@ from jutong.terms import EMPTY_CONTENT, ContentHash, Item, combine, quote, set_h
 
 def engine() -> duckdb.DuckDBPyConnection:
     """A DuckDB of our own for hashing and for leaving out rows that are held already; the lake is not in it."""
-    connection = duckdb.connect(config={"memory_limit": "1GB", "threads": 2})
+    connection = duckdb.connect(config={"memory_limit": "1GB", "threads": 1})
     connection.execute("SET TimeZone = 'Asia/Shanghai'")
     return connection
 

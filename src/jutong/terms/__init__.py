@@ -1,7 +1,17 @@
 """共同语言: frozen values every room speaks, and the error tree. No I/O lives here."""
 
 from jutong.terms.content_hash import EMPTY as EMPTY_CONTENT
-from jutong.terms.content_hash import ContentHash, combine, content_hash, field_text, row_hash, set_hash_sql
+from jutong.terms.content_hash import (
+    Column,
+    ContentHash,
+    Dialect,
+    canonical,
+    combine,
+    content_hash,
+    field_text,
+    row_hash,
+    set_hash_sql,
+)
 from jutong.terms.data import DatasetName, Item, ShareType, Zone
 from jutong.terms.decisions import Allowed, Decision, Refused
 from jutong.terms.errors import (
@@ -23,11 +33,13 @@ __all__ = [
     "Allowed",
     "BadInput",
     "Broken",
+    "Column",
     "Conflict",
     "ContentHash",
     "DatasetName",
     "Decision",
     "Denied",
+    "Dialect",
     "Item",
     "JutongError",
     "NotFound",
@@ -36,6 +48,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Zone",
+    "canonical",
     "combine",
     "content_hash",
     "field_text",

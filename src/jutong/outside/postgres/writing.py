@@ -18,8 +18,7 @@ from psycopg.rows import tuple_row
 from pyarrow import csv
 
 from jutong.outside.postgres.reading import conninfo_of
-from jutong.terms import Address, BadInput, ContentHash, Item, Unavailable, quote, set_hash_sql
-from jutong.terms.content_hash import combine
+from jutong.terms import Address, BadInput, ContentHash, Item, Unavailable, combine, quote, set_hash_sql
 
 Table = tuple[str, str] | str
 """``(schema, table)``, or a bare name found by search_path (a temporary table)."""

@@ -106,6 +106,7 @@ class ServicePage:
     #: Where the gate listens, as the example of a call shows it.
     gate: str
     may_edit: bool
+    may_ask: bool
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,7 @@ def build(visit: Visit, _: NoQuestion) -> ServicePage:
         ),
         gate=f"http://{settings.gate_host}:{settings.gate_port}",
         may_edit=visit.can("service:edit", service),
+        may_ask=visit.can("request:add"),
     )  # fmt: skip
 
 
