@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+import psycopg
 import pytest
 
 from jutong import fuse, gather, people, refine
@@ -20,10 +22,27 @@ from jutong.city import (
     write_sources,
     wrongly_cleaned,
 )
+from jutong.database import open_database
+from jutong.settings import read_settings
 from jutong.store import Store
 from jutong.terms import DatasetName, Zone
 
 SCALE = 0.0005
+
+
+@pytest.fixture
+def whole(cluster, tmp_path):
+    """A control database and a home of its own, for a city with all its departments."""
+    name = f"whole{secrets.token_hex(4)}"
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    settings = replace(
+        read_settings(tmp_path / "city", {}), database_url=cluster.url(name), lake_memory="1GB"
+    )
+    with open_database(settings) as database:
+        yield settings, database
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def declare(database, home, url, units):
@@ -53,7 +72,7 @@ def carry(database, store, home, tables, run):
 
 
 def walk(database, store, settings, url, units):
-    """The first round and two more, each held against the truth; the register after the first."""
+    """The first round and two more, each held against the truth; the register where its sources are there."""
     home = settings.home
     write_sources(home, url, SCALE, units=units)
     tables = declare(database, home, url, units)
@@ -62,9 +81,10 @@ def walk(database, store, settings, url, units):
     assert first.unconserved == ()
     assert wrongly_cleaned(home, store) == []
     assert (first.recall, first.precision) == (1, 1), first.differing
-    fuse.fuse(legal_entity(), database=database, store=store, settings=settings)
-    evaluation = fuse.evaluate("legal_entity", home / "truth", database=database, store=store)
-    assert min(evaluation.pair_f1, evaluation.cluster_f1) >= 0.99
+    if {"D23", "D30", "D10"} <= set(units):
+        fuse.fuse(legal_entity(), database=database, store=store, settings=settings)
+        evaluation = fuse.evaluate("legal_entity", home / "truth", database=database, store=store)
+        assert min(evaluation.pair_f1, evaluation.cluster_f1) >= 0.99
     moving = {table.name for table in plan(SCALE).tables if table.delivered}
     for number in (1, 2):
         advance(home, url, SCALE, number)
@@ -75,9 +95,16 @@ def walk(database, store, settings, url, units):
     return first
 
 
-@pytest.mark.slow
-def test_every_seeded_error_is_found_for_the_right_reason_and_nothing_else(database, settings, world, forget):
+def test_a_database_and_a_workbook_are_carried_and_every_error_is_found(database, settings, world, forget):
     forget()
+    with Store.open(database, settings) as store:
+        assert walk(database, store, settings, world, ("D20", "D39")).expected > 0
+
+
+@pytest.mark.slow
+def test_every_seeded_error_is_found_for_the_right_reason_and_nothing_else(whole, world, forget):
+    forget()
+    settings, database = whole
     units = tuple(row.code for row in departments())
     with Store.open(database, settings) as store:
         score = walk(database, store, settings, world, units)

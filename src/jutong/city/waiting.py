@@ -18,18 +18,18 @@ from jutong.flows import Platform
 
 _SQL = named_sql(__file__, "sharing.sql")
 
-#: (application, dataset, items, days ago, how far it has come)
+#: (application, table, days ago, how far it has come)
 _REQUESTS: tuple[tuple[str, str, int, tuple[str, ...]], ...] = (
     ("A02", "tax_declare", 1, ()),
     ("A02", "social_employer", 3, ()),
-    ("A13", "market_change", 5, ("consent",)),
-    ("A08", "market_report", 9, ("consent",)),
-    ("A19", "market_shareholder", 13, ("consent",)),
-    ("A10", "market_branch", 11, ("consent", "propose")),
-    ("A16", "credit_illegal", 6, ("consent", "propose")),
-    ("A14", "market_report", 4, ("consent", "supplement")),
-    ("A02", "fire_check", 8, ("consent",)),
-    ("A07", "fund_account", 6, ("consent", "propose")),
+    ("A13", "market_change", 0, ("consent",)),
+    ("A08", "market_report", 0, ("consent",)),
+    ("A19", "market_shareholder", 8, ("consent",)),
+    ("A10", "market_branch", 5, ("consent", "propose")),
+    ("A16", "credit_illegal", 0, ("consent", "propose")),
+    ("A14", "market_report", 0, ("consent", "supplement")),
+    ("A02", "fire_check", 1, ("consent",)),
+    ("A07", "fund_account", 2, ("consent", "propose")),
 )
 _CHANGES = (
     ("market_entity", "增加住所标准地址编码，与公安标准地址库一致", ("approve",)),
@@ -87,11 +87,11 @@ def _request(
             {"missing": ["使用范围的说明", "数据安全责任书"]},
         ),
     }
-    for hours, name in enumerate(moves, 2):
+    for minutes, name in enumerate(moves, 2):
         department, role, note, data = actors[name]
         share.move_request(
             connection, request.id, name, who.party(connection, department, role), note, data,
-            now=at + dt.timedelta(hours=hours),
+            now=min(at + dt.timedelta(minutes=minutes), dt.datetime.now(dt.UTC)),
         )  # fmt: skip
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import queue
+import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from jutong.ledger import Exchange, Ledger, Receipt, Stream
 from jutong.terms import JutongError, Unavailable
 
 _TRY_AGAIN_SECONDS = 1.0
-_GATHER_SECONDS = 0.0005
+_GATHER_SECONDS = 0.002
 #: Records of one batch at most: a signature path of nine steps keeps the receipt short.
 _BATCH = 512
 #: Request ids of unconfirmed records that the next stream's first record can carry.
@@ -32,10 +33,14 @@ class Evidence:
     def __init__(self, ledger: Ledger, name: str) -> None:
         self._ledger, self._name = ledger, name
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="evidence")
+        self._batches: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._commit_batches, name="evidence", daemon=True)
+        self._thread.start()
         self._waiting: Waiting = []
         self._writing = False
-        self._crowd = 0
+        self._timer: asyncio.TimerHandle | None = None
+        #: With so many calls waiting a batch is written without waiting for more.
+        self._enough = 1
         # The rest is touched by the writing thread alone.
         self._stream: Stream | None = None
         self._tried = float("-inf")
@@ -48,27 +53,37 @@ class Evidence:
         self._waiting.append((exchange, future))
         if not self._writing:
             self._begin()
+        elif self._timer is not None and len(self._waiting) >= self._enough:
+            self._timer.cancel()
+            self._write()
         return future
 
     def close(self) -> None:
-        self._thread.shutdown(wait=True)
+        self._batches.put(None)
+        self._thread.join()
         if self._stream is not None:
             self._stream.close()
 
     def _begin(self) -> None:
         """Not at once: calls that are on their way join the batch, which costs one fsync and one signature.
 
-        Alone, a call waits for the end of this turn of the loop only; in company, a moment longer.
+        Alone, a call waits for the end of this turn of the loop only.  In company it waits until half of those
+        lately seen together are here, so that one half is composed while the other is written; never long.
         """
         self._writing = True
-        if self._crowd > 1:
-            self._loop.call_later(_GATHER_SECONDS, self._write)
-        else:
+        if len(self._waiting) >= self._enough:
             self._loop.call_soon(self._write)
+        else:
+            self._timer = self._loop.call_later(_GATHER_SECONDS, self._write)
 
     def _write(self) -> None:
+        self._timer = None
         batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-        self._thread.submit(self._commit_and_tell, batch)
+        self._batches.put(batch)
+
+    def _commit_batches(self) -> None:
+        while (batch := self._batches.get()) is not None:
+            self._commit_and_tell(batch)
 
     def _commit_and_tell(self, batch: Waiting) -> None:
         receipts: Sequence[Receipt] | JutongError
@@ -88,7 +103,7 @@ class Evidence:
                 future.set_exception(receipts)
             else:
                 future.set_result(receipts[place])
-        self._crowd = max(len(batch), len(self._waiting))
+        self._enough = max(1, (len(batch) + len(self._waiting)) // 2)
         if self._waiting:
             self._begin()
         else:

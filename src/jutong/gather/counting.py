@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from jutong.gather.declaring import ROW
 from jutong.terms import EMPTY_CONTENT, ContentHash, Item, combine, quote, set_hash_sql
 
 
-def engine() -> duckdb.DuckDBPyConnection:
-    """A DuckDB of our own for hashing and for leaving out rows that are held already; the lake is not in it."""
-    connection = duckdb.connect(config={"memory_limit": "1GB", "threads": 1})
-    connection.execute("SET TimeZone = 'Asia/Shanghai'")
-    return connection
+#: Batches that may wait to be hashed before their reader waits for the hashing.
+_AHEAD = 4
+
+
+class Engine:
+    """A DuckDB of our own, for hashing and for leaving out rows that are held already; the lake is not in it.
+
+    Hashing has a thread to itself: while one batch is hashed, the next is read and the one before written.
+    """
+
+    def __init__(self) -> None:
+        self.duck = duckdb.connect(config={"memory_limit": "1GB", "threads": 1})
+        self.duck.execute("SET TimeZone = 'Asia/Shanghai'")
+        self._hashing = self.duck.cursor()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="gather-hash")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+        self._hashing.close()
+        self.duck.close()
+
+    def hash(self, rows: pa.Table, columns: Sequence[tuple[str, str]]) -> Future[ContentHash]:
+        return self._thread.submit(self._hash, rows, columns)
+
+    def _hash(self, rows: pa.Table, columns: Sequence[tuple[str, str]]) -> ContentHash:
+        self._hashing.register("passing", rows)
+        row = self._hashing.execute(set_hash_sql("passing", columns, "duckdb")).fetchone()
+        self._hashing.unregister("passing")
+        return combine(row[0], row[1:]) if row else EMPTY_CONTENT
 
 
 class Counted:
@@ -24,16 +54,14 @@ class Counted:
     ``columns`` name and type the batches' columns as the raw dataset has them.
     """
 
-    def __init__(
-        self, batches: Iterable[pa.RecordBatch], columns: Sequence[Item], duck: duckdb.DuckDBPyConnection
-    ) -> None:
+    def __init__(self, batches: Iterable[pa.RecordBatch], columns: Sequence[Item], engine: Engine) -> None:
         self.given = 0
         self.bytes = 0
-        self.content = EMPTY_CONTENT
         self._batches = batches
         self._names = [column.name for column in columns]
         self._typed = [(column.name, column.type) for column in columns]
-        self._duck = duck
+        self._engine = engine
+        self._hashed: list[Future[ContentHash]] = []
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         for batch in self._batches:
@@ -41,24 +69,22 @@ class Counted:
                 yield self._numbered(batch)
 
     def _numbered(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        rows = batch.num_rows
-        number = pa.array(range(self.given + 1, self.given + rows + 1), pa.int64())
-        self.given += rows
+        number = pa.array(np.arange(self.given + 1, self.given + batch.num_rows + 1))
+        self.given += batch.num_rows
         self.bytes += batch.nbytes
-        named = pa.RecordBatch.from_arrays([number, *batch.columns], names=[ROW, *self._names])
-        return named
+        return pa.RecordBatch.from_arrays([number, *batch.columns], names=[ROW, *self._names])
 
     def hash(self, rows: pa.Table | pa.RecordBatch) -> None:
         """Add rows to the content hash; batches may be hashed one by one or together."""
         table = rows if isinstance(rows, pa.Table) else pa.Table.from_batches([rows])
-        self._duck.register("passing", table)
-        row = self._duck.execute(set_hash_sql("passing", self._typed, "duckdb")).fetchone()
-        self._duck.unregister("passing")
-        if row:
-            self.content += combine(row[0], row[1:])
+        self._hashed.append(self._engine.hash(table, self._typed))
+        if len(self._hashed) > _AHEAD:
+            self._hashed[-_AHEAD].result()
 
-    def receipt(self) -> tuple[int, int, ContentHash]:
-        return self.given, self.bytes, self.content
+    @property
+    def content(self) -> ContentHash:
+        """The hash of all rows so far; waits for those under way."""
+        return sum((each.result() for each in self._hashed), EMPTY_CONTENT)
 
 
 def without_landed(

@@ -48,8 +48,7 @@ class Incoming:
         return DatasetSpec(self.dataset, self.table.label, items, department_code=self.table.department_code)
 
     def receipt(self) -> Batch:
-        given, size, content = self.counted.receipt()
-        kept = self.kept
+        counted, kept = self.counted, self.kept
         return Batch(
             id=batch_id(self.run_id, self.table.name),
             source_table=self.table.name,
@@ -57,9 +56,9 @@ class Incoming:
             mode=self.mode,
             started_at=self.started_at,
             received_at=dt.datetime.now(dt.UTC),
-            given=given,
-            bytes=kept.bytes if kept else size,
-            content_hash=content.digest,
+            given=counted.given,
+            bytes=kept.bytes if kept else counted.bytes,
+            content_hash=counted.content.digest,
             file_name=str(self.table.locator.get("file")) if kept else None,
             file_sha256=kept.sha256 if kept else None,
             watermark_from=self.watermark_from,

@@ -13,12 +13,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from jutong.database import Database, named_sql
 from jutong.gather import landing
-from jutong.gather.counting import Counted, engine, without_landed
+from jutong.gather.counting import Counted, Engine, without_landed
 from jutong.gather.declaring import Source, SourceTable, list_sources, raw_columns, raw_dataset
 from jutong.gather.keeping import Kept, keep
 from jutong.gather.landing import Incoming, land_streaming, land_together
@@ -95,8 +94,8 @@ def take_many(
         for table in tables:
             if table.name not in done:
                 due.setdefault(table.source_name, []).append(table)
-        with engine() as duck:
-            run = _Run(run_id, database, store, home, duck, full=full, tell=tell)
+        with Engine() as engine:
+            run = _Run(run_id, database, store, home, engine, full=full, tell=tell)
             for name, its_tables in due.items():
                 run.take_source(sources[name], its_tables, keys)
             run.land()
@@ -127,7 +126,7 @@ class _Run:
         database: Database,
         store: Store,
         home: Path,
-        duck: duckdb.DuckDBPyConnection,
+        engine: Engine,
         *,
         full: bool,
         tell: Callable[[str, int], None] | None,
@@ -137,7 +136,7 @@ class _Run:
         self._database = database
         self._store = store
         self._home = home
-        self._duck = duck
+        self._engine = engine
         self._full = full
         self._tell = tell or (lambda _table, _rows: None)
         self._last: dict[str, dict[str, Any]] = {}
@@ -215,10 +214,10 @@ class _Run:
                 self._store, columns, raw_dataset(table.name), watermark, reading.since
             )
             landed = landed.rename_columns([column.name for column in reading.columns])
-            batches = without_landed(batches, reading.schema, landed, self._duck)
+            batches = without_landed(batches, reading.schema, landed, self._engine.duck)
         mode = "incremental" if table.mode == "incremental" and not self._full else "full"
         return Incoming(
-            table, self._run_id, mode, started, columns, reading, Counted(batches, columns, self._duck), kept,
+            table, self._run_id, mode, started, columns, reading, Counted(batches, columns, self._engine), kept,
             since.value if since else None,
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any, Self
 
 import orjson
@@ -76,8 +77,13 @@ class Exchange:
         return cls(**values)
 
 
+@lru_cache(1_024)
+def _is_event(name: str) -> bool:
+    return _EVENT.fullmatch(name) is not None
+
+
 def checked(exchange: Exchange) -> Exchange:
     """The exchange itself, or BadInput: events have three parts, instants have a zone."""
-    if not _EVENT.fullmatch(exchange.event) or exchange.at.tzinfo is None:
+    if not _is_event(exchange.event) or exchange.at.tzinfo is None:
         raise BadInput("ledger.bad_exchange", f"交换记录的事件 {exchange.event!r} 或时间不合规则")
     return exchange
