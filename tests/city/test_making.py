@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from jutong.city import KINDS, plan
+from jutong.city import KINDS, generating, plan
 from jutong.city.codes import (
     LICENCE_ROOT,
     licence_check,
@@ -62,6 +62,18 @@ def test_a_table_made_alone_is_the_same_as_among_others(everything):
     for table, _, rows in everything:
         if table.name in alone:
             assert rows.equals(alone[table.name])
+
+
+def test_a_table_made_as_a_stream_is_the_same_as_at_once(everything, monkeypatch):
+    monkeypatch.setattr(generating, "_TOGETHER", 0)
+    monkeypatch.setattr(generating, "_STREAMED", 64)
+    parts: dict[str, list[pa.Table]] = {}
+    for table, _, rows in made(SCALE, {"medical_settlement", "credit_licence"}):
+        parts.setdefault(table.name, []).append(rows)
+    assert len(parts["medical_settlement"]) > 2
+    for table, _, rows in everything:
+        if table.name in parts:
+            assert pa.concat_tables(parts[table.name]).combine_chunks().equals(rows.combine_chunks())
 
 
 def test_every_code_holds_its_check_digit_unless_it_is_a_seeded_error(everything):

@@ -74,6 +74,14 @@ def test_applications_use_items_that_are_there_and_never_their_own_departments_d
             assert set(call.keys) <= {item["name"] for item in tables[call.dataset].items}
 
 
+def test_a_dataset_is_asked_by_the_same_keys_whoever_asks():
+    keys: dict[str, set[tuple[str, ...]]] = {}
+    for row in applications():
+        for call in row.calls:
+            keys.setdefault(call.dataset, set()).add(call.keys)
+    assert {dataset: len(each) for dataset, each in keys.items() if len(each) > 1} == {}
+
+
 def test_what_is_delivered_is_what_later_rounds_change():
     delivered = {use.dataset.removeprefix("standard.") for row in applications() for use in row.deliveries}
     moving = {table.name for table in plan().tables if table.delivered}

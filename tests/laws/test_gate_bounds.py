@@ -99,9 +99,7 @@ grants = st.fixed_dictionaries(
 questions = st.fixed_dictionaries(
     {},
     optional={
-        "items": st.lists(
-            st.sampled_from([*NAMES, "nonsense"]), min_size=1, max_size=2, unique=True
-        ),
+        "items": st.lists(st.sampled_from([*NAMES, "nonsense"]), min_size=1, max_size=2, unique=True),
         "limit": st.integers(1, 40),
         "key": st.sampled_from([row["uscc"] for row in ROWS[:12]] + ["91430502MA99999999"]),
     },

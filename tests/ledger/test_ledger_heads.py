@@ -78,3 +78,17 @@ def test_another_history_of_the_same_length_shows(database, ledger, tmp_path):
         forged.sequence()
         assert forged.verify().ok
         assert any("改写" in one.sentence for one in check_heads(connection, forged))
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "tile/0/000.p/5", "stream"])
+def test_files_too_damaged_to_compare_are_told_not_raised(database, ledger, name):
+    stream = ledger.stream("gate")
+    stream.commit([fact(n) for n in range(5)])
+    ledger.sequence()
+    stream.record(fact(5))
+    with database.connection() as connection:
+        keep_heads(connection, ledger)
+        file = next((ledger.folder / "streams").iterdir()) if name == "stream" else ledger.folder / name
+        data = file.read_bytes()
+        file.write_bytes(data[:40] + bytes([data[40] ^ 1]) + data[41:])
+        assert check_heads(connection, ledger)

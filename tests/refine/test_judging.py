@@ -144,7 +144,7 @@ def pooled(engine: duckdb.DuckDBPyConnection, made: Plan) -> tuple[Any, ...]:
 
 #: Every example plans large SQL, so no time is spent on shrinking one that fails.
 everything = settings(
-    max_examples=15,
+    max_examples=12,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -169,7 +169,7 @@ def test_no_row_is_lost_and_none_is_two_things(
         assert len(questioned) == rejected + flagged + quiet
 
 
-@everything
+@settings(everything, max_examples=6)
 @given(rows=tables)
 def test_a_batch_is_judged_alike_alone_and_in_the_pool(
     engine: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]]

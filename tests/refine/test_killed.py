@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-
-from jutong.settings import Settings
 from tests.refine.test_refining import COMPANY, good
 from tests.refine.town import Town
+
+from jutong.settings import Settings
 
 _CHILD = """
 import sys

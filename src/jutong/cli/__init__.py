@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import click
 
 from jutong import __version__
@@ -59,6 +61,8 @@ def _jutong(home: str) -> None:
 
 @guarded
 def main() -> None:
+    # A library's remark on root's environment is no news to whoever runs a command.
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
     _jutong(standalone_mode=True, prog_name="jutong")
 
 

@@ -8,7 +8,7 @@ from typing import TextIO
 
 import click
 
-from jutong.cli.shared import as_json, console, platform_of, say, settings_of
+from jutong.cli.shared import as_json, city_of, console, platform_of, say, settings_of
 
 
 @click.command()
@@ -41,26 +41,31 @@ def serve(context: click.Context) -> None:
 @click.pass_context
 def portal(context: click.Context) -> None:
     """门户进程。"""
+    from jutong.flows import end_with_supervisor
     from jutong.portal import serve as serve_portal
 
-    serve_portal(settings_of(context))
+    end_with_supervisor()
+    serve_portal(city_of(context))
 
 
 @click.command(hidden=True)
 @click.pass_context
 def gate(context: click.Context) -> None:
     """网关进程。"""
+    from jutong.flows import end_with_supervisor
     from jutong.gate import serve as serve_gate
 
-    serve_gate(settings_of(context))
+    end_with_supervisor()
+    serve_gate(city_of(context))
 
 
 @click.command(hidden=True)
 @click.pass_context
 def work(context: click.Context) -> None:
     """作业进程：排程、存证归并、计量、时限。"""
-    from jutong.flows import run_worker
+    from jutong.flows import end_with_supervisor, run_worker
 
+    end_with_supervisor()
     with platform_of(context) as platform:
         run_worker(platform)
 

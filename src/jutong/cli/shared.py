@@ -31,6 +31,15 @@ def settings_of(context: click.Context, **given: Any) -> Settings:
     return read_settings(context.find_root().params["home"], **given)
 
 
+def city_of(context: click.Context) -> Settings:
+    """Settings of a city that is there.  Raises NotFound ``cli.no_city``, so that a typing mistake makes nothing."""
+    from jutong.wiring import must_be_city
+
+    settings = settings_of(context)
+    must_be_city(settings)
+    return settings
+
+
 @contextmanager
 def platform_of(context: click.Context) -> Iterator[Platform]:
     """The opened city of ``-C DIR``; it must have been made by ``init`` or ``demo``."""
@@ -73,7 +82,8 @@ def guarded(main: Callable[[], None]) -> Callable[[], None]:
         try:
             main()
         except JutongError as problem:
-            console.print(f"[bold]✗[/] {problem}", soft_wrap=True)
+            # A code in brackets is no style of ours.
+            console.print(f"✗ {problem}", soft_wrap=True, markup=False)
             sys.exit(1)
         except KeyboardInterrupt:
             console.print("已停下；再次运行会从这里继续。")

@@ -16,7 +16,7 @@ from jutong.flows.stages import (
     run_models,
     run_round,
 )
-from jutong.flows.supervising import supervise
+from jutong.flows.supervising import end_with_supervisor, supervise
 from jutong.flows.working import run_stage, run_worker
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "backup",
     "count",
     "deliver_all",
+    "end_with_supervisor",
     "fuse_all",
     "gather_sources",
     "prepare",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from types import FrameType
@@ -15,6 +17,8 @@ from jutong.settings import Settings
 #: A process that dies at once must not eat the machine while it is restarted.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _GRACE_SECONDS = 15
+#: Tells a child whose it is, so that it does not outlive a supervisor that was killed.
+SUPERVISOR = "JUTONG_SUPERVISOR"
 
 
 def supervise(settings: Settings, names: Sequence[str]) -> None:
@@ -51,9 +55,22 @@ def supervise(settings: Settings, names: Sequence[str]) -> None:
 def _spawn(settings: Settings, name: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "jutong.cli", "-C", str(settings.home), name],
+        env={**os.environ, SUPERVISOR: str(os.getpid())},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def end_with_supervisor() -> None:
+    """In a child: end as by SIGTERM once the supervisor is gone; a process nobody supervises is left alone."""
+    if os.environ.get(SUPERVISOR) == str(os.getppid()):
+        threading.Thread(target=_watch_supervisor, args=(os.getppid(),), daemon=True).start()
+
+
+def _watch_supervisor(supervisor: int) -> None:
+    while os.getppid() == supervisor:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _end(children: list[subprocess.Popen[bytes]]) -> None:

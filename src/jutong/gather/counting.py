@@ -13,7 +13,6 @@ import pyarrow as pa
 from jutong.gather.declaring import ROW
 from jutong.terms import EMPTY_CONTENT, ContentHash, Item, combine, quote, set_hash_sql
 
-
 #: Batches that may wait to be hashed before their reader waits for the hashing.
 _AHEAD = 4
 

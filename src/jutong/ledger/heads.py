@@ -10,6 +10,7 @@ import psycopg
 from jutong.database import named_sql
 from jutong.ledger.ledger import Ledger
 from jutong.ledger.stream import Head
+from jutong.terms import Broken
 from jutong_verify import Problem
 
 _SQL = named_sql(__file__)
@@ -43,23 +44,33 @@ def keep_heads(connection: Connection, ledger: Ledger) -> None:
 
 
 def check_heads(connection: Connection, ledger: Ledger) -> list[Problem]:
-    """What the control database remembers and the files no longer hold."""
-    problems = []
+    """What the control database remembers and the files no longer hold; files too damaged to compare are told."""
     kept = connection.execute(_SQL.ledger_head, {"origin": ledger.origin}).fetchone()
-    if kept is not None:
-        size = ledger.checkpoint().size
-        if kept["size"] > size:
-            problems.append(
-                Problem("checkpoint", f"控制库记得 {kept['size']} 条，账本只有 {size} 条：账本被截短")
-            )
-        elif base64.b64encode(ledger.root_at(kept["size"])).decode() != kept["root"]:
-            problems.append(Problem("checkpoint", f"前 {kept['size']} 条与控制库记得的根不符：历史被改写"))
+    streams = connection.execute(_SQL.stream_heads, {"origin": ledger.origin}).fetchall()
+    try:
+        return [*_check_log(kept, ledger), *_check_streams(streams, ledger)]
+    except Broken as problem:
+        return [Problem("checkpoint", f"无法与控制库所记比对：{problem.sentence}")]
+
+
+def _check_log(kept: dict[str, Any] | None, ledger: Ledger) -> list[Problem]:
+    size = ledger.checkpoint().size
+    if kept is None:
+        return []
+    if kept["size"] > size:
+        return [Problem("checkpoint", f"控制库记得 {kept['size']} 条，账本只有 {size} 条：账本被截短")]
+    if base64.b64encode(ledger.root_at(kept["size"])).decode() != kept["root"]:
+        return [Problem("checkpoint", f"前 {kept['size']} 条与控制库记得的根不符：历史被改写")]
+    return []
+
+
+def _check_streams(kept: list[dict[str, Any]], ledger: Ledger) -> list[Problem]:
     heads = {head.stream: head for head in ledger.heads()}
-    for row in connection.execute(_SQL.stream_heads, {"origin": ledger.origin}).fetchall():
-        if _cut(heads.get(row["stream"]), row["sequence"], row["leaf"], ledger):
-            sentence = f"流 {row['stream']} 第 {row['sequence']} 条已应答，如今既不在流中也不在账上"
-            problems.append(Problem(f"streams/{row['stream']}", sentence))
-    return problems
+    return [
+        Problem(f"streams/{row['stream']}", f"第 {row['sequence']} 条已应答，如今既不在流中也不在账上")
+        for row in kept
+        if _cut(heads.get(row["stream"]), row["sequence"], row["leaf"], ledger)
+    ]
 
 
 def _cut(head: Head | None, sequence: int, leaf: str, ledger: Ledger) -> bool:

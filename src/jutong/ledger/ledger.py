@@ -41,7 +41,10 @@ class Ledger:
                         write_whole(folder, [("vkey", f"{log.key}\n".encode())])
                     log.begin()
             if (folder / "vkey").read_text(encoding="utf-8") != f"{log.key}\n":
-                raise Conflict("ledger.other_origin", f"账本 {folder} 属于另一个来源或密钥，不是 {origin}")
+                raise Conflict(
+                    "ledger.other_origin",
+                    f"账本文件 {folder / 'vkey'} 不是 {origin} 与本机密钥的公钥：来源或密钥不同，或文件被改动",
+                )
         except OSError as problem:
             raise _no_room(problem) from problem
         return cls(log)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class Streams:
 
     def __init__(self, folder: Path, key: VerifierKey) -> None:
         self._folder, self._key = folder / "streams", key
-        self._read: dict[tuple[str, int], Segment] = {}
+        self._read: dict[tuple[str, int, int], Segment] = {}
 
     def names(self) -> list[str]:
         """File names in order of stream and sequence.
@@ -31,7 +32,7 @@ class Streams:
     def segment(self, name: str) -> Segment:
         """Raises Broken ``ledger.damaged`` naming file and offset."""
         data = (self._folder / name).read_bytes()
-        place = (name, len(data))
+        place = (name, len(data), zlib.crc32(data))
         if place not in self._read:
             try:
                 segment = read_segment(data, self._key, name)

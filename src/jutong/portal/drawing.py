@@ -71,13 +71,16 @@ class Step:
 
 
 def bars(
-    values: Sequence[float], *, height: float = 68.0, floor: float = 71.0, gap: float = 0.28
+    values: Sequence[float], *, height: float = 68.0, floor: float = 71.0, gap: float = 0.28, slots: int = 0
 ) -> list[Bar]:
-    """Bars that start at zero; the highest takes ``height``. An all-zero series draws nothing but its axis."""
+    """Bars that start at zero; the highest takes ``height``. An all-zero series draws nothing but its axis.
+
+    ``slots`` keeps a handful of bars from growing as wide as the page.
+    """
     if not values:
         return []
     top = max(values) or 1.0
-    step = 100 / len(values)
+    step = 100 / max(len(values), slots)
     drawn = []
     for place, value in enumerate(values):
         tall = height * value / top

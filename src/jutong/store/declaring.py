@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from jutong.database import Connection
 from jutong.store.keeping import Kept
 from jutong.store.lake import SQL, Lake, roll_back
-from jutong.store.spec import Actual, DatasetSpec, Plan, as_name, lossy_sql, old_version, plan
+from jutong.store.spec import Actual, DatasetSpec, Plan, as_name, fences, lossy_sql, old_version, plan
 from jutong.terms import BadInput, Conflict, DatasetName
 
 _ATTEMPTS = 6
@@ -47,7 +47,7 @@ def declare(
             touched = [str(each.spec.name) for each in plans if each.statements]
             try:
                 if touched:
-                    control.execute(SQL.lock_datasets, {"names": touched})
+                    control.execute(SQL.lock_datasets, {"names": fences(touched)})
                     _run(lake, plans)
             except Conflict:
                 if attempt + 1 == _ATTEMPTS:
@@ -106,8 +106,9 @@ def _run(lake: Lake, plans: Sequence[Plan]) -> None:
     with lake.session() as cursor:
         cursor.execute("BEGIN")
         try:
+            done: set[str] = set()
             for each in plans:
-                _run_one(cursor, each)
+                _run_one(cursor, each, done)
             commit_id = f"declare:{secrets.token_hex(8)}"
             cursor.execute("CALL lake.set_commit_message('store', 'declare', extra_info => ?)", [commit_id])
             kept.keep()
@@ -117,9 +118,13 @@ def _run(lake: Lake, plans: Sequence[Plan]) -> None:
             raise
 
 
-def _run_one(cursor: duckdb.DuckDBPyConnection, each: Plan) -> None:
+def _run_one(cursor: duckdb.DuckDBPyConnection, each: Plan, done: set[str]) -> None:
+    """``done``: statements this transaction has run already, so that a shared fence is made once."""
     name = each.spec.name
     for place, statement in enumerate(each.statements):
+        if statement in done:
+            continue
+        done.add(statement)
         if each.copy and place == len(each.statements) - 2:
             _check_retypes(cursor, name, each)
         cursor.execute(statement)

@@ -24,7 +24,7 @@ from jutong.settings import Settings
 from jutong.store import keeping
 from jutong.store.engines.duckdb import attach, connect, spill_folder, told
 from jutong.store.keeping import Kept
-from jutong.store.spec import FENCE
+from jutong.store.spec import FENCE, fences
 from jutong.terms import Conflict, Unavailable, Zone
 
 SQL = named_sql(__file__)
@@ -99,7 +99,7 @@ class Lake:
 
     def folders(self, names: Sequence[str]) -> list[Path]:
         """Where the files of these datasets and of their fences lie."""
-        return [table_folder(Path(self.folder), row) for row in self.ask(SQL.lake_folders, names=list(names))]
+        return [table_folder(Path(self.folder), row) for row in self.ask(SQL.lake_folders, names=list(names), fences=fences(names))]
 
     def files(self) -> Iterator[tuple[Path, bool]]:
         """Every file the catalogue knows, and whether the newest snapshot needs it."""

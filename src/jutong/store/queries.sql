@@ -158,7 +158,7 @@ FROM lake.ducklake_table t
 JOIN lake.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
 WHERE t.end_snapshot IS NULL
   AND (s.schema_name || '.' || t.table_name = ANY(%(names)s)
-       OR s.schema_name = 'fence' AND t.table_name = ANY(%(names)s));
+       OR s.schema_name = 'fence' AND t.table_name = ANY(%(fences)s));
 
 -- name: lake_scheduled_files
 SELECT path, path_is_relative FROM lake.ducklake_files_scheduled_for_deletion;

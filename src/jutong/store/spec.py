@@ -8,7 +8,8 @@ a retyped item makes a new version, the old table staying in the lake as ``<tabl
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -16,6 +17,9 @@ from jutong.terms import BadInput, DatasetName, Item, quote
 
 #: The schema of the one-row fence tables.
 FENCE = "fence"
+#: Datasets share fences by the hash of their name: one fence each would double the lake's tables and cost every
+#: commit a file per dataset, while any two writers of one dataset still meet at one fence.  Never to be changed.
+FENCES = 64
 
 _LAKE_TYPES = {
     "text": ("VARCHAR", "varchar"),
@@ -98,8 +102,13 @@ def table_sql(name: DatasetName) -> str:
     return f"lake.{quote(name.zone)}.{quote(name.table)}"
 
 
-def fence_sql(name: DatasetName) -> str:
-    return f"lake.{FENCE}.{quote(str(name))}"
+def fences(names: Iterable[DatasetName | str]) -> list[str]:
+    """The fences these datasets stand behind, in the order in which they are taken."""
+    return sorted({f"{zlib.crc32(str(name).encode()) % FENCES:02d}" for name in names})
+
+
+def fence_sql(fence: str) -> str:
+    return f"lake.{FENCE}.{quote(fence)}"
 
 
 def column_type(item_type: str) -> str:
@@ -222,8 +231,12 @@ def _create(spec: DatasetSpec) -> str:
 
 
 def _fence(spec: DatasetSpec) -> tuple[str, str]:
-    fence = fence_sql(spec.name)
-    return f"CREATE TABLE {fence} (commit_id VARCHAR)", f"INSERT INTO {fence} VALUES ('')"
+    (name,) = fences([spec.name])
+    fence = fence_sql(name)
+    return (
+        f"CREATE TABLE IF NOT EXISTS {fence} (commit_id VARCHAR)",
+        f"INSERT INTO {fence} SELECT '' WHERE NOT EXISTS (SELECT 1 FROM {fence})",
+    )
 
 
 def _with_forgotten(

@@ -17,7 +17,7 @@ import duckdb
 from jutong.store.engines.duckdb import EXTENSIONS, extension_file
 from jutong.store.keeping import Kept, can_link
 from jutong.store.lake import SQL, Lake, roll_back
-from jutong.store.spec import as_name, old_version
+from jutong.store.spec import as_name, fences, old_version
 from jutong.terms import Conflict, DatasetName, JutongError, literal
 
 #: The longest permitted read (design §11).
@@ -78,7 +78,7 @@ def _compact_one(lake: Lake, name: DatasetName, *, rewrite: bool) -> None:
             f" delete_threshold => {_DELETED_SHARE})",
         )
     with lake.database.connect() as line:
-        line.execute(SQL.lock_datasets, {"names": [str(name)]})
+        line.execute(SQL.lock_datasets, {"names": fences([name])})
         for call in calls:
             _patiently(lake, name, call)
 

@@ -2,7 +2,7 @@
 
 1. The commit id is looked up: what is committed stays committed.
 2. Advisory locks make writers of the same datasets wait in line.  That is politeness only.
-3. The fence of each dataset is updated inside the lake transaction.  That is safety: of two transactions that
+3. The fence each dataset stands behind is updated inside the lake transaction.  That is safety: of two transactions that
    met at the same dataset one fails at commit (two merges of the same new key would both pass otherwise).
 4. The body writes.
 5. The commit carries its id in ``commit_extra_info``; if the answer is lost, the lake is asked whether it holds
@@ -26,7 +26,7 @@ from jutong.store import merging
 from jutong.store.engines.duckdb import told
 from jutong.store.keeping import Kept
 from jutong.store.lake import SQL, Lake, roll_back
-from jutong.store.spec import DatasetSpec, as_name, fence_sql, table_sql
+from jutong.store.spec import DatasetSpec, as_name, fence_sql, fences, table_sql
 from jutong.terms import BadInput, Broken, Conflict, DatasetName, NotFound, quote
 
 Result = TypeVar("Result")
@@ -223,8 +223,8 @@ def writing(
         writer = Writer(cursor, _specs(lake, wanted), lake)
         try:
             _refuse_done(commit_id, committed)
-            for name in wanted:
-                cursor.execute(f"UPDATE {fence_sql(as_name(name))} SET commit_id = ?", [commit_id])
+            for fence in fences(wanted):
+                cursor.execute(f"UPDATE {fence_sql(fence)} SET commit_id = ?", [commit_id])
             yield writer
             cursor.execute(
                 "CALL lake.set_commit_message(?, ?, extra_info => ?)", [author, ", ".join(wanted), commit_id]
@@ -264,7 +264,7 @@ def _wait_in_line(lake: Lake, names: list[str], stack: ExitStack) -> None:
     """Take the advisory locks; they end with the connection's transaction, however that ends."""
     connection = lake.database.pool.getconn()
     stack.callback(_let_go, lake, connection)
-    connection.execute(SQL.lock_datasets, {"names": names})
+    connection.execute(SQL.lock_datasets, {"names": fences(names)})
 
 
 def _let_go(lake: Lake, connection: Connection) -> None:

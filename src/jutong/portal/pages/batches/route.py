@@ -81,7 +81,7 @@ class Batches:
 @dataclass(frozen=True)
 class Past:
     id: str
-    day: dt.datetime
+    day: dt.date
     share: float
 
 
@@ -210,7 +210,10 @@ def build(visit: Visit, asked: IssueQuestion) -> BatchPage:
         equation=_equation(row, refined),
         flagged=refined["flagged"] if refined else 0,
         score=float(refined["score"]) if refined and refined["score"] is not None else None,
-        past=tuple(Past(one["id"], one["received_at"], 100 * one["rejected"] / one["given"]) for one in past),
+        past=tuple(
+            Past(one["id"], saying.local(one["received_at"]).date(), 100 * one["rejected"] / one["given"])
+            for one in past
+        ),
         notices=tuple(NoticeRow(one["code"], told(one)) for one in row["notices"][:20]),
         noticed=row["noticed"],
         issues=issues_of_batch(visit, row, asked) if has_issues else None,

@@ -64,8 +64,8 @@ class FacetGroup:
     label: str
     top: int
     choices: tuple[FacetChoice, ...]
-    #: How many more values there are than are shown.
-    more: int
+    #: The values beyond the first dozen.
+    more: tuple[FacetChoice, ...]
 
 
 @dataclass(frozen=True)
@@ -172,11 +172,10 @@ def _group(asked: CatalogueQuestion, label: str, name: str, facets: tuple[Facet,
             + query_of(asked, without=("page",), **{name: "" if one.value == chosen else one.value}),
             one.value == chosen,
         )
-        for one in ordered[:_SHOWN]
+        for one in ordered
     )
-    return FacetGroup(
-        label, max((one.count for one in facets), default=0), choices, max(len(ordered) - _SHOWN, 0)
-    )
+    top = max((one.count for one in facets), default=0)
+    return FacetGroup(label, top, choices[:_SHOWN], choices[_SHOWN:])
 
 
 PAGES = (

@@ -33,6 +33,8 @@ EVENTS = {
     "share:delivery:begin": "库表开始",
     "share:delivery:chunk": "库表送达",
     "share:delivery:end": "库表完成",
+    "share:delivery:confirm": "对方确认",
+    "share:delivery:refuse": "库表拒绝",
     "share:extract:download": "文件下载",
 }
 OUTCOMES = {"answered": ("ok", "给出"), "refused": ("over", "拒绝"), "failed": ("near", "失败")}

@@ -199,7 +199,7 @@ def _reported(name: str, reported: Sequence[Indicator]) -> str:
     if found is None or found.latest is None:
         return ""
     more = "余" if found.latest.lower_bound else ""
-    return f"{found.latest.period}报告 {_short(found.latest.value)}{more} {found.unit}"
+    return f"{found.latest.period} 报告 {_short(found.latest.value)}{more}{found.unit}"
 
 
 def _short(value: Decimal) -> str:

@@ -18,3 +18,9 @@ JOIN department d ON d.code = s.department_code
 JOIN LATERAL (SELECT * FROM batch WHERE source_table = t.name ORDER BY received_at DESC, id DESC LIMIT 1) b ON true
 WHERE b.state IN ('failed', 'held') AND {visible}
 ORDER BY b.received_at DESC, t.name LIMIT %(limit)s
+
+-- name: kinds
+SELECT s.kind, count(DISTINCT s.name) AS sources, count(t.name) AS tables
+FROM source s LEFT JOIN source_table t ON t.source_name = s.name
+WHERE {visible}
+GROUP BY 1 ORDER BY 3 DESC

@@ -63,6 +63,14 @@ class Trouble:
 
 
 @dataclass(frozen=True)
+class KindRow:
+    kind: str
+    label: str
+    sources: int
+    tables: int
+
+
+@dataclass(frozen=True)
 class Sources:
     """Every source this party may see."""
 
@@ -71,6 +79,7 @@ class Sources:
     departments: int
     paused: int
     troubles: tuple[Trouble, ...]
+    kinds: tuple[KindRow, ...]
     pager: Pager
 
 
@@ -148,6 +157,10 @@ def listed(visit: Visit, asked: SourcesQuestion) -> Sources:
         departments=counted["departments"],
         paused=counted["paused"],
         troubles=troubles(visit),
+        kinds=tuple(
+            KindRow(row["kind"], KINDS[row["kind"]], row["sources"], row["tables"])
+            for row in visit.connection.execute(_SQL.kinds.format(visible=visible))
+        ),
         pager=pager,
     )
 

@@ -1,0 +1,128 @@
+"""A city put back from its backup, elsewhere: the same figures, the same evidence, and it can work on."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.journey.sample import answer, run
+
+from jutong import gate, share
+from jutong.flows import backup, restore
+from jutong.settings import read_settings
+from jutong.terms import Conflict, JutongError
+from jutong.wiring import open_platform
+
+pytestmark = pytest.mark.xdist_group("journey")
+
+
+@pytest.fixture(scope="module")
+def folder(sample, tmp_path_factory):
+    written = tmp_path_factory.mktemp("backup") / "one"
+    said = answer(sample.home, "backup", str(written))
+    assert said["files"] == sum(path.is_file() for path in written.rglob("*")) - 1
+    return written
+
+
+@pytest.fixture(scope="module")
+def elsewhere(folder, tmp_path_factory):
+    home = tmp_path_factory.mktemp("elsewhere") / "another-city"
+    run(home, "restore", str(folder))
+    return home
+
+
+def test_the_restored_city_has_the_same_figures_and_rows(sample, platform, elsewhere):
+    assert answer(elsewhere, "figures") == answer(sample.home, "figures")
+    with open_platform(read_settings(elsewhere, {})) as restored:
+        for name in ("standard.market_entity", "base.legal_entity", "standard.issue"):
+            assert restored.store.content_hash(name) == platform.store.content_hash(name)
+        assert share.meter_differences(restored.database, restored.ledger) == []
+        assert restored.store.doctor() == []
+
+
+def test_nothing_of_the_restored_city_lies_in_the_old_one(sample, elsewhere):
+    """The lake's own path moves with it; else two cities would write into one lake."""
+    with open_platform(read_settings(elsewhere, {})) as restored:
+        lake = Path(restored.settings.lake_folder)
+        assert lake == elsewhere / "lake"
+        with restored.database.connection() as connection:
+            paths = connection.execute(
+                "SELECT value FROM lake.ducklake_metadata WHERE key = 'data_path'"
+            ).fetchall()
+        assert [row["value"] for row in paths] == [f"{lake}/"]
+    assert str(sample.home) not in (elsewhere / "jutong.toml").read_text(encoding="utf-8")
+
+
+def test_the_restored_ledger_verifies(elsewhere):
+    said = answer(elsewhere, "ledger", "verify")
+    assert (said["ok"], said["problems"]) == (True, [])
+
+
+def test_the_restored_city_rebuilds_its_replicas_and_goes_on_recording(sample, elsewhere):
+    with open_platform(read_settings(elsewhere, {})) as restored:
+        assert not restored.settings.gate_folder.exists()
+        done = gate.replicate(restored.database, restored.store, restored.settings.gate_folder)
+        assert [one for one in done if one.problem] == []
+        old = {file.name.split(".")[0] for file in (sample.home / "gate").glob("*.sqlite")}
+        assert {one.service for one in done if one.rebuilt} == old
+        before = restored.ledger.checkpoint().size
+        fact = next(fact for _, fact in restored.ledger.entries(before - 1))
+        with closing(restored.ledger.stream("restored")) as stream:
+            receipt = stream.record(fact)
+        assert restored.ledger.sequence().size == before + 1
+        assert restored.ledger.prove(receipt).index == before
+        assert restored.ledger.verify().ok
+
+
+def test_a_folder_that_holds_something_is_left_alone(platform, folder, tmp_path):
+    (tmp_path / "kept.txt").write_text("mine", encoding="utf-8")
+    said = run(tmp_path, "restore", str(folder), code=1).stderr
+    assert "[flows.home_taken]" in said
+    with pytest.raises(Conflict, match=r"flows\.backup_exists"):
+        backup(platform, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
+
+
+@pytest.mark.parametrize("place", ["control.dump", "lake", "ledger", "keys", "files", "manifest.json"])
+def test_a_flipped_byte_is_named_and_nothing_is_restored(folder, tmp_path, place):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(folder, damaged, copy_function=_linked)
+    found = damaged / place
+    victim = found if found.is_file() else max(found.rglob("*"), key=_size)
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 1
+    victim.unlink()
+    victim.write_bytes(content)
+    said = _refused(damaged, tmp_path)
+    assert said.code == "flows.backup_differs"
+    if place != "manifest.json":
+        assert str(victim.relative_to(damaged)) in said.sentence
+
+
+def test_a_torn_backup_and_a_missing_file_are_refused(folder, tmp_path):
+    torn = tmp_path / "torn"
+    shutil.copytree(folder, torn, copy_function=_linked)
+    victim = max((torn / "lake").rglob("*.parquet"), key=_size)
+    victim.unlink()
+    said = _refused(torn, tmp_path)
+    assert (said.code, victim.name in said.sentence) == ("flows.backup_differs", True)
+    (torn / "manifest.json").unlink()
+    assert _refused(torn, tmp_path).code == "flows.no_backup"
+
+
+def _refused(folder: Path, tmp_path: Path) -> JutongError:
+    with pytest.raises(JutongError) as refused:
+        restore(folder, read_settings(tmp_path / "home", {}))
+    assert not (tmp_path / "home").exists()
+    return refused.value
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else -1
+
+
+def _linked(origin: str, target: str) -> None:
+    """Cheap copies: thousands of small files, of which a test changes one."""
+    Path(target).hardlink_to(origin)
