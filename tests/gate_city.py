@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
@@ -79,6 +80,8 @@ class Gate:
                 [sys.executable, str(script), str(settings.home)],
                 env={**os.environ, **environ}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
+        # A test that fails half-way leaves no gate behind; its worker and keeper follow it.
+        atexit.register(self.process.kill)
         self.until(lambda: self.ask("/health").status == 200)
 
     def ask(
@@ -123,3 +126,4 @@ class Gate:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
+        atexit.unregister(self.process.kill)

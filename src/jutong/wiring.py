@@ -16,8 +16,8 @@ def open_platform(settings: Settings, *, make: bool = False) -> Platform:
 
     Raises NotFound ``cli.no_city`` for a folder that holds none, so that a typing mistake makes nothing.
     """
-    if not make and not settings.database_url and not (settings.home / "keys").exists():
-        raise NotFound("cli.no_city", f"{settings.home} 里还没有城市：先运行 jutong init 或 jutong demo")
+    if not make:
+        must_be_city(settings)
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = open_database(settings)
     try:
@@ -29,3 +29,9 @@ def open_platform(settings: Settings, *, make: bool = False) -> Platform:
         database.close()
         raise
     return Platform(settings, database, keys, store, ledger)
+
+
+def must_be_city(settings: Settings) -> None:
+    """Raises NotFound ``cli.no_city``."""
+    if not settings.database_url and not (settings.home / "keys").exists():
+        raise NotFound("cli.no_city", f"{settings.home} 里还没有城市：先运行 jutong init 或 jutong demo")

@@ -40,7 +40,9 @@ def run(home: Path, *words: str, code: int | None = 0, **environ: str) -> subpro
         command(home, *words), cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True, check=False,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    assert code is None or ended.returncode == code, f"jutong {' '.join(words)}\n{ended.stdout}\n{ended.stderr}"
+    assert code is None or ended.returncode == code, (
+        f"jutong {' '.join(words)}\n{ended.stdout}\n{ended.stderr}"
+    )
     return ended
 
 

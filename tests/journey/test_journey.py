@@ -71,9 +71,7 @@ def test_records_exchanged_are_the_receivers_rows_and_the_calls_rows(sample, pla
     assert sample.figures["records_exchanged"] == sum(one.records for one in counted.values())
     assert sample.figures["exchanges"] == sum(one.times for one in counted.values())
     assert share.meter_differences(platform.database, platform.ledger) == []
-    called = sum(
-        fact.rows for _, fact in platform.ledger.entries() if fact.event == "share:service:answer"
-    )
+    called = sum(fact.rows for _, fact in platform.ledger.entries() if fact.event == "share:service:answer")
     assert sample.figures["records_exchanged"] == called + sum(_received(platform, outside).values())
 
 

@@ -68,7 +68,9 @@ def _evidence_is_whole(home, undisturbed) -> None:
     assert answer(home, "ledger", "verify")["ok"]
     told = answer(home, "figures", "--batches")
     assert undisturbed["exchanges"] <= told["exchanges"] <= undisturbed["exchanges"] * 1.2
-    assert all(one["given"] == one["accepted"] + one["rejected"] + one["duplicates"] for one in told["batches"])
+    assert all(
+        one["given"] == one["accepted"] + one["rejected"] + one["duplicates"] for one in told["batches"]
+    )
     with open_platform(read_settings(home, {})) as platform:
         assert share.meter_differences(platform.database, platform.ledger) == []
         counted = share.recount(platform.ledger.entries())

@@ -12,9 +12,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import procrastinate
 import psutil
@@ -28,6 +29,8 @@ sql = named_sql(__file__)
 
 #: Twice DuckDB's own limit and some: beyond it a job is taken for runaway (design §11: limit = half the budget).
 _MEMORY_FACTOR = 2.5
+#: Of what a failed child said, enough for its last sentence.
+_LAST_BYTES = 4096
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
@@ -104,21 +107,23 @@ def run_in_child(settings: Settings, database: Database, job: int, stage: str) -
         "--job",
         str(job),
     ]
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    with database.connection() as connection:
-        connection.execute(sql.start_job, {"id": job, "process_id": child.pid})
-    state, note = _watch(child, settings)
+    # Its words go to a file: a pipe nobody reads would stop a child that says much.
+    with tempfile.TemporaryFile() as words:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=words,
+            start_new_session=True,
+        )
+        with database.connection() as connection:
+            connection.execute(sql.start_job, {"id": job, "process_id": child.pid})
+        state, note = _watch(child, settings, words)
     with database.connection() as connection:
         connection.execute(sql.end_job, {"id": job, "state": state, "note": note})
 
 
-def _watch(child: subprocess.Popen[bytes], settings: Settings) -> tuple[str, str]:
+def _watch(child: subprocess.Popen[bytes], settings: Settings, words: IO[bytes]) -> tuple[str, str]:
     deadline = time.monotonic() + settings.job_timeout
     limit = memory_bytes(settings.lake_memory) * _MEMORY_FACTOR
     while child.poll() is None:
@@ -129,10 +134,11 @@ def _watch(child: subprocess.Popen[bytes], settings: Settings) -> tuple[str, str
             _end(child)
             return "killed", "内存超过上限，已终止"
         time.sleep(0.2)
-    words = (child.stderr.read() if child.stderr else b"").decode(errors="replace").strip().splitlines()
     if child.returncode == 0:
         return "done", "完成"
-    return "failed", words[-1] if words else f"进程以 {child.returncode} 结束"
+    words.seek(max(0, words.seek(0, os.SEEK_END) - _LAST_BYTES))
+    said = words.read().decode(errors="replace").strip().splitlines()
+    return "failed", said[-1] if said else f"进程以 {child.returncode} 结束"
 
 
 def _resident(pid: int) -> int:
@@ -156,13 +162,47 @@ def memory_bytes(text: str) -> int:
 
 
 def sweep(database: Database) -> None:
-    """Call jobs dead whose worker was killed, so that every run has an end."""
+    """Bring every job to an end that nobody looks after: its worker was killed, or it never reached the queue.
+
+    A child that outlived its worker is ended by its id, for nobody would see its end.  The queue forgets it too,
+    else its lock would hold back every job to come.
+    """
     with database.connection() as connection:
-        for row in connection.execute(sql.orphaned_jobs).fetchall():
-            if row["process_id"] is None or not psutil.pid_exists(row["process_id"]):
-                connection.execute(
-                    sql.end_job, {"id": row["id"], "state": "failed", "note": "执行进程已不在"}
-                )
+        # The queue's triggers find their own tables by the search path.
+        connection.execute("SET LOCAL search_path = jutong, jobs")
+        for row in connection.execute(sql.running_jobs).fetchall():
+            child = _child_of(row["id"], row["process_id"])
+            if child is not None and _looked_after(child):
+                continue
+            if child is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+            _end_job(connection, row["id"], "执行进程已不在")
+        for row in connection.execute(sql.lost_jobs).fetchall():
+            _end_job(connection, row["id"], "没有排进队列")
+
+
+def _end_job(connection: psycopg.Connection[Any], job: int, note: str) -> None:
+    connection.execute(sql.end_job, {"id": job, "state": "failed", "note": note})
+    connection.execute(sql.forget_job, {"id": job})
+
+
+def _child_of(job: int, pid: int | None) -> psutil.Process | None:
+    """The living process of a job; None when its id is nobody's, or by now a stranger's."""
+    try:
+        process = psutil.Process(pid or 0)
+        ours = process.cmdline()[-2:] == ["--job", str(job)] and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+    return process if ours else None
+
+
+def _looked_after(child: psutil.Process) -> bool:
+    try:
+        parent = child.parent()
+        return parent is not None and parent.cmdline()[-1:] == ["work"]
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
 
 
 def _app(connector: procrastinate.BaseConnector) -> procrastinate.App:

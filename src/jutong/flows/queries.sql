@@ -15,9 +15,21 @@ UPDATE job_run SET state = %(state)s, finished_at = now(), process_id = NULL, no
     progress = CASE WHEN %(state)s = 'done' THEN 1 ELSE progress END
 WHERE id = %(id)s AND state IN ('waiting', 'running')
 
--- name: orphaned_jobs
--- Jobs a killed worker left running; their processes are looked at before they are called dead.
+-- name: running_jobs
+-- Among them those a killed worker left; their processes are looked at before they are called dead.
 SELECT id, process_id FROM job_run WHERE state = 'running'
+
+-- name: lost_jobs
+-- Asked for, but never put on the queue; or taken from it by a worker that died before it began.
+SELECT id FROM job_run r
+WHERE state = 'waiting' AND asked_at < now() - interval '1 minute' AND NOT EXISTS (
+    SELECT 1 FROM jobs.procrastinate_jobs q
+    WHERE q.task_name = 'jutong.stage' AND (q.args ->> 'job')::bigint = r.id AND q.status = 'todo'
+)
+
+-- name: forget_job
+UPDATE jobs.procrastinate_jobs SET status = 'failed'
+WHERE task_name = 'jutong.stage' AND (args ->> 'job')::bigint = %(id)s AND status IN ('todo', 'doing')
 
 -- name: recent_jobs
 SELECT * FROM job_run ORDER BY id DESC LIMIT %(limit)s

@@ -10,11 +10,12 @@ import datetime as dt
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import psycopg
 import pyarrow as pa
 
 from jutong.database import Database, named_sql
@@ -284,4 +285,5 @@ def _alone(database: Database, register: Register) -> Iterator[None]:
             raise Conflict("fuse.busy", f"{register.label}正在融合，请稍后再试")
         yield
     finally:
-        connection.close()
+        with connection, suppress(psycopg.Error):  # a lost connection has let go already
+            connection.execute("SELECT pg_advisory_unlock_all()")  # the server hears of a close only later

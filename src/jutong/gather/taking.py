@@ -8,11 +8,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 
 from jutong.database import Database, named_sql
@@ -295,4 +296,5 @@ def _held(database: Database, sources: Sequence[str]) -> Iterator[None]:
                 raise Conflict("gather.source_busy", f"数据源 {row['source']} 正在归集，请稍后再试")
         yield
     finally:
-        connection.close()
+        with connection, suppress(psycopg.Error):  # a lost connection has let go already
+            connection.execute("SELECT pg_advisory_unlock_all()")  # the server hears of a close only later

@@ -68,6 +68,14 @@ WHERE t.end_snapshot IS NULL AND s.schema_name <> 'fence'
   AND (s.schema_name || '.' || t.table_name = ANY(%(names)s) OR t.table_name ~ '__v[0-9]+$')
 GROUP BY 1, 2, 3;
 
+-- name: lake_holding
+-- Which of these datasets have a data file; the others are empty, and nobody need count them.
+SELECT DISTINCT s.schema_name || '.' || t.table_name AS name
+FROM lake.ducklake_table t
+JOIN lake.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
+JOIN lake.ducklake_data_file f ON f.table_id = t.table_id AND f.end_snapshot IS NULL
+WHERE t.end_snapshot IS NULL AND s.schema_name || '.' || t.table_name = ANY(%(names)s);
+
 -- name: lake_table_at
 -- The table that bore a name at a snapshot, with its columns then, in order; no row when there was none.
 SELECT t.table_id, array_agg(c.column_id ORDER BY c.column_order) AS ids,
