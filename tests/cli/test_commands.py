@@ -39,7 +39,9 @@ def test_help_and_version_load_no_engine(tmp_path):
     import sys
 
     asked = "import sys; sys.argv = ['jutong', '--help']\nfrom jutong.cli import main\ntry: main()\nexcept SystemExit: pass\n"
-    loaded = "print('loaded', sorted({'duckdb', 'pyarrow', 'psycopg', 'fastapi', 'splink'} & set(sys.modules)))"
+    loaded = (
+        "print('loaded', sorted({'duckdb', 'pyarrow', 'psycopg', 'fastapi', 'splink'} & set(sys.modules)))"
+    )
     said = subprocess.run([sys.executable, "-c", asked + loaded], capture_output=True, text=True, check=True)
     assert "loaded []" in said.stdout
     assert __version__ in run(tmp_path, "--version").stdout

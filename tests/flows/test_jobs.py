@@ -81,7 +81,10 @@ def test_a_stage_over_its_time_is_killed_with_all_its_processes(city):
 def test_a_stage_over_its_memory_is_killed(city):
     number = asked(city.database, "fuse")
     run_in_child(replace(city.settings, lake_memory="1MB"), city.database, number, "fuse")
-    assert (job(city.database, number)["state"], "内存" in job(city.database, number)["note"]) == ("killed", True)
+    assert (job(city.database, number)["state"], "内存" in job(city.database, number)["note"]) == (
+        "killed",
+        True,
+    )
 
 
 def test_a_child_that_says_much_is_not_stopped_by_it(city, monkeypatch):
@@ -109,7 +112,8 @@ def test_a_job_whose_process_is_gone_is_swept_and_frees_the_queue(city):
             "UPDATE job_run SET state = 'running', process_id = %s WHERE id = %s", [gone.pid, number]
         )
         connection.execute(
-            "UPDATE jobs.procrastinate_jobs SET status = 'doing' WHERE (args ->> 'job')::bigint = %s", [number]
+            "UPDATE jobs.procrastinate_jobs SET status = 'doing' WHERE (args ->> 'job')::bigint = %s",
+            [number],
         )
     sweep(city.database)
     assert job(city.database, number)["state"] == "failed"
@@ -129,7 +133,8 @@ def test_an_orphan_is_ended_by_its_id_and_a_stranger_with_a_reused_id_is_not(cit
             with city.database.connection() as connection:
                 for number, process in ((orphaned, child), (reused, stranger)):
                     connection.execute(
-                        "UPDATE job_run SET state = 'running', process_id = %s WHERE id = %s", [process.pid, number]
+                        "UPDATE job_run SET state = 'running', process_id = %s WHERE id = %s",
+                        [process.pid, number],
                     )
             sweep(city.database)
             assert child.wait(30) != 0
@@ -151,13 +156,18 @@ def test_a_job_that_never_reached_the_queue_is_swept_and_a_waiting_one_is_not(ci
             "UPDATE job_run SET asked_at = now() - interval '5 minutes' WHERE id = ANY(%s)", [[lost, waiting]]
         )
     sweep(city.database)
-    assert [job(city.database, one)["state"] for one in (lost, waiting, fresh)] == ["failed", "waiting", "waiting"]
+    assert [job(city.database, one)["state"] for one in (lost, waiting, fresh)] == [
+        "failed",
+        "waiting",
+        "waiting",
+    ]
     assert queued(city.database, waiting) == ["todo"]
 
 
 def test_the_worker_takes_what_is_asked_and_ends_at_sigterm(city):
     with city.database.connection() as connection:
-        connection.execute("DELETE FROM jobs.procrastinate_jobs")
+        connection.execute("SET LOCAL search_path = jobs")
+        connection.execute("DELETE FROM procrastinate_jobs")
     number = asked(city.database, "fuse", queued=True)
     worker = subprocess.Popen(
         [sys.executable, "-m", "jutong.cli", "-C", str(city.settings.home), "work"],

@@ -46,8 +46,6 @@ def supervisor(tmp_path: Path) -> Iterator[SimpleNamespace]:
     try:
         until(lambda: len(told.children()) == 2)
         started += told.children().values()
-        # A child looks at its parent only once Python and the room are loaded.
-        until(lambda: all(one.num_threads() > 1 for one in told.children().values()))
         yield told
     finally:
         process.kill()

@@ -125,6 +125,26 @@ def test_a_source_that_is_not_there_says_so_without_its_password(url: str) -> No
     assert missing.value.code == "outside.table_missing"
 
 
+def test_a_table_that_fails_or_is_left_half_read_stops_no_other(url: str, there: Connection) -> None:
+    there.execute("CREATE TABLE good AS SELECT g AS id FROM generate_series(1, 100000) g")
+    there.execute("CREATE VIEW bad AS SELECT 1 / (id - 3) AS q FROM good")
+    with PostgresSource({"url": url}) as source:
+        there.execute("INSERT INTO good VALUES (0)")
+        with pytest.raises(BadInput) as raised:
+            rows_of(source, "bad")
+        assert raised.value.code == "outside.postgres_refused"
+        assert "division by zero" in raised.value.sentence
+        left = source.read({"table": "good"}).batches
+        next(left)
+        left.close()  # type: ignore[attr-defined]
+        assert len(rows_of(source, "good")) in (100000, 100001)
+        with pytest.raises(BadInput):
+            rows_of(source, "bad")
+        seen = len(rows_of(source, "good"))
+        there.execute("INSERT INTO good VALUES (-1)")
+        assert len(rows_of(source, "good")) == seen  # still the same instant
+
+
 def test_a_source_that_vanishes_in_mid_read_says_so(url: str, there: Connection) -> None:
     there.execute(
         "CREATE TABLE t AS SELECT g AS id, repeat('x', 2000) AS t FROM generate_series(1, 100000) g"

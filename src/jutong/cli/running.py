@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sys
 from typing import TextIO
@@ -120,10 +121,14 @@ def user_add(
     password_file: TextIO | None,
 ) -> None:
     """新增一个账户；口令只显示这一次。"""
-    from jutong.people import add_user
+    from jutong.people import add_user, party_of
+    from jutong.terms import Conflict, NotFound
 
     password = password_file.read().strip() if password_file else f"Jt-{secrets.token_urlsafe(9)}7"
     with platform_of(context) as platform, platform.database.connection() as connection:
+        with contextlib.suppress(NotFound):
+            party_of(connection, login.strip().lower())
+            raise Conflict("cli.user_exists", f"账号 {login} 已经有了，口令没有改动")
         add_user(
             connection, login=login, name=name, department_code=department, roles=roles, password=password
         )

@@ -63,8 +63,9 @@ def _spawn(settings: Settings, name: str) -> subprocess.Popen[bytes]:
 
 def end_with_supervisor() -> None:
     """In a child: end as by SIGTERM once the supervisor is gone; a process nobody supervises is left alone."""
-    if os.environ.get(SUPERVISOR) == str(os.getppid()):
-        threading.Thread(target=_watch_supervisor, args=(os.getppid(),), daemon=True).start()
+    supervisor = os.environ.get(SUPERVISOR)
+    if supervisor:
+        threading.Thread(target=_watch_supervisor, args=(int(supervisor),), daemon=True).start()
 
 
 def _watch_supervisor(supervisor: int) -> None:

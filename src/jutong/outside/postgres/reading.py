@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -63,12 +64,14 @@ class PostgresSource:
         shown = conninfo_to_dict(conninfo)
         self._name = f"{shown.get('host', '')}/{shown.get('dbname', '')}"
         try:
-            self._connection = adbc.connect(conninfo)
+            # Our own BEGIN: the driver's would refuse to go back to a savepoint after an error.
+            self._connection = adbc.connect(conninfo, autocommit=True)
             self._cursor = self._connection.cursor()
-            self._cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            self._cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             self._cursor.execute("SET LOCAL TimeZone = 'Asia/Shanghai'")
             self._cursor.execute("SET LOCAL DateStyle = 'ISO, YMD'")
             self._cursor.execute("SET LOCAL extra_float_digits = 1")
+            self._cursor.execute("SAVEPOINT whole")
         except adbc_driver_manager.Error as problem:
             raise Unavailable(
                 "outside.postgres_unreachable",
@@ -163,25 +166,25 @@ class PostgresSource:
         schema = schema_of(columns)
         try:
             self._cursor.execute(query)
-            reader = self._cursor.fetch_record_batch()
-            for batch in reader:
-                yield _typed(batch, schema, address)
+            with self._cursor.fetch_record_batch() as reader:
+                for batch in reader:
+                    yield _typed(batch, schema, address)
         except (adbc_driver_manager.Error, pa.ArrowException, OSError) as problem:
             raise self._broken(problem, address) from None
 
     def _broken(self, problem: Exception, address: Address) -> JutongError:
-        state = getattr(problem, "sqlstate", None) or ""
+        """What went wrong, in ours; the transaction goes on, for one bad table must not stop the others."""
         words = _words(problem, self._secret)
-        if state.startswith(("42", "22", "25")):
-            return BadInput("outside.postgres_refused", f"数据库拒绝了这次读取：{words}", address)
-        return Unavailable("outside.source_vanished", f"读到一半时数据源断开了：{words}", address)
+        try:
+            self._cursor.execute("ROLLBACK TO SAVEPOINT whole")
+        except adbc_driver_manager.Error:
+            return Unavailable("outside.source_vanished", f"读到一半时数据源断开了：{words}", address)
+        return BadInput("outside.postgres_refused", f"数据库拒绝了这次读取：{words}", address)
 
     def close(self) -> None:
         for part in (self._cursor, self._connection):
-            try:
+            with suppress(adbc_driver_manager.Error):  # the server is gone; there is nothing left to close
                 part.close()
-            except adbc_driver_manager.Error:  # the server is gone; there is nothing left to close
-                continue
 
     def __enter__(self) -> Self:
         return self
