@@ -23,10 +23,15 @@ def run(name: str, rows: int | None) -> dict[str, Any]:
 
 def write_page(results: list[dict[str, Any]]) -> None:
     """Replace the table between the marks; what was learned, written by hand below it, stays."""
-    lines = ["| bench | rows | value | limit | ratio | peers | peak MB |", "|---|---:|---:|---|---:|---|---:|"]
+    lines = [
+        "| bench | rows | value | limit | ratio | peers | peak MB |",
+        "|---|---:|---:|---|---:|---|---:|",
+    ]
     for one in results:
         limit = f"{one['limit']['name']} {one['limit']['value']:g}" if one["limit"] else "—"
-        peers = " · ".join(f"{p} {v:g} ({one['ratios'][f'to_{p}']:g} ×)" for p, v in one["peers"].items()) or "—"
+        peers = (
+            " · ".join(f"{p} {v:g} ({one['ratios'][f'to_{p}']:g} ×)" for p, v in one["peers"].items()) or "—"
+        )
         lines.append(
             f"| {one['name']} | {one['rows']:,} | {one['value']:g} {one['unit']} | {limit} |"
             f" {one['ratios'].get('to_limit', '—')} | {peers} | {one['peak_rss_mb']} |"

@@ -80,5 +80,7 @@ def test_rooms_use_each_other_only_through_their_doors():
 def test_the_offline_verifier_imports_nothing_of_ours():
     tree = ast.parse((SOURCE / "jutong_verify.py").read_text(encoding="utf-8"))
     imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    imported += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    imported += [
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    ]
     assert [name for name in imported if name.split(".")[0] == "jutong"] == []

@@ -99,7 +99,10 @@ class Lake:
 
     def folders(self, names: Sequence[str]) -> list[Path]:
         """Where the files of these datasets and of their fences lie."""
-        return [table_folder(Path(self.folder), row) for row in self.ask(SQL.lake_folders, names=list(names), fences=fences(names))]
+        return [
+            table_folder(Path(self.folder), row)
+            for row in self.ask(SQL.lake_folders, names=list(names), fences=fences(names))
+        ]
 
     def files(self) -> Iterator[tuple[Path, bool]]:
         """Every file the catalogue knows, and whether the newest snapshot needs it."""
