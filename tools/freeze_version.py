@@ -24,16 +24,18 @@ from jutong.oversee import as_json, figures
 from jutong.settings import read_settings, write_settings
 from jutong.wiring import open_platform
 
-KEPT = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "tests" / "upgrade"
+KEPT = Path(__file__).parents[1] / "tests" / "upgrade"
 SCALE = 0.0005
 #: A county whose system is a few small files.
 UNIT = "C03"
 #: More would be a burden to every clone for ever.
 _MOST_BYTES = 1_000_000
+_NO_PASSWORD = "nobody signs in here"  # noqa: S105  no hash of anything
 
 
-def main() -> int:
-    archive, said = KEPT / f"{__version__}.tar.gz", KEPT / f"{__version__}.json"
+def freeze(folder: Path = KEPT) -> int:
+    """Write the archive and what it says into ``folder``; returns an exit code."""
+    archive, said = folder / f"{__version__}.tar.gz", folder / f"{__version__}.json"
     if archive.exists():
         print(f"{archive} is there already: a landed version never changes", file=sys.stderr)
         return 1
@@ -49,7 +51,7 @@ def main() -> int:
     if len(packed) > _MOST_BYTES:
         print(f"{len(packed)} bytes are too many", file=sys.stderr)
         return 1
-    KEPT.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     archive.write_bytes(packed)
     said.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     print(f"{archive}: {len(packed)} bytes")
@@ -83,8 +85,8 @@ def _content(platform: flows.Platform, name: str) -> list[Any]:
 
 def _furnish(platform: flows.Platform) -> None:
     home = platform.settings.home
-    city.write_sources(home, "", SCALE, units=(UNIT,))
-    sources = [one for one in city.sources(home, "", SCALE) if one.department_code == UNIT]
+    city.write_sources(home, platform.database.url, SCALE, units=(UNIT,))
+    sources = [one for one in city.sources(home, platform.database.url, SCALE) if one.department_code == UNIT]
     tables = [one for one in city.source_tables(SCALE) if one.source_name in {one.name for one in sources}]
     application = city.applications()[0]
     supplied = [entry for entry in city.entries() if entry.dataset and entry.department_code == UNIT]
@@ -94,14 +96,16 @@ def _furnish(platform: flows.Platform) -> None:
         for user in city.users():
             if user.department_code in (UNIT, application.department_code):
                 people.add_user(connection, user.login, user.name, user.department_code, user.roles,
-                                password_hash="nobody signs in here")  # fmt: skip
+                                password_hash=_NO_PASSWORD)  # fmt: skip
         catalogue.import_entries(
             connection,
             ({**asdict(one), "items": [asdict(item) for item in one.items]} for one in [*supplied, *others]),
         )
         share.add_application(connection, application.name, application.department_code, id=application.id)
         gather.declare_sources(connection, sources, tables)
-        refine.declare_rules(connection, city.row_rules(SCALE))
+        names = {one.name for one in tables}
+        rules = {name: rules for name, rules in city.row_rules(SCALE).items() if name in names}
+        refine.declare_rules(connection, rules)
     flows.gather_sources(platform, run_id="first")
     flows.refine_waiting(platform)
     _share(platform, application, supplied)
@@ -142,7 +146,7 @@ def _share(platform: flows.Platform, application: city.Application, supplied: li
                     rows=number,
                     outcome="answered",
                     request_id=f"frozen-{number}",
-                )  # fmt: skip
+                )
             )
 
 
@@ -161,4 +165,4 @@ def _packed(folder: Path) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(freeze())

@@ -67,12 +67,8 @@ def test_evaluation_is_seen_to_open_the_truth(home):
 
 def test_no_stage_of_the_pipeline_opens_the_truth(home, tmp_path):
     with watched(truth_folder(home)) as seen, _outside(home):
-        run(home, "run")
         for words in (
-            ["gather", "run"],
-            ["refine", "run"],
-            ["fuse", "run"],
-            ["deliver", "run"],
+            ["run"],
             ["figures", "--all", "--batches"],
             ["catalogue", "search", "企业"],
             ["ledger", "verify"],

@@ -24,7 +24,7 @@ from jutong.fuse.register import Register
 from jutong.settings import Settings
 from jutong.store import AlreadyCommitted, Merged, Store, Writer
 from jutong.store import Reading as View
-from jutong.terms import BadInput, Conflict, DatasetName, NotFound
+from jutong.terms import BadInput, Conflict, DatasetName, NotFound, Unavailable
 
 _sql = named_sql(__file__)
 
@@ -51,7 +51,8 @@ class Fused:
 def fuse(register: Register, *, database: Database, store: Store, settings: Settings | None = None) -> Fused:
     """Bring a register up to its sources.
 
-    Raises BadInput ``fuse.no_sources`` or ``fuse.bad_mapping``, Conflict ``fuse.busy``; store errors as they come.
+    Raises BadInput ``fuse.no_sources`` or ``fuse.bad_mapping``, NotFound ``fuse.nothing_refined``, Conflict ``fuse.busy``,
+    Unavailable ``fuse.out_of_memory``; store errors as they come.
     """
     began = dt.datetime.now(dt.UTC)
     if not register.sources:
@@ -268,8 +269,12 @@ def _engine(settings: Settings | None) -> Iterator[duckdb.DuckDBPyConnection]:
     duck = duckdb.connect(config={"memory_limit": memory, "threads": threads, "temp_directory": str(spill)})
     try:
         duck.execute("SET TimeZone = 'Asia/Shanghai'")
-        duck.execute("SET preserve_insertion_order = true")
         yield duck
+    except duckdb.OutOfMemoryException:
+        raise Unavailable(
+            "fuse.out_of_memory",
+            f"融合超出了 {memory} 的内存上限，请提高 lake_memory（一百万个主体约需 3GB）",
+        ) from None
     finally:
         duck.close()
         shutil.rmtree(spill, ignore_errors=True)

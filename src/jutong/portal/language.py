@@ -8,15 +8,13 @@ asks that every sentence of a topic's templates stands there.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from markupsafe import Markup
 
 LANGUAGES = ("zh", "en")
 HTML_LANGUAGE = {"zh": "zh-CN", "en": "en"}
-
-Say = Callable[..., Markup]
 
 
 def read_english(folder: Path) -> dict[str, str]:
@@ -32,14 +30,24 @@ def read_english(folder: Path) -> dict[str, str]:
     return english
 
 
-def speaker(language: str, english: Mapping[str, str]) -> Say:
-    """``_("{n} 件待您办理", n=3)``: the sentence may hold markup, its values are escaped."""
+class Say:
+    """One language: ``_("{n} 件待您办理", n=3)`` in templates, ``visit.tell(…)`` in code."""
 
-    def say(sentence: str, /, **values: object) -> Markup:
-        text = english.get(sentence, sentence) if language == "en" else sentence
+    def __init__(self, language: str, english: Mapping[str, str]) -> None:
+        self._english = english
+        self._translate = language == "en"
+
+    def __call__(self, sentence: str, /, **values: object) -> Markup:
+        """A sentence for a page: it may hold markup of ours, its values are escaped."""
+        text = self._text(sentence)
         # A value from a row is no sentence of ours: it is escaped unless it is known.
-        known = sentence in english or bool(values)
+        known = sentence in self._english or bool(values)
         markup = Markup(text) if known else Markup.escape(text)  # noqa: S704 - our own sentences
         return markup.format(**values) if values else markup
 
-    return say
+    def plain(self, sentence: str, /, **values: object) -> str:
+        """The same as plain text, escaped wherever it is shown."""
+        return self._text(sentence).format(**values) if values else self._text(sentence)
+
+    def _text(self, sentence: str) -> str:
+        return self._english.get(sentence, sentence) if self._translate else sentence

@@ -11,11 +11,10 @@ from starlette.responses import HTMLResponse
 
 from jutong.portal import drawing, saying
 from jutong.portal.assets import Assets
-from jutong.portal.language import read_english, speaker
+from jutong.portal.language import Say, read_english
 
 if TYPE_CHECKING:
     from jutong.portal.frame import Frame
-    from jutong.portal.language import Say
     from jutong.portal.visits import Visit
 
 FOLDER = Path(__file__).parent
@@ -54,7 +53,7 @@ class Renderer:
         )
 
     def speaker(self, language: str) -> Say:
-        return speaker(language, self.english)
+        return Say(language, self.english)
 
     def page(self, template: str, visit: Visit, frame: Frame, value: Any, status: int = 200) -> HTMLResponse:
         """One value as HTML: the template sees it as ``page``, the frame around it as ``frame``."""
@@ -67,6 +66,7 @@ class Renderer:
             "day": functools.partial(saying.day, today=visit.today, chinese=chinese),
             "full_day": functools.partial(saying.day, today=None, chinese=chinese),
             "moment": functools.partial(saying.moment, today=visit.today, chinese=chinese),
+            "weekday": lambda date: visit.say(saying.weekday(date)),
             "statement_time": functools.partial(saying.statement_time, chinese=chinese),
         }
         html = self._jinja.get_template(template).render(page=value, frame=frame, visit=visit, **said)

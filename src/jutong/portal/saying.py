@@ -91,6 +91,11 @@ def moment(value: dt.datetime | None, today: dt.date | None = None, chinese: boo
     return f"{day(value, today, chinese)} {value:%H:%M}"
 
 
+def weekday(value: dt.date) -> str:
+    """星期一."""
+    return f"星期{WEEKDAYS[value.weekday()]}"
+
+
 def stamp(value: dt.datetime | None) -> str:
     """2026-06-15 06:31:44, for receipts."""
     return f"{local(value):%Y-%m-%d %H:%M:%S}" if value else UNKNOWN

@@ -73,6 +73,10 @@ class Visit:
     def chinese(self) -> bool:
         return self.look.language == "zh"
 
+    def tell(self, sentence: str, /, **values: object) -> str:
+        """A sentence of ours in the visitor's language, as plain text."""
+        return self.say.plain(sentence, **values)
+
     @property
     def csrf(self) -> str:
         return csrf_of(self.token) if self.token else ""

@@ -200,7 +200,11 @@ def add(visit: Visit, form: AppForm) -> Done:
     department = visit.who.department_code
     visit.must("application:add", {"department_code": department})
     made = add_application(visit.connection, form.name, department, purpose=form.purpose, id=form.id or None)
-    return Done(f"/applications/{made.id}", f"应用 {made.id} 已登记，还没有令牌", value={"id": made.id})
+    return Done(
+        f"/applications/{made.id}",
+        visit.tell("应用 {id} 已登记，还没有令牌", id=made.id),
+        value={"id": made.id},
+    )
 
 
 def rotate(visit: Visit, _: TokenForm) -> Done:
@@ -225,7 +229,10 @@ def move(visit: Visit, form: StateForm) -> Done:
         visit.connection, "portal:application:move", party=visit.who, at=visit.now, address=visit.address,
         detail={"application": found.id, "state": form.state},
     )  # fmt: skip
-    return Done(f"/applications/{found.id}", f"应用 {found.id}：{STATES[moved.state][1]}")
+    return Done(
+        f"/applications/{found.id}",
+        visit.tell("应用 {id}：{state}", id=found.id, state=visit.tell(STATES[moved.state][1])),
+    )
 
 
 _PATH = "/applications/{application_id}"

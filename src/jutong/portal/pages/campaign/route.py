@@ -199,7 +199,7 @@ def draw(lanes: tuple[Lane, ...], months: tuple[tuple[dt.date, float], ...], tod
                     y=y + bar.row * ROW,
                     role=role,
                     label=task.name,
-                    title=f"{task.code} {task.name}，{task.owner}，{task.due_on:%Y-%m-%d} 前，{task.progress}%",
+                    title=f"{task.code} {task.name} · {task.owner} · {task.due_on:%Y-%m-%d} · {task.progress}%",
                     href=f"/campaign/tasks/{task.id}",
                     # About one percent of the page per Chinese character at the usual width.
                     inside=width > 1.0 * len(task.name) + 1,
@@ -230,14 +230,14 @@ def task(visit: Visit, _: NoQuestion) -> TaskPage:
         campaign=campaign,
         note=one.note,
         done_on=one.done_on,
-        events=tuple(_event(row) for row in task_reports(visit.connection, one.id)),
+        events=tuple(_event(visit, row) for row in task_reports(visit.connection, one.id)),
         may_report=visit.can("task:report", one),
         closed=one.state in ("done", "stopped"),
     )
 
 
-def _event(row: dict[str, Any]) -> EventView:
-    title = f"{row.get('by_name') or '平台'}·{TASK_STATES[row['state']]}，{row['progress']}%"
+def _event(visit: Visit, row: dict[str, Any]) -> EventView:
+    title = f"{row.get('by_name') or visit.tell('平台')}·{visit.tell(TASK_STATES[row['state']])} {row['progress']}%"
     return EventView(row["at"], title, row["note"])
 
 
@@ -248,7 +248,9 @@ def report(visit: Visit, form: TaskForm) -> Done:
         today=visit.today,
     )  # fmt: skip
     return Done(
-        f"/campaign/tasks/{moved.id}", f"任务 {moved.code}：{moved.progress}%", value={"state": moved.state}
+        f"/campaign/tasks/{moved.id}",
+        visit.tell("任务 {code}：{n}%", code=moved.code, n=moved.progress),
+        value={"state": moved.state},
     )
 
 

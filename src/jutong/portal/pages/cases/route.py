@@ -169,8 +169,8 @@ def build(visit: Visit, _: object) -> Case:
         sides=views.sides(case, names),
         clock=running,
         clocks=parts,
-        steps=views.steps(page, page.history),
-        events=views.events(page.history),
+        steps=views.steps(visit, page, page.history),
+        events=views.events(visit, page.history),
         moves=views.move_views(page.moves),
         subject=subject_of(visit, case, names),
     )
@@ -211,7 +211,9 @@ def act(visit: Visit, form: MoveForm) -> Done:
     data = views.given_data(step, given)
     moved = MOVERS[KINDS[case.kind].room](visit, case, form.move, form.note, data)
     return Done(
-        f"/cases/{case.id}", f"{case.number}：{step.label}", value={"id": moved.id, "state": moved.state}
+        f"/cases/{case.id}",
+        f"{case.number} {visit.tell(step.label)}",
+        value={"id": moved.id, "state": moved.state},
     )
 
 
@@ -219,7 +221,7 @@ def extend(visit: Visit, form: ExtensionForm) -> Done:
     """Ask the 主管部门 for more working days (第21条)."""
     case = case_for(visit.connection, visit.path["case_id"], visit.who).case
     asked = ask_extension(visit.connection, case.id, form.days, form.reason, visit.who, now=visit.now)
-    return Done(f"/cases/{case.id}", "延期申请已报主管部门", value={"id": asked})
+    return Done(f"/cases/{case.id}", visit.tell("延期申请已报主管部门"), value={"id": asked})
 
 
 _PATH = "/cases/{case_id:int}"

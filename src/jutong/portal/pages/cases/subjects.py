@@ -85,22 +85,24 @@ def _request(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
     items = tuple(_asked(one, entry) for one in asked)
     grade = max((one.grade for one in items), default=1)
     masked = [one.label for one in items if one.masked]
-    hidden = f"，{'、'.join(masked[:3])}脱敏给出" if masked else ""
-    statement = (
-        f"若照此同意，{consumer}的「{application.name}」在 {saying.day(request.until)} 前可取{counted}的"
-        f" {len(items)} 项信息{hidden}；不得用于其他，不得转给第三方。"
-    )
+    tell = visit.tell
+    until = saying.day(request.until, chinese=visit.chinese)
+    statement = tell(
+        "若照此同意，{consumer}的「{app}」在 {until} 前可取{rows}的 {n} 项信息{masked}；不得用于其他，不得转给第三方。",
+        consumer=consumer, app=application.name, until=until, rows=counted, n=len(items),
+        masked=tell("，{items}脱敏给出", items="、".join(masked[:3])) if masked else "",
+    )  # fmt: skip
     return Subject(
         "给谁，做什么",
         (
-            SubjectRow("给谁", f"{consumer}·{application.name}", f"应用 {application.id}", f"/applications/{application.id}"),
-            SubjectRow("要什么", entry.name, f"{entry.department_short}提供，{SHARE_TYPES[request.share_type]}", f"/catalogue/{entry.id}"),
-            SubjectRow("凭什么", request.basis, f"用途类型：{request.purpose}"),
+            SubjectRow("给谁", f"{consumer}·{application.name}", tell("应用 {id}", id=application.id), f"/applications/{application.id}"),
+            SubjectRow("要什么", entry.name, tell("{name}提供，{sharing}", name=entry.department_short, sharing=tell(SHARE_TYPES[request.share_type])), f"/catalogue/{entry.id}"),
+            SubjectRow("凭什么", request.basis, tell("用途类型：{what}", what=tell(request.purpose))),
             SubjectRow("做什么", request.scene),
             SubjectRow("谁会看到", request.scope),
             SubjectRow("哪些行", rows, counted if request.row_filter else ""),
-            SubjectRow("怎么给", METHODS[request.method]),
-            SubjectRow("到何时", saying.day(request.until), "到期自动停，须报销毁情况（第27条）"),
+            SubjectRow("怎么给", tell(METHODS[request.method])),
+            SubjectRow("到何时", until, tell("到期自动停，须报销毁情况（第27条）")),
         ),
         statement,
         "给什么",
@@ -133,7 +135,7 @@ def _filter_told(visit: Visit, request: Request, entry: Entry) -> tuple[str, str
         for one in request.row_filter
     )
     if not entry.dataset:
-        return told or "全部", "约定的行"
+        return told or visit.tell("全部"), visit.tell("约定的行")
     try:
         spec = visit.rooms.store.spec(entry.dataset)
         where, values = filter_sql(request.row_filter, {item.name: item for item in spec.items})
@@ -141,8 +143,8 @@ def _filter_told(visit: Visit, request: Request, entry: Entry) -> tuple[str, str
             sql = f"SELECT count(*) AS n FROM {view.table(entry.dataset)} WHERE {where}"
             count = int(view.rows(sql, values)[0]["n"])
     except (NotFound, KeyError):
-        return told or "全部", "约定的行"
-    return told or "全部", f"现有 {count:,} 行"
+        return told or visit.tell("全部"), visit.tell("约定的行")
+    return told or visit.tell("全部"), visit.tell("现有 {n} 行", n=saying.number(count))
 
 
 def _value(value: Any) -> str:
@@ -159,15 +161,23 @@ def _entry(visit: Visit, case: CaseFile, _: Mapping[str, str]) -> Subject:
         SubjectRow("目录", entry.name, entry.code, f"/catalogue/{entry.id}"),
         SubjectRow("提供方", entry.department_name),
         SubjectRow("摘要", str(new.get("summary") or entry.summary)),
-        SubjectRow("共享类型", SHARE_TYPES[int(new.get("share_type") or entry.share_type)], str(new.get("share_condition") or entry.share_condition)),
+        SubjectRow("共享类型", visit.tell(SHARE_TYPES[int(new.get("share_type") or entry.share_type)]), str(new.get("share_condition") or entry.share_condition)),
         SubjectRow("使用条件", str(new.get("use_condition") or entry.use_condition)),
     ]  # fmt: skip
     if case.data.get("reason"):
         rows.append(SubjectRow("为什么改", str(case.data["reason"])))
-    rows += [SubjectRow(f"改了{label}", after, f"原为 {before}") for label, before, after in told]
+    rows += [
+        SubjectRow(
+            visit.tell("改了{what}", what=visit.tell(label)), after, visit.tell("原为 {what}", what=before)
+        )
+        for label, before, after in told
+    ]
     items = _entry_items(visit, entry, new)
-    version = f"第 {entry.version + 1} 版" if entry.version else "首版"
-    statement = f"若照此发布，各部门即可看到{entry.name}{version}，共 {len(items)} 项，并依法申请共享。"
+    version = visit.tell("第 {n} 版", n=entry.version + 1) if entry.version else visit.tell("首版")
+    statement = visit.tell(
+        "若照此发布，各部门即可看到{entry}{version}，共 {n} 项，并依法申请共享。",
+        entry=entry.name, version=version, n=len(items),
+    )  # fmt: skip
     return Subject(
         "目录内容", tuple(rows), statement, "信息项", items, max((one.grade for one in items), default=1)
     )
@@ -241,10 +251,10 @@ def _extension(visit: Visit, case: CaseFile, _: Mapping[str, str]) -> Subject:
         "申请延期",
         (
             SubjectRow("哪件事", about.title, about.number, f"/cases/{about.id}"),
-            SubjectRow("延几日", f"{days} 个工作日"),
+            SubjectRow("延几日", visit.tell("{n} 个工作日", n=days)),
             SubjectRow("特殊原因", str(case.data["reason"])),
         ),
-        f"若同意，期限顺延 {days} 个工作日，并告知需求方（第21条）。",
+        visit.tell("若同意，期限顺延 {n} 个工作日，并告知需求方（第21条）。", n=days),
     )
 
 

@@ -11,6 +11,7 @@ from jutong.casework import KINDS, CaseFile, CaseMove, CasePage, DeskRow, Move, 
 from jutong.portal import clocks, saying
 from jutong.portal.clocks import ClockView
 from jutong.portal.timeline import EventView
+from jutong.portal.visits import Visit
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ _WAYS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def steps(page: CasePage, history: Sequence[CaseMove]) -> tuple[StepView, ...]:
+def steps(visit: Visit, page: CasePage, history: Sequence[CaseMove]) -> tuple[StepView, ...]:
     """Done, now, to come; a case that left the straight way shows where it went as its last step."""
     case, kind = page.case, KINDS[page.case.kind]
     way = _WAYS.get(case.kind, tuple(state.name for state in kind.states))
@@ -125,10 +126,14 @@ def steps(page: CasePage, history: Sequence[CaseMove]) -> tuple[StepView, ...]:
         label = kind.state(name).label
         if case.state == name:
             closed = case.closed_at is not None
-            shown.append(StepView(label, "done" if closed else "now", _when(case.closed_at)))
+            shown.append(StepView(label, "done" if closed else "now", _when(visit, case.closed_at)))
         elif place < reached or (place == reached and case.state not in way):
             move = left_at.get(name)
-            note = f"{move.by_department or move.by_name}，{_when(move.at)}" if move else "略过"
+            note = (
+                f"{move.by_department or move.by_name} {_when(visit, move.at)}"
+                if move
+                else visit.tell("略过")
+            )
             # 「待…同意」 waits; once done it is the thing itself.
             shown.append(
                 StepView(label.removeprefix("待") if move else label, "done" if move else "wait", note)
@@ -139,7 +144,9 @@ def steps(page: CasePage, history: Sequence[CaseMove]) -> tuple[StepView, ...]:
         after = [step for step in shown if step.state == "done"]
         return (
             *after,
-            StepView(page.state_label, "now" if case.closed_at is None else "done", _when(case.closed_at)),
+            StepView(
+                page.state_label, "now" if case.closed_at is None else "done", _when(visit, case.closed_at)
+            ),
         )
     return tuple(shown)
 
@@ -148,11 +155,8 @@ def _furthest(way: Sequence[str], history: Sequence[CaseMove]) -> int:
     return max((way.index(move.from_state) for move in history if move.from_state in way), default=0)
 
 
-def _when(at: dt.datetime | None) -> str:
-    if at is None:
-        return ""
-    day = saying.local(at)
-    return f"{day.month}月{day.day}日 {day:%H:%M}"
+def _when(visit: Visit, at: dt.datetime | None) -> str:
+    return saying.moment(at, visit.today, visit.chinese) if at else ""
 
 
 def move_views(moves: Sequence[Move]) -> tuple[MoveView, ...]:
@@ -192,24 +196,22 @@ def _typed(need: Need, value: Any) -> Any:
     return str(value or "").strip()
 
 
-def events(history: Sequence[CaseMove]) -> tuple[EventView, ...]:
+def events(visit: Visit, history: Sequence[CaseMove]) -> tuple[EventView, ...]:
     """Newest first."""
     return tuple(
         EventView(
             at=move.at,
-            title=f"{move.by_department}{move.by_name}·{move.label}"
-            if move.by_department
-            else f"{move.by_name}·{move.label}",
-            text=_told(move),
+            title=f"{move.by_department}{move.by_name}·{visit.tell(move.label)}",
+            text=_told(visit, move),
             state="info" if place == 0 else "",
         )
         for place, move in enumerate(reversed(history))
     )
 
 
-def _told(move: CaseMove) -> str:
+def _told(visit: Visit, move: CaseMove) -> str:
     missing = move.data.get("missing")
-    extra = f"缺少：{'；'.join(missing)}。" if isinstance(missing, list) else ""
+    extra = visit.tell("缺少：{what}。", what="；".join(missing)) if isinstance(missing, list) else ""
     return f"{extra}{move.note}"
 
 

@@ -192,7 +192,9 @@ def build(visit: Visit, _: NoQuestion) -> EntryPage:
         users=_users(visit, found),
         events=tuple(
             EventView(
-                one.published_at, f"第 {one.version} 版发布" if one.version > 1 else "首版发布", one.note
+                one.published_at,
+                visit.tell("第 {n} 版发布", n=one.version) if one.version > 1 else visit.tell("首版发布"),
+                one.note,
             )
             for one in versions(visit.connection, found.id)
         ),

@@ -98,7 +98,7 @@ def ask(visit: Visit, form: AskForm) -> Done:
         storage_tb=form.storage_tb,
         purpose=form.purpose,
     )
-    return Done("/cloud", f"申请 {code} 已提出", value={"id": made, "code": code})
+    return Done("/cloud", visit.tell("申请 {code} 已提出", code=code), value={"id": made, "code": code})
 
 
 def move(visit: Visit, form: AllocationForm) -> Done:

@@ -382,7 +382,7 @@ def _register(one: Register) -> RegisterView:
                 source.trust,
                 len(source.mapping),
                 source.time_item or "收到批次的时间",
-                tuple(f"{labels[name]}：第 {trust}" for name, trust in source.item_trust.items()),
+                tuple(f"{labels[name]} {trust}" for name, trust in source.item_trust.items()),
             )
             for source in sorted(one.sources, key=lambda source: source.trust)
         ),

@@ -189,7 +189,10 @@ def act(visit: Visit, form: DeliveryMove) -> Done:
     delivery = find_delivery(visit.connection, visit.path["name"])
     visit.must("delivery:run", delivery)
     set_delivery_state(visit.connection, delivery.name, form.state)
-    return Done(f"/deliveries/{delivery.name}", f"库表交换 {delivery.name}：{STATES[form.state][1]}")
+    return Done(
+        f"/deliveries/{delivery.name}",
+        visit.tell("库表交换 {name}：{state}", name=delivery.name, state=visit.tell(STATES[form.state][1])),
+    )
 
 
 _PATH = "/deliveries/{name}"

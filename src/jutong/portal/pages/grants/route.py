@@ -226,7 +226,9 @@ def build(visit: Visit, _: NoQuestion) -> GrantPage:
         times=use["times"],
         records=use["records"],
         events=tuple(
-            EventView(one["at"], f"{one['by_name']}·{GRANT_STATES[one['to_state']]}", one["reason"])
+            EventView(
+                one["at"], f"{one['by_name']}·{visit.tell(GRANT_STATES[one['to_state']])}", one["reason"]
+            )
             for one in visit.connection.execute(_SQL.grant_history, {"id": grant.id})
         ),
         may_stop=visit.can("grant:suspend", grant),
@@ -294,7 +296,9 @@ def act(visit: Visit, form: GrantMove) -> Done:
     else:
         moved = terminate_grant(visit.connection, grant.id, form.reason, by)
     return Done(
-        f"/grants/{grant.id}", f"授权 {grant.id}：{GRANT_STATES[moved.state]}", value={"state": moved.state}
+        f"/grants/{grant.id}",
+        visit.tell("授权 {id}：{state}", id=grant.id, state=visit.tell(GRANT_STATES[moved.state])),
+        value={"state": moved.state},
     )
 
 

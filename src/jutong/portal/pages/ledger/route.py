@@ -360,7 +360,9 @@ def look_up(visit: Visit, form: ReceiptForm) -> Done:
     except Damaged as problem:
         raise BadInput("portal.bad_receipt", f"这不是本平台的回执，或已被改动：{problem}") from None
     _fact(visit, proof.index)
-    return Done(f"/ledger/{proof.index}?receipt=1", "回执与账本一致", value={"index": proof.index})
+    return Done(
+        f"/ledger/{proof.index}?receipt=1", visit.tell("回执与账本一致"), value={"index": proof.index}
+    )
 
 
 def check(visit: Visit, _: NoForm) -> Done:
@@ -370,7 +372,11 @@ def check(visit: Visit, _: NoForm) -> Done:
     if not report.ok:
         raise BadInput("portal.ledger_damaged", f"账本有 {len(problems)} 处不符：{problems[0]}")
     size = visit.rooms.ledger.checkpoint().size
-    return Done("/ledger", f"账本逐字节核对完毕，{size:,} 条全部一致", value={"ok": True, "size": size})
+    return Done(
+        "/ledger",
+        visit.tell("账本逐字节核对完毕，{n} 条全部一致", n=saying.number(size)),
+        value={"ok": True, "size": size},
+    )
 
 
 PAGES = (

@@ -234,12 +234,16 @@ def add_demand(visit: Visit, form: DemandForm) -> Done:
     assert row is not None
     open_cases = list(find_cases(visit.connection, {"demand_id": row["id"]}, "demand"))
     if open_cases:
-        return Done(f"/cases/{open_cases[0].id}", "这条需求已经提过", value={"case_id": open_cases[0].id})
+        return Done(
+            f"/cases/{open_cases[0].id}", visit.tell("这条需求已经提过"), value={"case_id": open_cases[0].id}
+        )
     case_id = open_case(
         visit.connection, "demand", title=form.name, department_code=me.department_code, opened_by=me,
         subject={"demand_id": row["id"]}, data={"basis": form.basis}, now=visit.now,
     )  # fmt: skip
-    return Done(f"/cases/{case_id}", "需求已提出，主管部门 5 个工作日内确认", value={"case_id": case_id})
+    return Done(
+        f"/cases/{case_id}", visit.tell("需求已提出，主管部门 5 个工作日内确认"), value={"case_id": case_id}
+    )
 
 
 def export(visit: Visit, _: NoQuestion) -> Download:

@@ -39,7 +39,7 @@ def build(visit: Visit, asked: NoticesQuestion) -> Notices:
 def read(visit: Visit, form: ReadForm) -> Done:
     """Mark notices as read."""
     count = mark_read(visit.connection, visit.who, form.notice_id)
-    return Done("/notices", f"{count} 条消息已标为已读", value=count)
+    return Done("/notices", visit.tell("{n} 条消息已标为已读", n=count), value=count)
 
 
 PAGES = (Page("notices", "/notices", build, may="notice:read", asks=NoticesQuestion),)

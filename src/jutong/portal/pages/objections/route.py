@@ -82,7 +82,9 @@ def add(visit: Visit, form: ObjectionForm) -> Done:
         now=visit.now,
     )
     return Done(
-        f"/cases/{case_id}", "校核申请已提出，提供方 10 个工作日内核实反馈", value={"case_id": case_id}
+        f"/cases/{case_id}",
+        visit.tell("校核申请已提出，提供方 10 个工作日内核实反馈"),
+        value={"case_id": case_id},
     )
 
 

@@ -175,7 +175,12 @@ def act(visit: Visit, form: AccountForm) -> Done:
     _move(visit, form, found)
     told = {"grant": "已授予角色", "revoke": "已收回角色", "disable": "已停用", "enable": "已启用", "unlock": "已解锁",
             "forget": "已解绑动态口令"}  # fmt: skip
-    return Done(back, f"{found.name}（{found.login}）：{told[form.move]}")
+    return Done(
+        back,
+        visit.tell(
+            "{name}（{login}）：{what}", name=found.name, login=found.login, what=visit.tell(told[form.move])
+        ),
+    )
 
 
 def _move(visit: Visit, form: AccountForm, found: User) -> None:

@@ -47,7 +47,10 @@ def move(visit: Visit, form: MilestoneForm) -> Done:
         done_on=form.done_on,
         source=form.source or None,
     )
-    return Done("/projects", f"第 {number} 个里程碑：{MILESTONE_STATES[form.state]}")
+    return Done(
+        "/projects",
+        visit.tell("第 {n} 个里程碑：{state}", n=number, state=visit.tell(MILESTONE_STATES[form.state])),
+    )
 
 
 PAGES = (Page("projects", "/projects", build, may="project:read", stop="oversee", tab="projects"),)

@@ -226,7 +226,7 @@ def add(visit: Visit, form: RequestForm) -> Done:
     made = ask(visit.connection, visit.who, wish, now=visit.now)
     return Done(
         f"/cases/{made.case_id}",
-        "申请已提出，先由本部门负责人同意",
+        visit.tell("申请已提出，先由本部门负责人同意"),
         value={"id": made.id, "case_id": made.case_id},
     )
 

@@ -158,7 +158,7 @@ def build(visit: Visit, _: NoQuestion) -> Screen:
         scale=scale_label(rooms.settings.scale),
         as_of=counted["entries"].as_of,
         today=visit.today,
-        seven=_seven(counted, indicators(visit.connection), sampled=bool(scale_label(rooms.settings.scale))),
+        seven=_seven(visit, counted, sampled=bool(scale_label(rooms.settings.scale))),
         tiles=_tiles(units, quality),
         tasks=tasks,
         task_counts=task_counts,
@@ -171,35 +171,39 @@ def build(visit: Visit, _: NoQuestion) -> Screen:
     )
 
 
-def _seven(
-    counted: Mapping[str, Figure], reported: Sequence[Indicator], *, sampled: bool
-) -> tuple[Seven, ...]:
+def _seven(visit: Visit, counted: Mapping[str, Figure], *, sampled: bool) -> tuple[Seven, ...]:
+    tell, reported = visit.tell, indicators(visit.connection)
+
     def number(name: str) -> str:
         return f"{counted[name].value:,}" if counted[name].value is not None else "—"
 
     notes = {
-        "entries": f"条，{number('departments')} 个部门与 {number('counties')} 个县市区",
-        "supply": "条，已承诺并挂接",
-        "demand": f"条，满足率 {number('demand_met_percent')}%",
-        "negative": "条，都有法条依据",
-        "records_gathered": "条",
-        "records_exchanged": f"条次，{number('exchanges')} 次",
-        "applications": f"个，{number('consumer_departments')} 个部门",
+        "entries": tell("条，{d} 个部门与 {c} 个县市区", d=number("departments"), c=number("counties")),
+        "supply": tell("条，已承诺并挂接"),
+        "demand": tell("条，满足率 {p}%", p=number("demand_met_percent")),
+        "negative": tell("条，都有法条依据"),
+        "records_gathered": tell("条"),
+        "records_exchanged": tell("条次，{n} 次", n=number("exchanges")),
+        "applications": tell("个，{n} 个部门", n=number("consumer_departments")),
     }
     return tuple(
-        Seven(counted[name], notes[name], sampled and name in SAMPLED, _reported(name, reported))
+        Seven(counted[name], notes[name], sampled and name in SAMPLED, _reported(visit, name, reported))
         for name in SEVEN
     )
 
 
-def _reported(name: str, reported: Sequence[Indicator]) -> str:
+def _reported(visit: Visit, name: str, reported: Sequence[Indicator]) -> str:
     """What was reported of the same thing, with its period; never mixed with what is counted."""
     word = _REPORTED.get(name)
     found = next((one for one in reported if word and word in one.label and one.latest), None)
     if found is None or found.latest is None:
         return ""
-    more = "余" if found.latest.lower_bound else ""
-    return f"{found.latest.period} 报告 {_short(found.latest.value)}{more}{found.unit}"
+    more = visit.tell("余") if found.latest.lower_bound else ""
+    value = _short(found.latest.value) if visit.chinese else f"{found.latest.value:,f}"
+    return visit.tell(
+        "{period} 报告 {value}{more}{unit}",
+        period=found.latest.period, value=value, more=more, unit=visit.tell(found.unit),
+    )  # fmt: skip
 
 
 def _short(value: Decimal) -> str:
@@ -259,8 +263,10 @@ def _flows(visit: Visit, units: Sequence[Department]) -> Flows:
     names = {app.id: app.name for app in applications(visit.connection)}
     left = _largest(rows, "provider")
     right = _largest(rows, "application")
-    others = (f"其他 {len({row['provider'] for row in rows}) - len(left)} 家",
-              f"其他 {len({row['application'] for row in rows}) - len(right)} 个应用")  # fmt: skip
+    others = (
+        visit.tell("其他 {n} 家", n=len({row["provider"] for row in rows}) - len(left)),
+        visit.tell("其他 {n} 个应用", n=len({row["application"] for row in rows}) - len(right)),
+    )
     sums: Counter[tuple[str, str]] = Counter()
     for row in rows:
         source = short.get(row["provider"], row["provider"]) if row["provider"] in left else others[0]

@@ -217,7 +217,11 @@ def publish(visit: Visit, form: ServiceForm) -> Done:
         visit.connection, name=form.name, entry_id=form.entry, keys=form.keys, label=form.label or None,
         max_rows=form.max_rows,
     )  # fmt: skip
-    return Done(f"/services/{service.name}", f"接口服务 {service.name} 已发布", value={"name": service.name})
+    return Done(
+        f"/services/{service.name}",
+        visit.tell("接口服务 {name} 已发布", name=service.name),
+        value={"name": service.name},
+    )
 
 
 def act(visit: Visit, form: ServiceMove) -> Done:
@@ -226,12 +230,12 @@ def act(visit: Visit, form: ServiceMove) -> Done:
     visit.must("service:edit", service)
     if form.move == "stop":
         stop_service(visit.connection, service.name)
-        return Done(f"/services/{service.name}", f"接口服务 {service.name} 已停止")
+        return Done(f"/services/{service.name}", visit.tell("接口服务 {name} 已停止", name=service.name))
     publish_service(
         visit.connection, name=service.name, entry_id=service.entry_id, keys=service.keys, items=service.items,
         label=service.label, max_rows=service.max_rows,
     )  # fmt: skip
-    return Done(f"/services/{service.name}", f"接口服务 {service.name} 已恢复")
+    return Done(f"/services/{service.name}", visit.tell("接口服务 {name} 已恢复", name=service.name))
 
 
 _PATH = "/services/{name}"

@@ -153,7 +153,7 @@ def listed(visit: Visit, asked: SourcesQuestion) -> Sources:
     )
     return Sources(
         asked=asked,
-        rows=tuple(_row(row) for row in found),
+        rows=tuple(_row(visit, row) for row in found),
         departments=counted["departments"],
         paused=counted["paused"],
         troubles=troubles(visit),
@@ -197,11 +197,11 @@ def told(problem: Mapping[str, Any] | None) -> str:
     return f"{problem.get('sentence', '')}{f'（{where}）' if where else ''}"
 
 
-def _row(row: Mapping[str, Any]) -> SourceRow:
+def _row(visit: Visit, row: Mapping[str, Any]) -> SourceRow:
     if row["state"] == "paused":
         state = ("idle", "已停用")
     elif row["failed"]:
-        state = ("over", f"{row['failed']} 张没有取到")
+        state = ("over", visit.tell("{n} 张没有取到", n=row["failed"]))
     elif row["received_at"] is None:
         state = ("wait", "还没有归集过")
     else:
