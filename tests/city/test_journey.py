@@ -81,10 +81,14 @@ def walk(database, store, settings, url, units):
     assert first.unconserved == ()
     assert wrongly_cleaned(home, store) == []
     assert (first.recall, first.precision) == (1, 1), first.differing
-    if {"D23", "D30", "D10"} <= set(units):
+    if len(units) == 58:
         fuse.fuse(legal_entity(), database=database, store=store, settings=settings)
         evaluation = fuse.evaluate("legal_entity", home / "truth", database=database, store=store)
         assert min(evaluation.pair_f1, evaluation.cluster_f1) >= 0.99
+        assert store.count(DatasetName(Zone.BASE, "legal_entity")) == round(942_000 * SCALE)
+        licences = [table for table in plan(SCALE).tables if table.template.group == "licence"]
+        counted = sum(store.count(DatasetName(Zone.STANDARD, table.name)) for table in licences)
+        assert counted == round(760_000 * SCALE)
     moving = {table.name for table in plan(SCALE).tables if table.delivered}
     for number in (1, 2):
         advance(home, url, SCALE, number)
@@ -108,8 +112,4 @@ def test_every_seeded_error_is_found_for_the_right_reason_and_nothing_else(whole
     units = tuple(row.code for row in departments())
     with Store.open(database, settings) as store:
         score = walk(database, store, settings, world, units)
-        assert store.count(DatasetName(Zone.BASE, "legal_entity")) == round(942_000 * SCALE)
-        licences = [table for table in plan(SCALE).tables if table.template.group == "licence"]
-        counted = sum(store.count(DatasetName(Zone.STANDARD, table.name)) for table in licences)
-        assert counted == round(760_000 * SCALE)
     assert score.expected > 1500

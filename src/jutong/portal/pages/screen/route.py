@@ -221,6 +221,7 @@ def _tiles(units: Sequence[Department], quality: Mapping[str, Any]) -> tuple[Til
         score = float(row["score"]) if row and row["score"] is not None else None
         x, y = where[unit.division_code]
         name = unit.short_name if len(unit.short_name) <= 4 else unit.short_name[:2]
+        name = "经开区" if unit.short_name.endswith("经开区") or "开发区" in unit.short_name else name
         tiles.append(Tile(unit.code, name, x, y, score, _level(score)))
     return tuple(tiles)
 
