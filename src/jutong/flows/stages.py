@@ -82,7 +82,9 @@ def fuse_all(
     done = []
     for number, register in enumerate(registers):
         tell(number, len(registers), register.label)
-        done.append(fuse.fuse(register, database=platform.database, store=platform.store))
+        done.append(
+            fuse.fuse(register, database=platform.database, store=platform.store, settings=platform.settings)
+        )
     tell(len(registers), len(registers), "")
     return done
 

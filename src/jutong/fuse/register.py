@@ -107,7 +107,7 @@ class Register:
                     *record,
                     Item("item", "信息项", key=True, required=True),
                     entity,
-                    Item("value", "取值"),
+                    Item("value", "取值", grade=2),
                     *arrived,
                     Item("chosen", "是否采用", "boolean"),
                     Item("reason", "采用或未采用的理由"),

@@ -14,7 +14,7 @@ from jutong.database import Database
 from jutong.gather.counting import Counted
 from jutong.gather.declaring import BATCH, ROW, SourceTable, raw_dataset
 from jutong.gather.keeping import Kept
-from jutong.gather.receipts import Batch, batch_id, note, notice_row, settle
+from jutong.gather.receipts import Batch, batch_id, note, notice_row, save_batches, settle, strike
 from jutong.outside import Reading
 from jutong.store import AlreadyCommitted, DatasetSpec, Store, Writer
 from jutong.terms import Broken, DatasetName, Item, JutongError, literal, quote
@@ -72,26 +72,32 @@ class Incoming:
 def land_together(
     incoming: Sequence[tuple[Incoming, pa.Table]], database: Database, store: Store
 ) -> list[Batch]:
-    """Small tables, already in memory and counted, in one commit; it is made again when another writer won."""
+    """Small tables, already in memory and counted, in one commit; it is made again when another writer won.
+
+    A table from which nothing came is received without a commit: there is nothing to land.
+    """
     if not incoming:
         return []
     store.declare([each.spec for each, _ in incoming])
-    receipts = [each.receipt() for each, _ in incoming]
+    full = [(each, rows) for each, rows in incoming if rows.num_rows]
+    nothing = _received_empty([each for each, rows in incoming if not rows.num_rows], database, store)
+    if not full:
+        return nothing
+    receipts = [each.receipt() for each, _ in full]
     commit_id = _commit_id(receipts)
+    sources = _sources(each for each, _ in full)
     with database.connection() as connection:
-        note(connection, _sources(each for each, _ in incoming), commit_id, receipts)
+        note(connection, sources, commit_id, receipts)
 
     def body(writer: Writer) -> None:
-        for (each, rows), receipt in zip(incoming, receipts, strict=True):
-            _append(writer, each, receipt, rows)
+        for (each, rows), receipt in zip(full, receipts, strict=True):
+            _agree(receipt, _insert(writer, each, receipt, rows))
 
     try:
-        _, snapshot = store.write(
-            commit_id, *(each.dataset for each, _ in incoming), author="gather", body=body
-        )
-    except AlreadyCommitted as done:
-        snapshot = done.snapshot
-    return _settled([each for each, _ in incoming], receipts, commit_id, snapshot, database, store)
+        _, snapshot = store.write(commit_id, *(each.dataset for each, _ in full), author="gather", body=body)
+    except AlreadyCommitted:
+        raise _receipt_lost(commit_id, database) from None
+    return nothing + _settled(sources, receipts, commit_id, snapshot, database, store)
 
 
 def land_streaming(
@@ -114,13 +120,13 @@ def land_streaming(
             with database.connection() as connection:
                 note(connection, _sources([incoming]), commit_id, [receipt])
         snapshot = writer.snapshot
-    except AlreadyCommitted as done:
-        receipt, snapshot = identity, done.snapshot
+    except AlreadyCommitted:
+        raise _receipt_lost(commit_id, database) from None
     except (JutongError, *LAKE_PROBLEMS):
         if incoming.problem:  # the source broke; the lake only said that its reader did
             raise incoming.problem from None
         raise
-    return _settled([incoming], [receipt], commit_id, snapshot, database, store)
+    return _settled(_sources([incoming]), [receipt], commit_id, snapshot, database, store)
 
 
 def zip_schema(incoming: Incoming) -> list[tuple[str, pa.DataType]]:
@@ -155,8 +161,24 @@ def _hashed(incoming: Incoming, batches: Iterable[pa.RecordBatch]) -> Iterator[p
         raise
 
 
-def _append(writer: Writer, incoming: Incoming, receipt: Batch, rows: pa.Table) -> None:
-    _agree(receipt, _insert(writer, incoming, receipt, rows) if rows.num_rows else 0)
+def _received_empty(incoming: Sequence[Incoming], database: Database, store: Store) -> list[Batch]:
+    if not incoming:
+        return []
+    snapshot = store.snapshot()
+    receipts = [replace(each.receipt(), snapshot=snapshot) for each in incoming]
+    with database.connection() as connection:
+        save_batches(connection, receipts)
+    return receipts
+
+
+def _receipt_lost(commit_id: str, database: Database) -> Broken:
+    """A killed run's commit arrived after we had begun again: its rows are there, our receipt is not theirs."""
+    with database.connection() as connection:
+        strike(connection, commit_id)
+    return Broken(
+        "gather.receipt_lost",
+        f"上一次中断的归集在重做期间才写入（{commit_id}），它的回执已不可考，请换一个轮次重新归集",
+    )
 
 
 def _insert(writer: Writer, incoming: Incoming, receipt: Batch, rows: pa.Table | pa.RecordBatchReader) -> int:
@@ -172,7 +194,7 @@ def _agree(receipt: Batch, written: int) -> None:
 
 
 def _settled(
-    incoming: Sequence[Incoming],
+    sources: Sequence[str],
     receipts: Sequence[Batch],
     commit_id: str,
     snapshot: int,
@@ -180,7 +202,7 @@ def _settled(
     store: Store,
 ) -> list[Batch]:
     with database.connection() as connection:
-        settle(connection, store, _sources(incoming))
+        settle(connection, store, sources)
     return [replace(receipt, commit_id=commit_id, snapshot=snapshot) for receipt in receipts]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -90,11 +91,20 @@ def note(connection: Connection, sources: Sequence[str], commit_id: str, batches
     )
 
 
-def settle(connection: Connection, store: Store, sources: Sequence[str]) -> list[Batch]:
-    """Turn laid-down receipts into batch rows where the lake says the commit happened; strike them out."""
+def settle(
+    connection: Connection, store: Store, sources: Sequence[str], *, patience: float = 0.0
+) -> list[Batch]:
+    """Turn laid-down receipts into batch rows where the lake says the commit happened; strike them out.
+
+    ``patience``: seconds to wait for a killed run's commit that may still be in flight.
+    """
     settled: list[Batch] = []
     for row in connection.execute(_sql.open_gatherings, {"sources": list(sources)}).fetchall():
         snapshot = store.committed(row["commit_id"])
+        if snapshot is None and patience:
+            time.sleep(patience)
+            patience = 0.0
+            snapshot = store.committed(row["commit_id"])
         if snapshot is not None:
             landed = [
                 replace(Batch.from_json(receipt), snapshot=snapshot, commit_id=row["commit_id"])
@@ -106,6 +116,11 @@ def settle(connection: Connection, store: Store, sources: Sequence[str]) -> list
             _sql.strike_gathering, {"commit_id": row["commit_id"], "landed": snapshot is not None}
         )
     return settled
+
+
+def strike(connection: Connection, commit_id: str) -> None:
+    """Take back receipts that were laid down; nothing landed under them."""
+    connection.execute(_sql.strike_gathering, {"commit_id": commit_id, "landed": True})
 
 
 def kept_file(home: Path, batch: Batch) -> Path | None:

@@ -39,6 +39,9 @@ _TOGETHER_BYTES = 256 << 20
 #: Seconds behind a timestamp watermark that are read again for rows committed late.
 _LOOKBACK = 300
 
+#: Seconds for a killed run's last commit to arrive.
+_PATIENCE = 1.0
+
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -88,7 +91,7 @@ def take_many(
     names = sorted({table.source_name for table in tables})
     with _held(database, names):  # 1
         with database.connection() as connection:
-            settle(connection, store, names)  # 2
+            settle(connection, store, names, patience=_PATIENCE)  # 2
             done = _of_run(connection, run_id, tables)  # 3
             sources = {source.name: source for source in list_sources(connection, names)}
         due: dict[str, list[SourceTable]] = {}
@@ -112,7 +115,7 @@ def recover(database: Database, store: Store) -> list[Batch]:
     for name in names:
         try:
             with _held(database, [name]), database.connection() as connection:
-                settled += settle(connection, store, [name])
+                settled += settle(connection, store, [name], patience=_PATIENCE)
         except Conflict:
             continue  # somebody is at it, and settles by himself
     return settled
@@ -184,8 +187,10 @@ class _Run:
         try:
             self.batches += land_together(waiting, self._database, self._store)  # 6, 7
         except (JutongError, *landing.LAKE_PROBLEMS) as problem:
-            if len(waiting) == 1:
-                self._fail(waiting[0][0].table, problem, waiting[0][0].started_at)
+            unsure = isinstance(problem, JutongError) and (problem.temporary or isinstance(problem, Broken))
+            if len(waiting) == 1 or unsure:  # it may have been committed all the same: the next run will know
+                for incoming, _ in waiting:
+                    self._fail(incoming.table, problem, incoming.started_at)
                 return
             for each in waiting:
                 self._together = [each]

@@ -174,14 +174,20 @@ class Door:
             return RedirectResponse("/me/first", 303)
         if isinstance(error, Unauthenticated) and request.method == "GET":
             return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
-        frame = self._frame(visit, request)
-        answer = self._renderer.page("ui/problem.html", visit, frame, problem, problem.status)
+        try:
+            frame = self._frame(visit, request)
+            answer: Response = self._renderer.page("ui/problem.html", visit, frame, problem, problem.status)
+        except Exception as another:  # noqa: BLE001  what breaks a page may break the frame around its problem
+            visit.connection.rollback()
+            problem_of(another)
+            return problem_json(problem)
         return _with_token(answer, visit, request)
 
     def _form_again(self, act: Act, error: Exception, visit: Visit, request: Request, body: Body) -> Response:
         """The page the form stands on, with what was wrong and everything that had been written."""
         page = self._pages.get(act.shown_on)
-        if page is None or not isinstance(error, BadInput | Conflict | Unauthenticated):
+        out = visit.session is None and page is not None and page.may != ANYONE
+        if page is None or out or not isinstance(error, BadInput | Conflict | Unauthenticated):
             return self._refusal(error, visit, request, as_json=False)
         again = replace(visit, trouble=error, given=_shown_again(body.fields))
         try:

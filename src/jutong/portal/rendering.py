@@ -66,6 +66,8 @@ class Renderer:
             "day": functools.partial(saying.day, today=visit.today, chinese=chinese),
             "full_day": functools.partial(saying.day, today=None, chinese=chinese),
             "moment": functools.partial(saying.moment, today=visit.today, chinese=chinese),
+            # Counting words (个, 条, 张) have no English: 45 departments.
+            "unit": lambda word: word if chinese or word.isascii() else "",
             "weekday": lambda date: visit.say(saying.weekday(date)),
             "statement_time": functools.partial(saying.statement_time, chinese=chinese),
         }

@@ -130,7 +130,7 @@ def steps(visit: Visit, page: CasePage, history: Sequence[CaseMove]) -> tuple[St
         elif place < reached or (place == reached and case.state not in way):
             move = left_at.get(name)
             note = (
-                f"{move.by_department or move.by_name} {_when(visit, move.at)}"
+                f"{move.by_department or visit.tell(move.by_name)} {_when(visit, move.at)}"
                 if move
                 else visit.tell("略过")
             )
@@ -201,7 +201,7 @@ def events(visit: Visit, history: Sequence[CaseMove]) -> tuple[EventView, ...]:
     return tuple(
         EventView(
             at=move.at,
-            title=f"{move.by_department}{move.by_name}·{visit.tell(move.label)}",
+            title=f"{move.by_department}{visit.tell(move.by_name)}·{visit.tell(move.label)}",
             text=_told(visit, move),
             state="info" if place == 0 else "",
         )

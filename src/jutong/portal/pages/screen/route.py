@@ -198,12 +198,11 @@ def _reported(visit: Visit, name: str, reported: Sequence[Indicator]) -> str:
     found = next((one for one in reported if word and word in one.label and one.latest), None)
     if found is None or found.latest is None:
         return ""
-    more = visit.tell("余") if found.latest.lower_bound else ""
-    value = _short(found.latest.value) if visit.chinese else f"{found.latest.value:,f}"
-    return visit.tell(
-        "{period} 报告 {value}{more}{unit}",
-        period=found.latest.period, value=value, more=more, unit=visit.tell(found.unit),
-    )  # fmt: skip
+    if not visit.chinese:
+        least = "≥ " if found.latest.lower_bound else ""
+        return f"reported {least}{found.latest.value / 1_000_000:g} M"
+    more = "余" if found.latest.lower_bound else ""
+    return f"{found.latest.period} 报告 {_short(found.latest.value)}{more}{found.unit}"
 
 
 def _short(value: Decimal) -> str:

@@ -1,0 +1,125 @@
+"""Acts on things of others: a stranger is refused, whatever he writes into the form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jutong.portal.pages import ACTS
+from jutong.portal.routes import Act
+from jutong.portal.visits import Rooms
+
+from .conftest import Browser
+from .test_every_page import sample
+
+#: What a person does to himself, open to all.
+OWN = {"/sign-in", "/session", "/sign-out", "/look", "/me/password", "/me/factor", "/notices/read"}
+#: Anybody with a desk may raise these for his own department.
+#: and everybody may check the ledger.
+ANY_DESK = {"/ledger/check", "/lists/demand", "/objections", "/cloud", "/requests", "/applications"}
+
+FORMS: dict[str, dict[str, Any]] = {
+    "/sources/{name}/test": {},
+    "/lists/demand": {"name": "户籍核验", "basis": "《就业促进法》第17条"},
+    "/objections": {"entry": "{entry}", "wrong": "登记状态不是存续，已于去年注销"},
+    "/cases/{case_id:int}/moves": {"move": "approve", "note": "同意，按申请范围提供"},
+    "/cases/{case_id:int}/extension": {"days": "3", "reason": "年末系统停机，无法按期提供数据"},
+    "/requests": {
+        "entry": "{entry}", "application": "A03", "basis": "《就业促进法》第17条", "scene": "核对单位登记状态",
+        "scope": "经办人员", "purpose": "行政依据", "method": "api", "items": ["uscc"], "until": "2027-12-31",
+        "promise": "1",
+    },
+    "/grants/{grant_id}": {"move": "suspend", "reason": "超出申请的使用范围，暂停待整改"},
+    "/services": {"name": "stolen_query", "entry": "{entry}", "keys": "uscc"},
+    "/services/{name}": {"move": "stop"},
+    "/deliveries/{name}": {"state": "paused"},
+    "/ledger/receipt": {"receipt": "jt1~AAAA"},
+    "/ledger/check": {},
+    "/applications": {"name": "外人的应用"},
+    "/applications/{application_id}/token": {},
+    "/applications/{application_id}": {"state": "suspended"},
+    "/campaign/tasks/{task_id:int}": {"state": "done", "progress": "100", "note": "已经办完了，请验收"},
+    "/projects/{code}/{no:int}": {"state": "done"},
+    "/cloud": {"cores": "8", "purpose": "试一试"},
+    "/cloud/{allocation_id:int}": {"move": "allocate"},
+    "/people/{code}": {"login": "intruder", "name": "外人"},
+    "/people/accounts/{user_id:int}": {"move": "disable"},
+}  # fmt: skip
+
+
+def test_every_act_is_tried() -> None:
+    assert {act.path for act in ACTS} == OWN | set(FORMS)
+
+
+def filled(rooms: Rooms, path: str) -> dict[str, Any]:
+    entry = sample(rooms, "/catalogue/{entry_id}").rpartition("/")[2]
+    return {
+        name: value.format(entry=entry) if isinstance(value, str) else value
+        for name, value in FORMS[path].items()
+    }
+
+
+def counted(rooms: Rooms) -> dict[str, Any]:
+    """What an act could have changed."""
+    tables = ("case_file", "case_move", "request", "share_grant", "service", "application", "cloud_allocation", "app_user",
+              "user_role", "task_report", "demand")  # fmt: skip
+    with rooms.database.connection() as connection:
+        sums = {
+            table: connection.execute(f"SELECT count(*) AS n FROM {table}").fetchone()["n"]  # type: ignore[index]
+            for table in tables
+        }
+        states = connection.execute(
+            "SELECT (SELECT string_agg(state, ',' ORDER BY id) FROM share_grant) AS grants,"
+            " (SELECT string_agg(state, ',' ORDER BY name) FROM service) AS services,"
+            " (SELECT string_agg(coalesce(token_hash::text, '') || state, ',' ORDER BY id) FROM application) AS apps,"
+            " (SELECT string_agg(state, ',' ORDER BY id) FROM task) AS tasks,"
+            " (SELECT string_agg(state, ',' ORDER BY id) FROM app_user) AS users,"
+            " (SELECT string_agg(state, ',' ORDER BY project_code, no) FROM milestone) AS milestones,"
+            " (SELECT string_agg(state, ',' ORDER BY id) FROM cloud_allocation) AS cloud"
+        ).fetchone()
+    return {**sums, **(states or {})}
+
+
+@pytest.mark.parametrize(
+    "act", [act for act in ACTS if act.path not in OWN | ANY_DESK], ids=lambda act: act.path
+)
+def test_a_stranger_changes_nothing(act: Act, rooms: Rooms, signed_in: Callable[[str], Browser]) -> None:
+    before = counted(rooms)
+    browser = signed_in("stranger")
+    answer = browser.post(sample(rooms, act.path), **filled(rooms, act.path))
+    assert answer.status_code in (403, 404, 422), f"{act.path}: {answer.status_code} {answer.headers.get('location')}"
+    if act.path != "/ledger/receipt":
+        assert answer.status_code in (403, 404), answer.text[-2000:]
+    assert counted(rooms) == before
+
+
+def test_nobody_asks_in_the_name_of_another_department(
+    rooms: Rooms, signed_in: Callable[[str], Browser]
+) -> None:
+    """The application belongs to 市人社局; an officer elsewhere cannot use its name."""
+    before = counted(rooms)
+    answer = signed_in("provider").post("/requests", **filled(rooms, "/requests"))
+    assert answer.status_code in (403, 404, 422)
+    assert counted(rooms) == before
+
+
+@pytest.mark.parametrize("login", ["auditor", "security", "system"])
+def test_administrators_do_not_touch_the_business(
+    login: str, rooms: Rooms, signed_in: Callable[[str], Browser]
+) -> None:
+    before = counted(rooms)
+    for path in ("/grants/{grant_id}", "/services", "/cases/{case_id:int}/moves", "/requests"):
+        answer = signed_in(login).post(sample(rooms, path), **filled(rooms, path))
+        assert answer.status_code in (403, 404, 409), (path, answer.status_code)
+    assert counted(rooms) == before
+
+
+def test_the_security_administrator_makes_no_accounts_and_the_system_administrator_no_roles(
+    rooms: Rooms, signed_in: Callable[[str], Browser]
+) -> None:
+    assert signed_in("security").post("/people/D03", login="newcomer", name="新人").status_code == 403
+    user = sample(rooms, "/people/accounts/{user_id:int}")
+    assert signed_in("system").post(user, move="grant", role="steward").status_code == 403
+    assert signed_in("auditor").post(user, move="disable").status_code == 403

@@ -1,0 +1,94 @@
+"""A request from the entry to the token, by forms alone: no script, no browser engine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from jutong.portal.visits import Rooms
+
+from .conftest import Browser
+
+WISH = {
+    "application": "A03", "basis": "《就业促进法》第17条，补贴发放核验", "scene": "补贴发放前核对单位登记状态",
+    "scope": "市人社局就业服务平台经办人员", "purpose": "行政依据", "method": "api",
+    "items": ["uscc", "name", "state"], "until": "2027-06-30", "promise": "1",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def case(rooms: Rooms, signed_in: Callable[[str], Browser]) -> str:
+    """A request just raised; its page."""
+    consumer = signed_in("consumer")
+    found = consumer.get("/catalogue?q=qydj").text
+    entry = re.search(r'href="/catalogue/(\d+)">企业登记基本信息', found)
+    assert entry, "pinyin initials find the entry"
+    assert f"/requests/new?entry={entry[1]}" in consumer.get(f"/catalogue/{entry[1]}").text
+    answer = consumer.post("/requests", entry=entry[1], **WISH)
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
+
+
+def test_the_form_is_plain_html_and_shows_what_will_be_seen(signed_in: Callable[[str], Browser]) -> None:
+    page = signed_in("consumer").get("/requests/new?entry=1").text
+    assert '<form method="post"' in page
+    assert "您将看到的（示例值）" in page
+
+
+def test_a_form_with_mistakes_comes_back_as_it_was_written(signed_in: Callable[[str], Browser]) -> None:
+    wrong = {**WISH, "until": "soon", "scene": "短", "items": ["uscc", "phone"]}
+    answer = signed_in("consumer").post("/requests", entry="1", **wrong)
+    assert answer.status_code == 422
+    assert WISH["basis"] in answer.text
+    assert re.search(r'value="phone"[^>]* checked', answer.text)
+    assert not re.search(r'value="name"[^>]* checked', answer.text)
+    assert "应是日期" in answer.text
+
+
+def test_two_heads_agree_and_the_grant_is_there(case: str, signed_in: Callable[[str], Browser]) -> None:
+    head, provider, provider_head = (signed_in(one) for one in ("consumer-head", "provider", "provider-head"))
+    # Each step stands on the desk of whom it waits for, and of nobody else.
+    assert case in head.get("/cases").text
+    assert case not in provider.get("/cases").text
+    assert head.post(f"{case}/moves", move="consent", note="").status_code == 303
+    assert case in provider.get("/cases").text
+    assert provider.post(f"{case}/moves", move="propose").status_code == 303
+    assert provider_head.post(f"{case}/moves", move="approve", note="同意").status_code == 303
+    page = signed_in("consumer").get(case).text
+    grant = re.search(r"/grants/(G\d+)", page)
+    assert grant
+    told = signed_in("consumer").get(f"/grants/{grant[1]}").text
+    assert "不得用于其他，不得转给第三方（第25条）" in told
+
+
+def test_a_refusal_needs_its_reason(signed_in: Callable[[str], Browser]) -> None:
+    consumer, head = signed_in("consumer"), signed_in("consumer-head")
+    case = consumer.post("/requests", entry="1", **WISH).headers["location"]
+    answer = head.post(f"{case}/moves", move="refuse", note="")
+    assert answer.status_code == 422
+    assert "casework." in answer.text or "理由" in answer.text
+
+
+def test_a_token_is_shown_once(signed_in: Callable[[str], Browser]) -> None:
+    head = signed_in("consumer-head")
+    shown = head.post("/applications/A03/token")
+    assert shown.status_code == 200
+    token = re.search(r"jtk_[\w-]{20,}", shown.text)
+    assert token
+    assert shown.headers["cache-control"] == "no-store"
+    later = head.get("/applications/A03").text
+    assert token[0] not in later
+    assert token[0][:10] in later
+
+
+def test_a_grant_is_suspended_with_a_reason_the_other_side_reads(
+    case: str, signed_in: Callable[[str], Browser]
+) -> None:
+    grant = re.search(r"/grants/(G\d+)", signed_in("consumer").get(case).text)
+    assert grant
+    path, provider_head = f"/grants/{grant[1]}", signed_in("provider-head")
+    assert provider_head.post(path, move="suspend", reason="").status_code == 422
+    assert provider_head.post(path, move="suspend", reason="超出申请的使用范围，暂停待整改").status_code == 303
+    assert "超出申请的使用范围" in signed_in("consumer").get(path).text
