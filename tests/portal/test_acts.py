@@ -89,7 +89,9 @@ def test_a_stranger_changes_nothing(act: Act, rooms: Rooms, signed_in: Callable[
     before = counted(rooms)
     browser = signed_in("stranger")
     answer = browser.post(sample(rooms, act.path), **filled(rooms, act.path))
-    assert answer.status_code in (403, 404, 422), f"{act.path}: {answer.status_code} {answer.headers.get('location')}"
+    assert answer.status_code in (403, 404, 422), (
+        f"{act.path}: {answer.status_code} {answer.headers.get('location')}"
+    )
     if act.path != "/ledger/receipt":
         assert answer.status_code in (403, 404), answer.text[-2000:]
     assert counted(rooms) == before

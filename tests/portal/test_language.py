@@ -56,7 +56,9 @@ def told() -> Iterator[str]:
     for file in FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                name = (
+                    node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                )
                 if name == "tell":
                     yield str(node.args[0].value)
 
@@ -87,7 +89,9 @@ def test_no_translation_is_left_over() -> None:
     everything = "\n".join(file.read_text(encoding="utf-8") for file in files)
     days = {f"星期{day}" for day in "一二三四五六日"}
     # A step that is done drops its 「待」.
-    assert [key for key in ENGLISH if key not in everything and key not in days and f"待{key}" not in everything] == []
+    assert [
+        key for key in ENGLISH if key not in everything and key not in days and f"待{key}" not in everything
+    ] == []
 
 
 def test_values_are_escaped_and_sentences_are_not() -> None:

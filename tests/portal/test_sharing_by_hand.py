@@ -33,7 +33,7 @@ def case(rooms: Rooms, signed_in: Callable[[str], Browser]) -> str:
 
 def test_the_form_is_plain_html_and_shows_what_will_be_seen(signed_in: Callable[[str], Browser]) -> None:
     page = signed_in("consumer").get("/requests/new?entry=1").text
-    assert '<form method="post"' in page
+    assert 'action="/requests" method="post"' in page
     assert "您将看到的（示例值）" in page
 
 
@@ -64,21 +64,25 @@ def test_two_heads_agree_and_the_grant_is_there(case: str, signed_in: Callable[[
 
 
 def test_a_refusal_needs_its_reason(signed_in: Callable[[str], Browser]) -> None:
-    consumer, head = signed_in("consumer"), signed_in("consumer-head")
+    consumer, head, provider_head = (signed_in(one) for one in ("consumer", "consumer-head", "provider-head"))
     case = consumer.post("/requests", entry="1", **WISH).headers["location"]
-    answer = head.post(f"{case}/moves", move="refuse", note="")
-    assert answer.status_code == 422
-    assert "casework." in answer.text or "理由" in answer.text
+    assert head.post(f"{case}/moves", move="consent").status_code == 303
+    short = provider_head.post(f"{case}/moves", move="refuse", note="不行")
+    assert short.status_code == 422
+    assert "不行</textarea>" in short.text
+    told = provider_head.post(f"{case}/moves", move="refuse", note="依据的条款与所办事项不符，请核对后再提")
+    assert told.status_code == 303
+    assert "依据的条款与所办事项不符" in consumer.get(case).text
 
 
 def test_a_token_is_shown_once(signed_in: Callable[[str], Browser]) -> None:
-    head = signed_in("consumer-head")
-    shown = head.post("/applications/A03/token")
+    consumer = signed_in("consumer")
+    shown = consumer.post("/applications/A03/token")
     assert shown.status_code == 200
     token = re.search(r"jtk_[\w-]{20,}", shown.text)
     assert token
     assert shown.headers["cache-control"] == "no-store"
-    later = head.get("/applications/A03").text
+    later = consumer.get("/applications/A03").text
     assert token[0] not in later
     assert token[0][:10] in later
 
@@ -90,5 +94,7 @@ def test_a_grant_is_suspended_with_a_reason_the_other_side_reads(
     assert grant
     path, provider_head = f"/grants/{grant[1]}", signed_in("provider-head")
     assert provider_head.post(path, move="suspend", reason="").status_code == 422
-    assert provider_head.post(path, move="suspend", reason="超出申请的使用范围，暂停待整改").status_code == 303
+    assert (
+        provider_head.post(path, move="suspend", reason="超出申请的使用范围，暂停待整改").status_code == 303
+    )
     assert "超出申请的使用范围" in signed_in("consumer").get(path).text

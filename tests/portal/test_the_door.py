@@ -16,7 +16,11 @@ from jutong.portal.visits import Rooms
 from .conftest import Browser
 from .test_every_page import address, sample
 
-SHOWN = [page for page in PAGES if not page.path.endswith(("/receipt", "/file", "/export", "/proof", ".xlsx", "/checkpoint"))]
+SHOWN = [
+    page
+    for page in PAGES
+    if not page.path.endswith(("/receipt", "/file", "/export", "/proof", ".xlsx", "/checkpoint"))
+]
 
 
 class Outline(HTMLParser):
@@ -62,7 +66,11 @@ class Outline(HTMLParser):
 def test_a_page_runs_nothing_inline_and_loads_nothing_from_elsewhere(
     page: Page, rooms: Rooms, visitor: Browser, signed_in: Callable[[str], Browser]
 ) -> None:
-    visitors = [visitor] if page.may == ANYONE else [signed_in(login) for login in ("steward", "consumer", "auditor")]
+    visitors = (
+        [visitor]
+        if page.may == ANYONE
+        else [signed_in(login) for login in ("steward", "consumer", "auditor")]
+    )
     for one in visitors:
         answer = one.get(address(rooms, page))
         outline = Outline.of(answer.text)
@@ -124,7 +132,9 @@ def test_a_form_needs_somebody(act: Act, rooms: Rooms, visitor: Browser) -> None
         assert told.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("act", [act for act in ACTS if act.in_api and act.may != ANYONE], ids=lambda act: act.path)
+@pytest.mark.parametrize(
+    "act", [act for act in ACTS if act.in_api and act.may != ANYONE], ids=lambda act: act.path
+)
 def test_a_cookie_alone_does_not_act_through_the_api(
     act: Act, rooms: Rooms, signed_in: Callable[[str], Browser]
 ) -> None:
@@ -134,7 +144,9 @@ def test_a_cookie_alone_does_not_act_through_the_api(
 
 
 @pytest.mark.parametrize("page", [page for page in SHOWN if page.in_api], ids=lambda page: page.path)
-def test_a_program_reads_what_a_page_shows(page: Page, rooms: Rooms, signed_in: Callable[[str], Browser]) -> None:
+def test_a_program_reads_what_a_page_shows(
+    page: Page, rooms: Rooms, signed_in: Callable[[str], Browser]
+) -> None:
     browser, path = signed_in("steward"), address(rooms, page)
     join = "&" if "?" in path else "?"
     shown = browser.get(f"{path}{join}format=json")
@@ -158,7 +170,7 @@ def test_a_refusal_is_a_problem_document(visitor: Browser) -> None:
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json() == {
-        "type": "about:blank",
+        "type": "urn:jutong:problem:portal.signed_out",
         "title": "请先登录",
         "status": 401,
         "detail": "请先登录",
@@ -185,7 +197,9 @@ def test_an_address_nobody_answers(visitor: Browser, signed_in: Callable[[str], 
     assert visitor.client.put("/grants").json()["code"] == "portal.no_method"
 
 
-def test_a_question_that_makes_no_sense_is_answered_with_a_sentence(signed_in: Callable[[str], Browser]) -> None:
+def test_a_question_that_makes_no_sense_is_answered_with_a_sentence(
+    signed_in: Callable[[str], Browser],
+) -> None:
     answer = signed_in("steward").get("/grants?page=many")
     assert answer.status_code == 422
     assert "portal.bad_form" in answer.text

@@ -61,7 +61,7 @@ def problem_of(error: Exception) -> Problem:
 
 def problem_json(problem: Problem) -> Response:
     body: dict[str, Any] = {
-        "type": "about:blank",
+        "type": f"urn:jutong:problem:{problem.code}",
         "title": problem.title,
         "status": problem.status,
         "detail": problem.sentence,

@@ -8,12 +8,15 @@ from typing import Any
 
 from jutong.casework import CaseFile, find_case
 from jutong.catalogue import Entry, entry_items, find_entry
+from jutong.database import named_sql
 from jutong.portal import saying
-from jutong.portal.names import METHODS, SHARE_TYPES
+from jutong.portal.names import GRANT_STATES, METHODS, SHARE_TYPES
 from jutong.portal.pages.catalogue.examples import look_of
 from jutong.portal.visits import Visit
 from jutong.share import EntryItem, Request, filter_sql, find_application, mask_for, request_of_case
 from jutong.terms import NotFound
+
+_SQL = named_sql(__file__)
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,16 @@ def _request(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
         consumer=consumer, app=application.name, until=until, rows=counted, n=len(items),
         masked=tell("，{items}脱敏给出", items="、".join(masked[:3])) if masked else "",
     )  # fmt: skip
+    grant = visit.connection.execute(_SQL.grant_of_request, {"request": request.id}).fetchone()
+    granted = (
+        (SubjectRow("授权", grant["id"], tell(GRANT_STATES[grant["state"]]), f"/grants/{grant['id']}"),)
+        if grant
+        else ()
+    )
     return Subject(
         "给谁，做什么",
         (
+            *granted,
             SubjectRow("给谁", f"{consumer}·{application.name}", tell("应用 {id}", id=application.id), f"/applications/{application.id}"),
             SubjectRow("要什么", entry.name, tell("{name}提供，{sharing}", name=entry.department_short, sharing=tell(SHARE_TYPES[request.share_type])), f"/catalogue/{entry.id}"),
             SubjectRow("凭什么", request.basis, tell("用途类型：{what}", what=tell(request.purpose))),
@@ -225,10 +235,7 @@ def _entry_items(visit: Visit, entry: Entry, new: Mapping[str, Any]) -> tuple[As
 
 
 def _demand(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
-    row = visit.connection.execute(
-        "SELECT name, items, basis, provider_code, expected_on FROM demand WHERE id = %s",
-        (case.subject["demand_id"],),
-    ).fetchone()
+    row = visit.connection.execute(_SQL.demand, {"id": case.subject["demand_id"]}).fetchone()
     if row is None:
         return _plain(visit, case, names)
     return Subject(
