@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -17,21 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from tests.journey.sample import Sample, command, run, sample_of
 
-pytestmark = [
-    pytest.mark.xdist_group("journey"),
-    pytest.mark.skipif(
-        shutil.which("chromium") is None, reason="请先安装 Chromium：apt-get install chromium"
-    ),
-]
+pytestmark = pytest.mark.xdist_group("journey")
 
 PASSWORD = "Shaoyang-2026"
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -60,18 +50,12 @@ def city(sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
             served.wait(60)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=shutil.which("chromium"), args=list(QUIET))
-        yield opened
-        opened.close()
-
-
-def test_a_consumer_finds_asks_is_granted_calls_and_the_ledger_shows_it(city, browser: Browser):
+def test_a_consumer_finds_asks_is_granted_calls_and_the_ledger_shows_it(
+    chromium: Browser, city: tuple[int, int]
+) -> None:
     portal, gate = f"http://127.0.0.1:{city[0]}", f"http://127.0.0.1:{city[1]}"
 
-    page = _signed_in(browser, portal, "consumer")
+    page = _signed_in(chromium, portal, "consumer")
     page.goto(f"{portal}/catalogue?q=营业执照电子证照")
     page.get_by_role("link", name="营业执照电子证照").first.click()
     page.get_by_role("link", name=re.compile("申请")).first.click()
@@ -89,17 +73,17 @@ def test_a_consumer_finds_asks_is_granted_calls_and_the_ledger_shows_it(city, br
     case = re.search(r"/cases/\d+", page.url)[0]
     page.close()
 
-    _moves(browser, portal, case, "consumer.head", "同意提出")
-    _moves(browser, portal, case, "provider.head", "同意共享")
+    _moves(chromium, portal, case, "consumer.head", "同意提出")
+    _moves(chromium, portal, case, "provider.head", "同意共享")
 
-    page = _signed_in(browser, portal, "consumer")
+    page = _signed_in(chromium, portal, "consumer")
     page.goto(f"{portal}/applications/A02#rotate")
     page.locator("#rotate button.btn-main").click()
     token = page.locator("#token").inner_text().strip()
     page.close()
 
     receipt = _called(gate, token)
-    page = _signed_in(browser, portal, "auditor")
+    page = _signed_in(chromium, portal, "auditor")
     deadline = time.monotonic() + 30
     while True:
         page.goto(f"{portal}/ledger?application=A02")
@@ -122,7 +106,7 @@ def _signed_in(browser: Browser, portal: str, login: str) -> Page:
 
 
 def _moves(browser: Browser, portal: str, case: str, login: str, move: str) -> None:
-    page = _signed_in(browser, portal, login)
+    page = _signed_in(chromium, portal, login)
     page.goto(f"{portal}{case}")
     button = page.get_by_role("button", name=move, exact=True)
     if not button.is_visible():
