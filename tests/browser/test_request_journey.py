@@ -106,7 +106,7 @@ def _signed_in(browser: Browser, portal: str, login: str) -> Page:
 
 
 def _moves(browser: Browser, portal: str, case: str, login: str, move: str) -> None:
-    page = _signed_in(chromium, portal, login)
+    page = _signed_in(browser, portal, login)
     page.goto(f"{portal}{case}")
     button = page.get_by_role("button", name=move, exact=True)
     if not button.is_visible():
