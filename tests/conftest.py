@@ -14,6 +14,31 @@ from jutong.database import Database, EmbeddedPostgres, open_database
 from jutong.settings import Settings, read_settings
 
 
+#: What takes longest begins first, so that no worker is left alone with it at the end.
+_LONGEST = (
+    "tests/journey/test_killed",
+    "tests/journey",
+    "tests/browser",
+    "tests/laws",
+    "tests/engines",
+    "tests/portal",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker for all tests of a file: they share its city, and later ones may go on where earlier ones stopped."""
+    root = Path(__file__).parents[1]
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(root).as_posix()))
+    items.sort(
+        key=lambda item: next(
+            (rank for rank, name in enumerate(_LONGEST) if item.nodeid.startswith(name)), len(_LONGEST)
+        )
+    )
+
+
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """One real server for the whole run; each module gets databases of its own in it."""

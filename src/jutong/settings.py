@@ -6,6 +6,7 @@ from a file instead, named by ``JUTONG_…_FILE``.  An unknown key or an unreada
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -35,6 +36,11 @@ class Settings:
     scale: float = 0.0
     portal_host: str = "127.0.0.1"
     portal_port: int = 8080
+    #: Certificate chain and key (PEM files) of both doors; needed off loopback unless a proxy is declared.
+    tls_certificate: str = ""
+    tls_key: str = ""
+    #: Addresses and networks of the proxies in front of us, with commas; only their headers are believed.
+    trusted_proxies: str = ""
     gate_host: str = "127.0.0.1"
     gate_port: int = 8090
     gate_workers: int = 1
@@ -48,6 +54,14 @@ class Settings:
     demo_accounts: bool = False
     #: Seconds before a running job is killed.
     job_timeout: int = 3600
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        return tuple(one.strip() for one in self.trusted_proxies.split(",") if one.strip())
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls_certificate else "http"
 
     @property
     def lake_folder(self) -> str:
@@ -90,6 +104,42 @@ def read_settings(home: Path | str, environ: Mapping[str, str] | None = None, **
     values.update(_from_environment(environ))
     values.update({name: value for name, value in given.items() if value is not None})
     return Settings(home=home, **{name: _typed(name, value) for name, value in values.items()})
+
+
+def check_doors(settings: Settings) -> None:
+    """Loopback by default; off loopback only with a certificate or a declared proxy (design §12).
+
+    Raises BadInput ``settings.open_door`` for a door on other addresses with neither, ``settings.bad_value`` for half
+    a certificate or a proxy that is no address.
+    """
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        raise BadInput("settings.bad_value", "tls_certificate 与 tls_key 要一起给出")
+    for file in (settings.tls_certificate, settings.tls_key):
+        if file and not Path(file).is_file():
+            raise BadInput("settings.bad_value", f"证书文件 {file} 不存在")
+    for proxy in settings.proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as problem:
+            raise BadInput(
+                "settings.bad_value", f"trusted_proxies 中的 {proxy!r} 不是地址或网段"
+            ) from problem
+    if settings.tls_certificate or settings.proxies:
+        return
+    for name, host in (("portal_host", settings.portal_host), ("gate_host", settings.gate_host)):
+        if not _is_loopback(host):
+            raise BadInput(
+                "settings.open_door",
+                f"{name} = {host} 对外开放，却没有证书也没有代理："
+                "请设置 tls_certificate 与 tls_key，或用 trusted_proxies 指明前面的代理",
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def write_settings(settings: Settings) -> None:

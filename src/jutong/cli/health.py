@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jutong.database import open_database
-from jutong.settings import Settings
+from jutong.settings import Settings, check_doors
 from jutong.store import Store
 from jutong.terms import JutongError
 
@@ -24,7 +24,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """All that can be looked at without changing anything; a broken part never hides the next one."""
-    findings = [_folder(settings.home), _disk(settings.home)]
+    findings = [_folder(settings.home), _disk(settings.home), _doors(settings)]
     findings += [
         _port("portal", "门户", settings.portal_host, settings.portal_port),
         _port("gate", "网关", settings.gate_host, settings.gate_port),
@@ -55,6 +55,14 @@ def _folder(home: Path) -> Finding:
     if (home / "keys").exists():
         return Finding("cli.city", True, f"数据目录 {home} 里有一座城市")
     return Finding("cli.no_city", False, f"{home} 里还没有城市：先运行 jutong init 或 jutong demo")
+
+
+def _doors(settings: Settings) -> Finding:
+    try:
+        check_doors(settings)
+    except JutongError as problem:
+        return Finding(problem.code, False, str(problem))
+    return Finding("settings.doors", True, "两扇门只在本机，或有证书、有代理")
 
 
 def _disk(home: Path) -> Finding:

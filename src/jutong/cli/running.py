@@ -30,11 +30,13 @@ def init(context: click.Context) -> None:
 def serve(context: click.Context) -> None:
     """运行门户、网关与作业三个进程，直到 Ctrl-C。"""
     from jutong.flows import supervise
+    from jutong.settings import check_doors
 
     settings = settings_of(context)
+    check_doors(settings)
     with platform_of(context):
-        console.print(f"门户 http://{settings.portal_host}:{settings.portal_port}")
-        console.print(f"网关 http://{settings.gate_host}:{settings.gate_port}/v1/")
+        console.print(f"门户 {settings.scheme}://{settings.portal_host}:{settings.portal_port}")
+        console.print(f"网关 {settings.scheme}://{settings.gate_host}:{settings.gate_port}/v1/")
         supervise(settings, ("portal", "gate", "work"))
 
 

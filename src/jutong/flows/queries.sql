@@ -33,3 +33,11 @@ WHERE task_name = 'jutong.stage' AND (args ->> 'job')::bigint = %(id)s AND statu
 
 -- name: recent_jobs
 SELECT * FROM job_run ORDER BY id DESC LIMIT %(limit)s
+
+-- name: uses_by_entry
+SELECT entry, sum(times)::bigint AS uses FROM meter_daily WHERE entry <> '' GROUP BY entry;
+
+-- name: republished_since_granted
+SELECT DISTINCT e.id
+FROM entry e JOIN share_grant g ON g.entry_id = e.id
+WHERE g.state = 'active' AND e.changed_at > g.changed_at;

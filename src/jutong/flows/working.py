@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jutong import casework, share
+from jutong import casework, catalogue, gather, share
+from jutong.database import named_sql
 from jutong.flows.jobs import report, work
 from jutong.flows.platform import Platform
 from jutong.flows.stages import STAGES, count
 from jutong.ledger import keep_heads
 from jutong.people import tidy
 from jutong.terms import JutongError, NotFound
+
+sql = named_sql(__file__)
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +40,19 @@ def _heads(platform: Platform) -> None:
 def _clocks(platform: Platform) -> None:
     with platform.database.connection() as connection:
         now = dt.datetime.now(dt.UTC)
+        # An override row of the calendar moves due days before anybody is told he is late.
+        casework.recompute_clocks(connection)
         casework.escalate_overdue(connection, now)
         share.expire_grants(connection)
+        for entry in connection.execute(sql.republished_since_granted).fetchall():
+            share.tighten_grants(connection, entry["id"])
         tidy(connection, now=now)
+
+
+def _uses(platform: Platform) -> None:
+    with platform.database.connection() as connection:
+        rows = connection.execute(sql.uses_by_entry).fetchall()
+        catalogue.count_uses(connection, {row["entry"]: row["uses"] for row in rows})
 
 
 _LOOPS = (
@@ -47,11 +60,13 @@ _LOOPS = (
     _Loop("heads", 5.0, _heads),
     _Loop("count", 3.0, count),
     _Loop("clocks", 30.0, _clocks),
+    _Loop("uses", 600.0, _uses),
 )
 
 
 def run_worker(platform: Platform) -> None:
     """Until SIGINT or SIGTERM; a loop that fails says so and goes on, for its next turn may succeed."""
+    gather.recover(platform.database, platform.store)
     stop = threading.Event()
     threads = [
         threading.Thread(target=_run, args=(loop, platform, stop), name=loop.name, daemon=True)

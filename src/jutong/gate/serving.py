@@ -15,6 +15,7 @@ import threading
 import time
 from functools import partial
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -26,7 +27,7 @@ from jutong.gate.replicating import replicate
 from jutong.gate.worker import Worker
 from jutong.keys import SoftwareKeys
 from jutong.ledger import Ledger, keep_heads
-from jutong.settings import Settings
+from jutong.settings import Settings, check_doors
 from jutong.store import Store
 from jutong.terms import JutongError
 
@@ -41,6 +42,7 @@ def serve(settings: Settings, port: int | None = None) -> None:
 
     Workers are spawned, never forked: a fork would copy locks of threads that do not exist in the child.
     """
+    check_doors(settings)
     multiprocessing.set_start_method("spawn", force=True)
     settings.gate_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open_database(settings) as database:
@@ -57,6 +59,8 @@ def serve(settings: Settings, port: int | None = None) -> None:
             websockets=False,
             log_access=False,
             respawn_failed_workers=True,
+            ssl_cert=Path(settings.tls_certificate) if settings.tls_certificate else None,
+            ssl_key=Path(settings.tls_key) if settings.tls_key else None,
         )
         ending = threading.Event()
         keeping = threading.Thread(target=_keep_keeper, args=(settings, ending), daemon=True)

@@ -38,6 +38,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _ALWAYS.items():
                     headers[name] = value
+                if scope.get("scheme") == "https":
+                    headers["Strict-Transport-Security"] = "max-age=31536000"
                 # A page shows a person's data: no proxy and no back button may keep it.
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)

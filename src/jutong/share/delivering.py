@@ -9,6 +9,7 @@ committed, and the run's next fact names it (``after``).  Metering counts named 
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -35,6 +36,8 @@ _SQL = named_sql(__file__)
 
 #: One chunk: some tenths of a second of work, so little is sent again after a crash.
 CHUNK_ROWS = 100_000
+#: How often the polite lock is tried, every 50 ms.
+_PATIENCE = 40
 
 
 @dataclass(frozen=True)
@@ -475,12 +478,19 @@ def _numbers(run: Checkpoint) -> dict[str, Any]:
 
 @contextmanager
 def _politely(database: Database, name: str) -> Iterator[None]:
-    """One run at a time saves work; safety is the receiver's checkpoint alone."""
+    """One run at a time saves work; safety is the receiver's checkpoint alone.
+
+    The server lets go of a killed run's lock only when it notices that nobody is there, so a moment is waited.
+    """
     connection = database.connect(autocommit=True)
     try:
-        row = connection.execute(_SQL.politeness_lock, {"name": name}).fetchone()
-        if not row or not row["got"]:
-            raise Conflict("share.delivery_running", f"交换 {name} 正在运行")
+        for attempt in range(_PATIENCE):
+            row = connection.execute(_SQL.politeness_lock, {"name": name}).fetchone()
+            if row and row["got"]:
+                break
+            if attempt + 1 == _PATIENCE:
+                raise Conflict("share.delivery_running", f"交换 {name} 正在运行")
+            time.sleep(0.05)
         yield
     finally:
         connection.close()
