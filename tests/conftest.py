@@ -13,7 +13,6 @@ import pytest
 from jutong.database import Database, EmbeddedPostgres, open_database
 from jutong.settings import Settings, read_settings
 
-
 #: What takes longest begins first, so that no worker is left alone with it at the end.
 _LONGEST = (
     "tests/journey/test_killed",
