@@ -19,18 +19,25 @@ def figures(context: click.Context, machine: bool, batches: bool, everything: bo
 
     with platform_of(context) as platform:
         found = oversee.figures(platform.database, platform.store, scale=platform.settings.scale)
-        values = oversee.as_json(found)
+        values: dict[str, object] = {**oversee.as_json(found)}
+        reported: list[oversee.Indicator] = []
         with platform.database.connection() as connection:
             if batches:
-                values["batches"] = oversee.batches(connection)  # type: ignore[assignment]
+                values["batches"] = oversee.batches(connection)
             if everything:
-                values["indicators"] = oversee.indicators(connection)  # type: ignore[assignment]
+                reported = oversee.indicators(connection)
+                values["indicators"] = reported
 
     def show() -> None:
         table = Table("指标", "值", "单位", "定义", box=None)
         for one in found:
             table.add_row(one.label, f"{one.value:,}" if isinstance(one.value, int) else str(one.value), one.unit,
                           one.definition)  # fmt: skip
+        for report in reported:
+            if report.latest:
+                least = "≥ " if report.latest.lower_bound else ""
+                said = f"{report.definition}（{report.latest.period} 报告）"
+                table.add_row(report.label, f"{least}{report.latest.value:,}", report.unit, said)
         console.print(table)
 
     say(values, machine, show)

@@ -24,6 +24,7 @@ from jutong.oversee import (
 from jutong.people import Department, departments
 from jutong.portal.drawing import days
 from jutong.portal.frame import scale_label
+from jutong.portal.pages.screen.growing import Growing, growing
 from jutong.portal.pages.screen.tiles import places
 from jutong.portal.routes import Act, NoQuestion, Page
 from jutong.portal.visits import Visit
@@ -139,6 +140,7 @@ class Screen:
     suppliers: tuple[Supplier, ...]
     supplier_count: int
     dimensions: tuple[DimensionShare, ...]
+    growing: Growing
     target: float = 0.02
 
 
@@ -168,6 +170,7 @@ def build(visit: Visit, _: NoQuestion) -> Screen:
         suppliers=_suppliers(visit, quality),
         supplier_count=sum(unit.kind == "department" for unit in units),
         dimensions=_dimensions(visit, quality),
+        growing=growing(visit),
     )
 
 
