@@ -30,6 +30,7 @@ from jutong.catalogue.interchange import ReadWorkbook, export_entries, read_work
 from jutong.catalogue.reading import (
     ListName,
     Page,
+    all_entries,
     classes,
     counts,
     counts_by_department,
@@ -90,6 +91,7 @@ __all__ = [
     "ReadWorkbook",
     "add_classes",
     "add_entry",
+    "all_entries",
     "as_new",
     "attach",
     "change_entry",

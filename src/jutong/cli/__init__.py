@@ -19,6 +19,8 @@ _COMMANDS = {
     "work": "running",
     "stage": "running",
     "doctor": "running",
+    "apply": "declarations",
+    "export": "declarations",
     "user": "running",
     "app": "running",
     "gather": "journey",
