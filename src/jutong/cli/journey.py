@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from jutong.cli.shared import as_json, console, platform_of, say, settings_of
 from jutong.terms import Broken
+
+if TYPE_CHECKING:
+    from jutong.gather import Batch
 
 
 @contextmanager
@@ -69,11 +73,22 @@ def gather_run(context: click.Context, names: tuple[str, ...], machine: bool) ->
 
     def show() -> None:
         console.print(f"{len(batches)} 个批次，收到 {sum(batch.given or 0 for batch in batches):,} 行")
-        for batch in failed:
-            console.print(f"[red]✗[/] {batch.source_table}：{(batch.problem or {}).get('sentence')}")
+        _tell_failed(failed)
 
     say(batches, machine, show)
     sys.exit(bool(failed))
+
+
+def _tell_failed(failed: Sequence[Batch]) -> None:
+    for batch in failed:
+        problem = batch.problem or {}
+        where = " · ".join(
+            str(problem[name]) for name in ("file", "sheet", "row", "item") if problem.get(name)
+        )
+        console.print(
+            f"✗ {batch.source_table}：{problem.get('sentence')}{f'（{where}）' if where else ''} [{problem.get('code')}]",
+            markup=False,
+        )
 
 
 @click.group()
@@ -152,7 +167,21 @@ def run(context: click.Context, machine: bool) -> None:
 
     with platform_of(context) as platform, bar("全程", machine) as tell:
         done = run_round(platform, tell)  # type: ignore[arg-type]
-    say(done, machine, lambda: console.print(f"{len(done.batches)} 个批次，{len(done.delivered)} 次交换"))
+    failed = [batch for batch in done.batches if batch.state == "failed"]
+
+    def show() -> None:
+        given = sum(batch.given or 0 for batch in done.batches)
+        accepted, rejected = (
+            sum(getattr(one, name) for one in done.refined) for name in ("accepted", "rejected")
+        )
+        console.print(
+            f"归集 {len(done.batches)} 个批次，收到 {given:,} 行；清洗通过 {accepted:,}，退回 {rejected:,}；"
+        )
+        console.print(f"更新基础库 {len(done.fused)} 个；交换 {len(done.delivered)} 次")
+        _tell_failed(failed)
+
+    say(done, machine, show)
+    sys.exit(bool(failed))
 
 
 @click.group()

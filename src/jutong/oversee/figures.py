@@ -138,7 +138,7 @@ def as_json(found: Iterable[Figure]) -> dict[str, int | float | None]:
 
 
 def batches(connection: Connection) -> list[dict[str, Any]]:
-    """Every batch with ``name, given, accepted, rejected, duplicates`` (law 1 is a look at this table)."""
+    """Every batch with ``name, given, accepted, rejected, duplicates, state`` (law 1 is a look at this table)."""
     return connection.execute(_SQL.batches).fetchall()
 
 

@@ -10,7 +10,11 @@ CREATE TEMPORARY TABLE lake_usage (dataset text PRIMARY KEY, zone text NOT NULL,
 COPY lake_usage (dataset, zone, rows) FROM STDIN
 
 -- name: batches
-SELECT b.id AS name, b.given, r.accepted, r.rejected, r.duplicates
+-- Of a failed batch nothing was taken, which its zeros say; one that still waits for refining has no parts yet.
+SELECT b.id AS name, CASE b.state WHEN 'failed' THEN 0 ELSE b.given END AS given,
+       CASE b.state WHEN 'failed' THEN 0 ELSE r.accepted END AS accepted,
+       CASE b.state WHEN 'failed' THEN 0 ELSE r.rejected END AS rejected,
+       CASE b.state WHEN 'failed' THEN 0 ELSE r.duplicates END AS duplicates, b.state
 FROM batch b LEFT JOIN refinement r ON r.batch_id = b.id
 ORDER BY b.id
 
