@@ -7,6 +7,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from jutong.database import open_database
 from jutong.settings import Settings, check_doors
 from jutong.store import Store
@@ -26,8 +28,8 @@ def examine(settings: Settings) -> list[Finding]:
     """All that can be looked at without changing anything; a broken part never hides the next one."""
     findings = [_folder(settings.home), _disk(settings.home), _doors(settings)]
     findings += [
-        _port("portal", "门户", settings.portal_host, settings.portal_port),
-        _port("gate", "网关", settings.gate_host, settings.gate_port),
+        _port(settings.home, "portal", "门户", settings.portal_host, settings.portal_port),
+        _port(settings.home, "gate", "网关", settings.gate_host, settings.gate_port),
     ]
     if not findings[0].well:
         return findings
@@ -77,7 +79,9 @@ def _disk(home: Path) -> Finding:
     return Finding("cli.disk", True, said)
 
 
-def _port(code: str, label: str, host: str, port: int) -> Finding:
+def _port(home: Path, code: str, label: str, host: str, port: int) -> Finding:
+    if _runs(home, code):
+        return Finding(f"{code}.runs", True, f"{label}正在 {host}:{port} 运行")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -86,6 +90,15 @@ def _port(code: str, label: str, host: str, port: int) -> Finding:
             return Finding(
                 f"{code}.port_taken",
                 False,
-                f"{label}端口 {host}:{port} 用不了（{problem.strerror}）：已在运行，或改设置 {code}_port",
+                f"{label}端口 {host}:{port} 用不了（{problem.strerror}）：有别的程序占着，或改设置 {code}_port",
             )
     return Finding(f"{code}.port", True, f"{label}端口 {host}:{port} 空着")
+
+
+def _runs(home: Path, name: str) -> bool:
+    """Whether this city's own process is up; its port is then rightly taken."""
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if words[-1:] == [name] and "jutong.cli" in words and str(home) in words:
+            return True
+    return False
