@@ -4,6 +4,7 @@ Rooms write through ``Store.writing`` or ``Store.write``, read through ``Store.r
 ``Store.changes``.  Plan SQL names lake tables ``lake.<zone>.<table>``.
 """
 
+from jutong.store.ageing import History, thinned
 from jutong.store.changes import Changes
 from jutong.store.files import Files
 from jutong.store.guard import Bounds, View, checked_sql, filter_sql
@@ -18,6 +19,7 @@ __all__ = [
     "Changes",
     "DatasetSpec",
     "Files",
+    "History",
     "Merged",
     "Reading",
     "Store",
@@ -27,4 +29,5 @@ __all__ = [
     "column_type",
     "filter_sql",
     "table_sql",
+    "thinned",
 ]

@@ -49,13 +49,19 @@ SELECT max(snapshot_id) AS snapshot, min(snapshot_id) AS oldest FROM lake.duckla
 -- name: lake_snapshot_at
 SELECT max(snapshot_id) AS snapshot FROM lake.ducklake_snapshot WHERE snapshot_time <= %(instant)s;
 
--- name: lake_commits_before
+-- name: lake_snapshots_before
+SELECT snapshot_id, snapshot_time FROM lake.ducklake_snapshot WHERE snapshot_id < %(keep_from)s ORDER BY snapshot_id;
+
+-- name: lake_commits_of
 SELECT c.commit_extra_info AS commit_id, c.snapshot_id AS snapshot, s.snapshot_time AS at
 FROM lake.ducklake_snapshot_changes c JOIN lake.ducklake_snapshot s USING (snapshot_id)
-WHERE c.snapshot_id < %(keep_from)s AND c.commit_extra_info IS NOT NULL;
+WHERE c.snapshot_id = ANY(%(snapshots)s) AND c.commit_extra_info IS NOT NULL;
 
--- name: lake_snapshots_before
-SELECT snapshot_id FROM lake.ducklake_snapshot WHERE snapshot_id < %(keep_from)s ORDER BY snapshot_id;
+-- name: lake_kept_between
+-- How many snapshots of (since, until] are still there, and whether since is.
+SELECT count(*) FILTER (WHERE snapshot_id > %(since)s) AS kept,
+       coalesce(bool_or(snapshot_id = %(since)s), false) AS begins
+FROM lake.ducklake_snapshot WHERE snapshot_id BETWEEN %(since)s AND %(until)s;
 
 -- name: lake_tables
 -- These living tables, and all past versions, with their living columns, name → type as DuckLake writes it.
@@ -134,7 +140,7 @@ SELECT s.schema_name AS zone, t.table_name AS table,
        (coalesce(sum(f.file_size_bytes), 0) + coalesce(sum(d.file_size_bytes), 0))::bigint AS bytes,
        count(f.data_file_id) AS files, count(d.delete_file_id) AS delete_files,
        coalesce(sum(d.delete_count), 0)::bigint AS deleted_rows,
-       count(f.data_file_id) FILTER (WHERE f.file_size_bytes < %(small)s) AS small_files
+       count(f.data_file_id) FILTER (WHERE f.file_size_bytes < %(small)s AND d.delete_file_id IS NULL) AS small_files
 FROM lake.ducklake_table t
 JOIN lake.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
 LEFT JOIN lake.ducklake_data_file f ON f.table_id = t.table_id AND f.end_snapshot IS NULL

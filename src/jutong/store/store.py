@@ -13,6 +13,7 @@ from jutong.database import Database
 from jutong.settings import Settings
 from jutong.store import changes as feed
 from jutong.store import declaring, guard, reading, upkeep, writing
+from jutong.store.ageing import History
 from jutong.store.files import Files, files_at
 from jutong.store.guard import Bounds, View
 from jutong.store.lake import SQL, Lake
@@ -154,9 +155,19 @@ class Store:
 
     # Upkeep
 
-    def compact(self, *names: Name) -> list[str]:
+    def compact(self, *names: Name, stop: upkeep.Stop = upkeep.never) -> list[str]:
         """Merge small files, rewrite files with many deleted rows; returns the datasets worked on."""
-        return upkeep.compact(self._lake, [str(as_name(name)) for name in names])
+        return upkeep.compact(self._lake, [str(as_name(name)) for name in names], stop)
+
+    def compaction_due(self) -> list[upkeep.Due]:
+        """The datasets that need compaction and why, the smallest first."""
+        return upkeep.due(self._lake)
+
+    def thin(
+        self, rule: History, now: dt.datetime | None = None, cap: dt.timedelta = upkeep.FOLLOWER_CAP
+    ) -> int:
+        """Forget the snapshots the rule does not keep, never past a follower younger than ``cap``; how many."""
+        return upkeep.thin(self._lake, rule, now or dt.datetime.now(dt.UTC), cap)
 
     def expire(self, keep_from: int, cap: dt.timedelta = upkeep.FOLLOWER_CAP) -> int:
         """Forget snapshots older than ``keep_from``, oldest first, never past a follower younger than ``cap``."""
