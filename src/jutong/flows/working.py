@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jutong import casework, share
+from jutong.flows.housekeeping import ask_for_housekeeping, keep_house
 from jutong.flows.jobs import report, work
 from jutong.flows.platform import Platform
 from jutong.flows.stages import STAGES, count
@@ -47,6 +48,7 @@ _LOOPS = (
     _Loop("heads", 5.0, _heads),
     _Loop("count", 3.0, count),
     _Loop("clocks", 30.0, _clocks),
+    _Loop("housekeeping", 60.0, ask_for_housekeeping),
 )
 
 
@@ -83,8 +85,9 @@ def run_stage(platform: Platform, name: str, job: int | None) -> None:
 
     Raises NotFound ``flows.no_stage``.
     """
-    if name not in STAGES:
-        raise NotFound("flows.no_stage", f"没有环节 {name!r}：{'、'.join(STAGES)}")
+    stages = {**STAGES, "housekeeping": keep_house}
+    if name not in stages:
+        raise NotFound("flows.no_stage", f"没有环节 {name!r}：{'、'.join(stages)}")
     told = 0.0
 
     def tell(done: int, of: int, what: str) -> None:
@@ -93,4 +96,4 @@ def run_stage(platform: Platform, name: str, job: int | None) -> None:
             told = time.monotonic()
             report(platform.database, job, done / of if of else 0.0, what)
 
-    STAGES[name](platform, tell)
+    stages[name](platform, tell)

@@ -163,6 +163,10 @@ class Store:
         """The datasets that need compaction and why, the smallest first."""
         return upkeep.due(self._lake)
 
+    def work_off(self, due: upkeep.Due) -> None:
+        """Do what ``compaction_due`` named."""
+        upkeep.compact_one(self._lake, due)
+
     def thin(
         self, rule: History, now: dt.datetime | None = None, cap: dt.timedelta = upkeep.FOLLOWER_CAP
     ) -> int:

@@ -115,12 +115,12 @@ def compact(lake: Lake, names: Sequence[str], stop: Stop = never) -> list[str]:
     for each in wanted:
         if stop():
             break
-        _compact_one(lake, each)
+        compact_one(lake, each)
         done.append(str(each.dataset))
     return done
 
 
-def _compact_one(lake: Lake, work: Due) -> None:
+def compact_one(lake: Lake, work: Due) -> None:
     name = work.dataset
     where = f"'lake', {literal(name.table)}, schema => {literal(str(name.zone))}"
     calls = [f"CALL ducklake_merge_adjacent_files({where})"]

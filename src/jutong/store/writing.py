@@ -26,6 +26,7 @@ from jutong.store import merging
 from jutong.store.engines.duckdb import told
 from jutong.store.keeping import Kept
 from jutong.store.lake import SQL, Lake, roll_back
+from jutong.store.room import refuse_when_full
 from jutong.store.spec import DatasetSpec, as_name, fence_sql, fences, table_sql
 from jutong.terms import BadInput, Broken, Conflict, DatasetName, NotFound, quote
 
@@ -220,6 +221,7 @@ def writing(
     if not commit_id or not wanted:
         raise Broken("store.no_commit_id", "每次写入都要有提交号和数据集")
     _refuse_done(commit_id, committed)
+    refuse_when_full(lake.settings)
     with ExitStack() as stack:
         _wait_in_line(lake, wanted, stack)
         cursor = stack.enter_context(lake.session())
