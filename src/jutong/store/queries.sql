@@ -8,8 +8,8 @@ SELECT name, label, keys, items, version, department_code FROM dataset WHERE nam
 SELECT name, label, keys, items, version, department_code FROM dataset WHERE name = ANY(%(names)s);
 
 -- name: list_datasets
-SELECT name, label, keys, items, version, department_code FROM dataset
-WHERE %(zone)s::text IS NULL OR zone = %(zone)s ORDER BY name;
+-- With no more than is needed to see which of them are known already.
+SELECT name, xmin::text AS edition FROM dataset WHERE %(zone)s::text IS NULL OR zone = %(zone)s ORDER BY name;
 
 -- name: save_dataset
 INSERT INTO dataset (name, zone, label, keys, items, version, department_code)

@@ -24,6 +24,7 @@ from jutong.terms import BadInput, ContentHash, DatasetName, NotFound, Zone, com
 
 Result = TypeVar("Result")
 Name = DatasetName | str
+_NEVER: tuple[str, None] = ("", None)
 
 
 class Store:
@@ -31,6 +32,8 @@ class Store:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
+        #: Dataset → the edition of its row (its transaction) and what it says; see ``datasets``.
+        self._known: dict[str, tuple[str, DatasetSpec | None]] = {}
 
     @classmethod
     def open(cls, database: Database, settings: Settings) -> Self:
@@ -66,9 +69,17 @@ class Store:
         return DatasetSpec.from_row(row)
 
     def datasets(self, zone: Zone | str | None = None) -> list[DatasetSpec]:
+        """All datasets by name. Rows that have not changed are not parsed again: 15 000 of them took 1.5 s."""
         with self._lake.database.connection() as control:
             rows = control.execute(SQL.list_datasets, {"zone": zone and str(Zone(zone))}).fetchall()
-        return [DatasetSpec.from_row(row) for row in rows]
+            changed = [
+                row["name"] for row in rows if self._known.get(row["name"], _NEVER)[0] != row["edition"]
+            ]
+            fresh = control.execute(SQL.find_datasets, {"names": changed}).fetchall() if changed else []
+        editions = {row["name"]: row["edition"] for row in rows}
+        for row in fresh:
+            self._known[row["name"]] = editions[row["name"]], DatasetSpec.from_row(row)
+        return [spec for row in rows if (spec := self._known.get(row["name"], _NEVER)[1])]
 
     # Writing
 

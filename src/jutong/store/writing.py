@@ -112,11 +112,11 @@ class Writer:
         if not spec.keys:
             raise BadInput("store.not_keyed", f"数据集 {spec.name} 没有主键，只能追加")
         with self._lake.explained():
-            if delete_keys_sql is None and not self._rows(spec):
+            before = self._rows(spec)
+            if delete_keys_sql is None and not before:
                 return self._fill(spec, select_sql)
             source, names = self._source(spec, select_sql)
             gone = self._gone(spec, source, delete_keys_sql)
-            before = self._rows(spec)
             upserted = self._upsert(spec, source, names, before)
             inserted = self._rows(spec) - before
             deleted = 0
