@@ -1691,6 +1691,7 @@ CREATE INDEX fusion_register ON jutong.fusion USING btree (register, finished_at
 CREATE INDEX grant_change_grant ON jutong.grant_change USING btree (grant_id, id);
 CREATE INDEX housekeeping_run_task ON jutong.housekeeping_run USING btree (task, started_at DESC);
 CREATE INDEX job_run_open ON jutong.job_run USING btree (asked_at) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text]));
+CREATE INDEX lake_commit_snapshot ON jutong.lake_commit USING btree (snapshot);
 CREATE INDEX model_run_model ON jutong.model_run USING btree (model, finished_at DESC);
 CREATE INDEX notice_department ON jutong.notice USING btree (to_department, id) WHERE (to_department IS NOT NULL);
 CREATE INDEX notice_unsent ON jutong.notice USING btree (id) WHERE (sent_at IS NULL);

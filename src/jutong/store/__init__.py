@@ -8,6 +8,7 @@ from jutong.store.ageing import History, thinned
 from jutong.store.changes import Changes
 from jutong.store.files import Files
 from jutong.store.guard import Bounds, View, checked_sql, filter_sql
+from jutong.store.history import Version
 from jutong.store.reading import Reading
 from jutong.store.room import Room, full_on, room_of
 from jutong.store.spec import DatasetSpec, column_type, table_sql
@@ -27,6 +28,7 @@ __all__ = [
     "Reading",
     "Room",
     "Store",
+    "Version",
     "View",
     "Writer",
     "checked_sql",

@@ -29,6 +29,9 @@ ON CONFLICT (commit_id) DO NOTHING;
 -- name: expired_commit
 SELECT snapshot FROM lake_commit WHERE commit_id = %(commit_id)s;
 
+-- name: expired_notes
+SELECT snapshot, at, commit_id FROM lake_commit WHERE snapshot = ANY(%(snapshots)s);
+
 -- name: follow
 INSERT INTO lake_follower (name, dataset, snapshot) VALUES (%(name)s, %(dataset)s, %(snapshot)s)
 ON CONFLICT (name, dataset) DO UPDATE SET snapshot = EXCLUDED.snapshot, moved_at = now();
@@ -56,6 +59,14 @@ SELECT snapshot_id, snapshot_time FROM lake.ducklake_snapshot WHERE snapshot_id 
 SELECT c.commit_extra_info AS commit_id, c.snapshot_id AS snapshot, s.snapshot_time AS at
 FROM lake.ducklake_snapshot_changes c JOIN lake.ducklake_snapshot s USING (snapshot_id)
 WHERE c.snapshot_id = ANY(%(snapshots)s) AND c.commit_extra_info IS NOT NULL;
+
+-- name: lake_kept_before
+SELECT max(snapshot_id) AS snapshot FROM lake.ducklake_snapshot WHERE snapshot_id < %(snapshot)s;
+
+-- name: lake_commit_notes
+SELECT s.snapshot_id AS snapshot, s.snapshot_time AS at, c.commit_extra_info AS commit_id
+FROM lake.ducklake_snapshot s LEFT JOIN lake.ducklake_snapshot_changes c USING (snapshot_id)
+WHERE s.snapshot_id = ANY(%(snapshots)s);
 
 -- name: lake_kept_between
 -- How many snapshots of (since, until] are still there, and whether since is.

@@ -13,9 +13,11 @@ from jutong.database import Database
 from jutong.settings import Settings
 from jutong.store import changes as feed
 from jutong.store import declaring, guard, reading, upkeep, writing
+from jutong.store import history as record
 from jutong.store.ageing import History
 from jutong.store.files import Files, files_at
 from jutong.store.guard import Bounds, View
+from jutong.store.history import Version
 from jutong.store.lake import SQL, Lake
 from jutong.store.reading import Reading
 from jutong.store.spec import DatasetSpec, as_name
@@ -152,6 +154,10 @@ class Store:
     def changes(self, dataset: Name, since: int | None, until: int | None = None) -> feed.Changes:
         """Net changes by key in ``(since, until]``; see ``changes.Changes``."""
         return feed.changes(self._lake, self.spec(dataset), since, until)
+
+    def history(self, dataset: Name, key: Sequence[str], most: int = 50) -> list[Version]:
+        """What one record said and since when, the newest first; see ``history``."""
+        return record.history(self._lake, self.spec(dataset), key, most)
 
     def follow(self, follower: str, dataset: Name, snapshot: int) -> None:
         """Say how far a follower of the feed has come, so that expiry waits for it (up to its cap)."""

@@ -28,6 +28,7 @@ CREATE TABLE lake_commit (
     snapshot  bigint NOT NULL,
     at        timestamptz NOT NULL
 );
+CREATE INDEX lake_commit_snapshot ON lake_commit (snapshot);
 COMMENT ON TABLE lake_commit IS 'commit ids of snapshots that have expired, so that a commit stays done for ever; those of living snapshots are read in the lake itself';
 COMMENT ON COLUMN lake_commit.commit_id IS 'batch or run id as it stood in commit_extra_info';
 
