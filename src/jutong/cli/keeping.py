@@ -20,14 +20,28 @@ def backup(context: click.Context, folder: Path, machine: bool) -> None:
 
     with platform_of(context) as platform:
         done = back_up(platform, folder)
-    say(done, machine, lambda: console.print(f"已备份并核对：{done.files} 个文件，{done.bytes / 1e6:.1f} MB"))
+    say(
+        done,
+        machine,
+        lambda: console.print(
+            f"已备份并核对：{done.files} 个文件，{done.bytes / 1e6:.1f} MB，其中新写 {done.copied / 1e6:.1f} MB"
+        ),
+    )
 
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
+@click.option("--drill", "only_try", is_flag=True, help="只演练：在旁边恢复一遍、核对、删掉，记下用时")
 @click.pass_context
-def restore(context: click.Context, folder: Path) -> None:
+def restore(context: click.Context, folder: Path, only_try: bool) -> None:
     """用 FOLDER 中的备份在 -C DIR（须为空）重建城市，并验证存证。"""
+    if only_try:
+        from jutong.flows import drill
+
+        with platform_of(context) as platform:
+            seconds = drill(platform, folder)
+        console.print(f"演练通过：从 {folder} 恢复并核对用时 {seconds:.1f} 秒")
+        return
     from jutong.flows import restore as bring_back
     from jutong.terms import Broken
 

@@ -118,9 +118,16 @@ CREATE TABLE jutong.backup_run (
     finished_at timestamp with time zone,
     bytes bigint,
     files integer,
-    verified boolean DEFAULT false NOT NULL
+    verified boolean DEFAULT false NOT NULL,
+    copied bigint,
+    snapshot bigint,
+    ledger_size bigint,
+    drilled_at timestamp with time zone,
+    drill_seconds real
 );
 COMMENT ON TABLE jutong.backup_run IS '备份记录；verified 表示写完后逐文件核对过';
+COMMENT ON COLUMN jutong.backup_run.copied IS 'bytes written anew; the rest is shared with the backup before by hard links';
+COMMENT ON COLUMN jutong.backup_run.drill_seconds IS 'how long putting the city back from it took, tried on drilled_at: the measured RTO';
 ALTER TABLE jutong.backup_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME jutong.backup_run_id_seq
     START WITH 1

@@ -1,6 +1,6 @@
 """编排: which stages run, when, after what; the only composer of stages. Jobs, supervision, backup."""
 
-from jutong.flows.backup import BackedUp, backup, restore
+from jutong.flows.backup import BackedUp, BackupRun, backup, backups, drill, restore
 from jutong.flows.housekeeping import LABELS as HOUSE_LABELS
 from jutong.flows.housekeeping import HouseRun, house_runs, keep_house
 from jutong.flows.housekeeping import Task as HouseTask
@@ -28,6 +28,7 @@ __all__ = [
     "HOUSE_LABELS",
     "STAGES",
     "BackedUp",
+    "BackupRun",
     "HouseRun",
     "HouseTask",
     "JobRun",
@@ -36,8 +37,10 @@ __all__ = [
     "Round",
     "ask",
     "backup",
+    "backups",
     "count",
     "deliver_all",
+    "drill",
     "end_with_supervisor",
     "fuse_all",
     "gather_sources",
