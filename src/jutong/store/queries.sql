@@ -49,6 +49,9 @@ ORDER BY snapshot_id LIMIT 1;
 -- name: lake_snapshot
 SELECT max(snapshot_id) AS snapshot, min(snapshot_id) AS oldest FROM lake.ducklake_snapshot;
 
+-- name: lake_remembered
+SELECT max(snapshot_id) AS newest, count(*) AS count, min(snapshot_time) AS since FROM lake.ducklake_snapshot;
+
 -- name: lake_snapshot_at
 SELECT max(snapshot_id) AS snapshot FROM lake.ducklake_snapshot WHERE snapshot_time <= %(instant)s;
 

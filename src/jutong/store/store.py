@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Self, TypeVar
 
 import pyarrow as pa
@@ -27,6 +28,15 @@ from jutong.terms import BadInput, ContentHash, DatasetName, NotFound, Zone, com
 Result = TypeVar("Result")
 Name = DatasetName | str
 _NEVER: tuple[str, None] = ("", None)
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """The snapshots the lake still has: the newest, how many, and the time of the oldest."""
+
+    newest: int
+    count: int
+    since: dt.datetime
 
 
 class Store:
@@ -120,6 +130,11 @@ class Store:
 
     def snapshot(self) -> int:
         return int(self._lake.ask(SQL.lake_snapshot)[0]["snapshot"])
+
+    def remembered(self) -> Remembered:
+        """How far back the lake's history reaches."""
+        row = self._lake.ask(SQL.lake_remembered)[0]
+        return Remembered(int(row["newest"]), int(row["count"]), row["since"])
 
     def count(self, dataset: Name, as_of: int | dt.datetime | None = None) -> int:
         with self.reading(as_of) as view:
