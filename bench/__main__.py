@@ -10,7 +10,12 @@ from typing import Any
 import click
 
 #: name → (module, rows by default)
-BENCHES: dict[str, tuple[str, int]] = {"gate": ("gate", 100_000)}
+BENCHES: dict[str, tuple[str, int]] = {
+    "gate": ("gate", 100_000),
+    "store_changes": ("store_changes", 10_000_000),
+    "store_merge": ("store_merge", 10_000_000),
+    "store_tables": ("store_tables", 15_000),
+}
 
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 

@@ -28,6 +28,9 @@ class Settings:
     #: DuckDB's memory limit for one heavy job; half of the job's resident budget (design §11).
     lake_memory: str = "4GB"
     lake_threads: int = 2
+    #: Share of the lake's disk that is used: alarm from here, no more writing from there (design §12).
+    disk_alarm: float = 0.8
+    disk_read_only: float = 0.95
     #: Written into every checkpoint and shown on the portal.
     city: str = "邵阳市"
     #: The ledger's name towards witnesses and other cities (a schema-less URL, C2SP tlog-checkpoint).

@@ -10,7 +10,7 @@ import pytest
 from tests.journey.sample import answer, run
 
 from jutong import gate, share
-from jutong.flows import backup, restore
+from jutong.flows import backup, backups, drill, restore
 from jutong.settings import read_settings
 from jutong.terms import Conflict, JutongError
 from jutong.wiring import open_platform
@@ -74,6 +74,24 @@ def test_the_restored_city_rebuilds_its_replicas_and_goes_on_recording(sample, e
         assert restored.ledger.sequence().size == before + 1
         assert restored.ledger.prove(receipt).index == before
         assert restored.ledger.verify().ok
+
+
+def test_a_second_backup_shares_what_has_not_changed_and_stands_alone(sample, platform, folder, tmp_path):
+    first = folder.parent / "first"
+    shutil.copytree(folder, first, copy_function=_linked)
+    second = folder.parent / "second"
+    done = backup(platform, second)
+    assert done.copied < done.bytes / 3
+    assert done.files == sum(path.is_file() for path in second.rglob("*")) - 1
+    with platform.database.connection() as connection:
+        last = backups(connection)[0]
+    assert (last.folder, last.verified, last.copied) == (str(second), True, done.copied)
+    shutil.rmtree(first)
+    seconds = drill(platform, second)
+    with platform.database.connection() as connection:
+        assert backups(connection)[0].drill_seconds == pytest.approx(seconds, rel=0.01)
+    assert list(sample.home.glob("drill-*")) == []
+    shutil.rmtree(second)
 
 
 def test_a_folder_that_holds_something_is_left_alone(platform, folder, tmp_path):

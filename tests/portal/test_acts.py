@@ -44,6 +44,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "/projects/{code}/{no:int}": {"state": "done"},
     "/cloud": {"cores": "8", "purpose": "试一试"},
     "/cloud/{allocation_id:int}": {"move": "allocate"},
+    "/housekeeping/{task}": {"do": "pause"},
     "/people/{code}": {"login": "intruder", "name": "外人"},
     "/people/accounts/{user_id:int}": {"move": "disable"},
 }  # fmt: skip
@@ -77,7 +78,8 @@ def counted(rooms: Rooms) -> dict[str, Any]:
             " (SELECT string_agg(state, ',' ORDER BY id) FROM task) AS tasks,"
             " (SELECT string_agg(state, ',' ORDER BY id) FROM app_user) AS users,"
             " (SELECT string_agg(state, ',' ORDER BY project_code, no) FROM milestone) AS milestones,"
-            " (SELECT string_agg(state, ',' ORDER BY id) FROM cloud_allocation) AS cloud"
+            " (SELECT string_agg(state, ',' ORDER BY id) FROM cloud_allocation) AS cloud,"
+            " (SELECT string_agg(paused::text, ',' ORDER BY task) FROM housekeeping) AS house"
         ).fetchone()
     return {**sums, **(states or {})}
 

@@ -39,6 +39,7 @@ def sample(rooms: Rooms, path: str) -> str:
             "/campaign/": {"task_id": "SELECT id FROM task LIMIT 1"},
             "/ledger/": {"index": "SELECT 3"},
             "/elements/": {"name": "SELECT 'uscc'"},
+            "/housekeeping/": {"task": "SELECT 'clean'"},
             "/storage/": {"name": "SELECT 'standard.market_entity'"},
             "/lists/": {"name": "SELECT 'supply'"},
             "/figures/": {"name": "SELECT 'entries'"},

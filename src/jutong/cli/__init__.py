@@ -35,6 +35,7 @@ _COMMANDS = {
     "backup": "keeping",
     "restore": "keeping",
     "upgrade": "keeping",
+    "housekeeping": "keeping",
 }
 _HIDDEN = {"portal", "gate", "work", "stage"}
 

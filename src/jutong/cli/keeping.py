@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,14 +20,28 @@ def backup(context: click.Context, folder: Path, machine: bool) -> None:
 
     with platform_of(context) as platform:
         done = back_up(platform, folder)
-    say(done, machine, lambda: console.print(f"已备份并核对：{done.files} 个文件，{done.bytes / 1e6:.1f} MB"))
+    say(
+        done,
+        machine,
+        lambda: console.print(
+            f"已备份并核对：{done.files} 个文件，{done.bytes / 1e6:.1f} MB，其中新写 {done.copied / 1e6:.1f} MB"
+        ),
+    )
 
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
+@click.option("--drill", "only_try", is_flag=True, help="只演练：在旁边恢复一遍、核对、删掉，记下用时")
 @click.pass_context
-def restore(context: click.Context, folder: Path) -> None:
+def restore(context: click.Context, folder: Path, only_try: bool) -> None:
     """用 FOLDER 中的备份在 -C DIR（须为空）重建城市，并验证存证。"""
+    if only_try:
+        from jutong.flows import drill
+
+        with platform_of(context) as platform:
+            seconds = drill(platform, folder)
+        console.print(f"演练通过：从 {folder} 恢复并核对用时 {seconds:.1f} 秒")
+        return
     from jutong.flows import restore as bring_back
     from jutong.terms import Broken
 
@@ -44,3 +59,33 @@ def upgrade(context: click.Context) -> None:
     """把旧版本的数据目录升级到本版本。"""
     with platform_of(context):
         console.print("数据目录已是本版本")
+
+
+@click.command()
+@click.argument("task", required=False)
+@click.option("--pause", is_flag=True, help="让 TASK 停下，不再自动做")
+@click.option("--resume", is_flag=True, help="让 TASK 恢复自动")
+@as_json
+@click.pass_context
+def housekeeping(context: click.Context, task: str | None, pause: bool, resume: bool, machine: bool) -> None:
+    """湖的日常：整理小文件、历史到期、清理、存证归档；给出 TASK 就立刻做这一件。"""
+    from jutong import flows
+    from jutong.terms import BadInput
+
+    if task not in (None, *flows.HOUSE_LABELS):
+        raise BadInput("flows.no_task", f"没有日常 {task!r}：{'、'.join(flows.HOUSE_LABELS)}")
+    with platform_of(context) as platform:
+        if task and (pause or resume):
+            with platform.database.connection() as connection:
+                flows.pause_house(connection, task, pause, "命令行")
+        elif task or not (pause or resume):
+            flows.keep_house(platform, flows.quietly, only=task)
+        with platform.database.connection() as connection:
+            told = flows.house_tasks(connection)
+    lines = [_line(one, flows.HOUSE_LABELS[one.task]) for one in told]
+    say(told, machine, lambda: console.print("\n".join(lines)))
+
+
+def _line(task: Any, label: str) -> str:
+    when = f"{task.finished_at:%Y-%m-%d %H:%M}" if task.finished_at else "还没有做过"
+    return f"{label}（{task.task}）{'，已暂停' if task.paused else ''}：{when} {task.note}"

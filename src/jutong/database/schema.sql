@@ -118,9 +118,16 @@ CREATE TABLE jutong.backup_run (
     finished_at timestamp with time zone,
     bytes bigint,
     files integer,
-    verified boolean DEFAULT false NOT NULL
+    verified boolean DEFAULT false NOT NULL,
+    copied bigint,
+    snapshot bigint,
+    ledger_size bigint,
+    drilled_at timestamp with time zone,
+    drill_seconds real
 );
 COMMENT ON TABLE jutong.backup_run IS '备份记录；verified 表示写完后逐文件核对过';
+COMMENT ON COLUMN jutong.backup_run.copied IS 'bytes written anew; the rest is shared with the backup before by hard links';
+COMMENT ON COLUMN jutong.backup_run.drill_seconds IS 'how long putting the city back from it took, tried on drilled_at: the measured RTO';
 ALTER TABLE jutong.backup_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME jutong.backup_run_id_seq
     START WITH 1
@@ -458,6 +465,15 @@ COMMENT ON TABLE jutong.department IS '部门与县市区: every body that provi
 COMMENT ON COLUMN jutong.department.uscc IS '统一社会信用代码 of the body, element 5 of 发改高技〔2017〕1272号';
 COMMENT ON COLUMN jutong.department.division_code IS 'GB/T 2260 code of the area it serves; the development zone carries an internal one';
 COMMENT ON COLUMN jutong.department.steward IS 'the 同级主管部门 of 政务数据共享条例; exactly one in a city';
+CREATE TABLE jutong.disk_use (
+    at timestamp with time zone NOT NULL,
+    used bigint NOT NULL,
+    room bigint NOT NULL,
+    lake bigint NOT NULL
+);
+COMMENT ON TABLE jutong.disk_use IS 'how full the lake''s disk was, in bytes; the forecast is a line through the last 30 days';
+COMMENT ON COLUMN jutong.disk_use.room IS 'used and free together: what there is for us';
+COMMENT ON COLUMN jutong.disk_use.lake IS 'bytes of the newest snapshot''s files';
 CREATE TABLE jutong.duty (
     code text NOT NULL,
     kind text NOT NULL,
@@ -682,6 +698,45 @@ CREATE TABLE jutong.hold_threshold (
     CONSTRAINT hold_threshold_hold_above_check CHECK (((hold_above >= (0)::numeric) AND (hold_above <= (1)::numeric)))
 );
 COMMENT ON TABLE jutong.hold_threshold IS 'a batch whose rejected share is larger is held; tables without a row take 0.5';
+CREATE TABLE jutong.housekeeping (
+    task text NOT NULL,
+    every interval NOT NULL,
+    from_hour smallint DEFAULT 0 NOT NULL,
+    to_hour smallint DEFAULT 24 NOT NULL,
+    seconds integer NOT NULL,
+    paused boolean DEFAULT false NOT NULL,
+    changed_by text,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT housekeeping_every_check CHECK ((every > '00:00:00'::interval)),
+    CONSTRAINT housekeeping_from_hour_check CHECK (((from_hour >= 0) AND (from_hour <= 23))),
+    CONSTRAINT housekeeping_seconds_check CHECK ((seconds > 0)),
+    CONSTRAINT housekeeping_task_check CHECK ((task = ANY (ARRAY['compact'::text, 'expire'::text, 'clean'::text, 'archive'::text, 'measure'::text]))),
+    CONSTRAINT housekeeping_to_hour_check CHECK (((to_hour >= 1) AND (to_hour <= 24)))
+);
+COMMENT ON TABLE jutong.housekeeping IS 'what the lake does for itself: compact 整理小文件, expire 历史到期, clean 清理文件, archive 存证归档, measure 量用量';
+COMMENT ON COLUMN jutong.housekeeping.from_hour IS 'the city''s clock; a task overdue by its own interval does not wait for the night';
+COMMENT ON COLUMN jutong.housekeeping.seconds IS 'after so long no new piece of work is begun; the rest waits for the next turn';
+CREATE TABLE jutong.housekeeping_run (
+    id bigint NOT NULL,
+    task text NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    state text DEFAULT 'running'::text NOT NULL,
+    pieces bigint DEFAULT 0 NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    CONSTRAINT housekeeping_run_check CHECK (((state = 'running'::text) = (finished_at IS NULL))),
+    CONSTRAINT housekeeping_run_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'stopped'::text, 'failed'::text])))
+);
+COMMENT ON COLUMN jutong.housekeeping_run.state IS 'stopped: the time was up or somebody paused it; the rest waits';
+COMMENT ON COLUMN jutong.housekeeping_run.pieces IS 'datasets compacted, snapshots forgotten, files deleted, exchanges archived, or bytes measured';
+ALTER TABLE jutong.housekeeping_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.housekeeping_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE jutong.indicator (
     code text NOT NULL,
     label text NOT NULL,
@@ -794,6 +849,17 @@ CREATE TABLE jutong.lake_follower (
 );
 COMMENT ON TABLE jutong.lake_follower IS 'who reads a dataset''s change feed (a replica, a delivery) and how far it has come; its snapshot does not expire until the cap';
 COMMENT ON COLUMN jutong.lake_follower.snapshot IS 'the feed up to and including this snapshot has been taken over';
+CREATE TABLE jutong.lake_history (
+    one boolean DEFAULT true NOT NULL,
+    all_days integer DEFAULT 7 NOT NULL,
+    daily_days integer DEFAULT 92 NOT NULL,
+    months integer DEFAULT 24 NOT NULL,
+    CONSTRAINT lake_history_all_days_check CHECK ((all_days >= 0)),
+    CONSTRAINT lake_history_check CHECK ((daily_days >= all_days)),
+    CONSTRAINT lake_history_months_check CHECK ((months >= 0)),
+    CONSTRAINT lake_history_one_check CHECK (one)
+);
+COMMENT ON TABLE jutong.lake_history IS 'how long the lake remembers: every snapshot of the newest days, then one a day, then one a month; as-of questions answer within it';
 CREATE TABLE jutong.ledger_head (
     origin text NOT NULL,
     size bigint NOT NULL,
@@ -1474,6 +1540,8 @@ ALTER TABLE ONLY jutong.department
     ADD CONSTRAINT department_pkey PRIMARY KEY (code);
 ALTER TABLE ONLY jutong.department
     ADD CONSTRAINT department_uscc_key UNIQUE (uscc);
+ALTER TABLE ONLY jutong.disk_use
+    ADD CONSTRAINT disk_use_pkey PRIMARY KEY (at);
 ALTER TABLE ONLY jutong.duty
     ADD CONSTRAINT duty_kind_no_key UNIQUE (kind, no);
 ALTER TABLE ONLY jutong.duty
@@ -1502,6 +1570,10 @@ ALTER TABLE ONLY jutong.grant_change
     ADD CONSTRAINT grant_change_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.hold_threshold
     ADD CONSTRAINT hold_threshold_pkey PRIMARY KEY (source_table);
+ALTER TABLE ONLY jutong.housekeeping
+    ADD CONSTRAINT housekeeping_pkey PRIMARY KEY (task);
+ALTER TABLE ONLY jutong.housekeeping_run
+    ADD CONSTRAINT housekeeping_run_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.indicator
     ADD CONSTRAINT indicator_pkey PRIMARY KEY (code);
 ALTER TABLE ONLY jutong.indicator_report
@@ -1518,6 +1590,8 @@ ALTER TABLE ONLY jutong.lake_commit
     ADD CONSTRAINT lake_commit_pkey PRIMARY KEY (commit_id);
 ALTER TABLE ONLY jutong.lake_follower
     ADD CONSTRAINT lake_follower_pkey PRIMARY KEY (name, dataset);
+ALTER TABLE ONLY jutong.lake_history
+    ADD CONSTRAINT lake_history_pkey PRIMARY KEY (one);
 ALTER TABLE ONLY jutong.ledger_head
     ADD CONSTRAINT ledger_head_pkey PRIMARY KEY (origin);
 ALTER TABLE ONLY jutong.meter_daily
@@ -1622,7 +1696,9 @@ CREATE INDEX exchange_entry ON jutong.exchange USING btree (entry, at);
 CREATE INDEX exchange_request ON jutong.exchange USING btree (request_id) WHERE (request_id <> ''::text);
 CREATE INDEX fusion_register ON jutong.fusion USING btree (register, finished_at DESC);
 CREATE INDEX grant_change_grant ON jutong.grant_change USING btree (grant_id, id);
+CREATE INDEX housekeeping_run_task ON jutong.housekeeping_run USING btree (task, started_at DESC);
 CREATE INDEX job_run_open ON jutong.job_run USING btree (asked_at) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text]));
+CREATE INDEX lake_commit_snapshot ON jutong.lake_commit USING btree (snapshot);
 CREATE INDEX model_run_model ON jutong.model_run USING btree (model, finished_at DESC);
 CREATE INDEX notice_department ON jutong.notice USING btree (to_department, id) WHERE (to_department IS NOT NULL);
 CREATE INDEX notice_unsent ON jutong.notice USING btree (id) WHERE (sent_at IS NULL);
@@ -1718,6 +1794,8 @@ ALTER TABLE ONLY jutong.grant_change
     ADD CONSTRAINT grant_change_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES jutong.share_grant(id);
 ALTER TABLE ONLY jutong.hold_threshold
     ADD CONSTRAINT hold_threshold_source_table_fkey FOREIGN KEY (source_table) REFERENCES jutong.source_table(name);
+ALTER TABLE ONLY jutong.housekeeping_run
+    ADD CONSTRAINT housekeeping_run_task_fkey FOREIGN KEY (task) REFERENCES jutong.housekeeping(task);
 ALTER TABLE ONLY jutong.indicator
     ADD CONSTRAINT indicator_duty_code_fkey FOREIGN KEY (duty_code) REFERENCES jutong.duty(code);
 ALTER TABLE ONLY jutong.indicator

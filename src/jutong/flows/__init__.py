@@ -1,6 +1,11 @@
 """编排: which stages run, when, after what; the only composer of stages. Jobs, supervision, backup."""
 
-from jutong.flows.backup import BackedUp, backup, restore
+from jutong.flows.backup import BackedUp, BackupRun, backup, backups, drill, restore
+from jutong.flows.housekeeping import LABELS as HOUSE_LABELS
+from jutong.flows.housekeeping import HouseRun, house_runs, keep_house
+from jutong.flows.housekeeping import Task as HouseTask
+from jutong.flows.housekeeping import pause as pause_house
+from jutong.flows.housekeeping import tasks as house_tasks
 from jutong.flows.jobs import JobRun, ask, prepare, recent
 from jutong.flows.platform import Platform
 from jutong.flows.stages import (
@@ -20,19 +25,29 @@ from jutong.flows.supervising import end_with_supervisor, supervise
 from jutong.flows.working import run_stage, run_worker
 
 __all__ = [
+    "HOUSE_LABELS",
     "STAGES",
     "BackedUp",
+    "BackupRun",
+    "HouseRun",
+    "HouseTask",
     "JobRun",
     "Platform",
     "Progress",
     "Round",
     "ask",
     "backup",
+    "backups",
     "count",
     "deliver_all",
+    "drill",
     "end_with_supervisor",
     "fuse_all",
     "gather_sources",
+    "house_runs",
+    "house_tasks",
+    "keep_house",
+    "pause_house",
     "prepare",
     "quietly",
     "recent",

@@ -6,32 +6,43 @@ A file that clean-up takes away meanwhile has been without a snapshot for the st
 does not refer to it.  The ledger is the one that also takes away (a stream once its records are merged), so nobody
 merges while it is copied.
 
-    FOLDER/manifest.json     every file with its size and SHA-256; written last, so a torn backup has none
+A backup beside an earlier one is incremental: a file the earlier one holds with the same size and time is shared with
+it by a hard link and not copied again, so either may be deleted and the other stays whole.  Parquet, merged ledger
+tiles and delivered files never change once written, so this is nearly all of a city.
+
+    FOLDER/manifest.json     every file with its SHA-256; written last, so a torn backup has none
     FOLDER/control.dump      pg_dump custom format: schemas jutong, jobs and lake
     FOLDER/lake|ledger|keys|files/…, jutong.toml
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import fcntl
 import hashlib
 import json
 import os
 import shutil
 import subprocess
+import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from jutong import __version__
-from jutong.database import EmbeddedPostgres, binary, named_sql, open_database
+from jutong.database import Connection, EmbeddedPostgres, binary, named_sql, open_database
 from jutong.flows.platform import Platform
+from jutong.keys import SoftwareKeys
+from jutong.ledger import Ledger
 from jutong.settings import Settings, read_settings, write_settings
+from jutong.store import Store
 from jutong.terms import BadInput, Broken, Conflict
 
 queries = named_sql(__file__, "backup.sql")
@@ -46,11 +57,40 @@ class BackedUp:
     folder: Path
     files: int
     bytes: int
+    #: Bytes written anew; the rest is shared with the backup before.
+    copied: int
+
+
+@dataclass(frozen=True)
+class BackupRun:
+    """One row of ``backup_run``."""
+
+    id: int
+    folder: str
+    started_at: dt.datetime
+    finished_at: dt.datetime | None
+    bytes: int | None
+    files: int | None
+    verified: bool
+    copied: int | None
+    snapshot: int | None
+    ledger_size: int | None
+    drilled_at: dt.datetime | None
+    drill_seconds: float | None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+
+def backups(connection: Connection, limit: int = 50) -> list[BackupRun]:
+    return [BackupRun.from_row(row) for row in connection.execute(queries.recent, {"limit": limit})]
 
 
 def backup(platform: Platform, folder: Path) -> BackedUp:
     """Write a verified backup into ``folder``, which must not hold one yet.
 
+    Unchanged files are shared with the newest whole backup that lies in the same parent folder.
     Raises Conflict ``flows.backup_exists``, BadInput ``flows.lake_elsewhere`` for a lake in an object store, and
     Broken ``flows.backup_differs`` when what was written reads back otherwise.
     """
@@ -60,28 +100,145 @@ def backup(platform: Platform, folder: Path) -> BackedUp:
         raise BadInput(
             "flows.lake_elsewhere", f"数据湖在 {platform.settings.lake_folder}，请用对象存储自己的备份"
         )
+    started_at = dt.datetime.now(dt.UTC)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    copying = _Copying(folder, _before(folder))
+    reached = {"snapshot": platform.store.snapshot(), "ledger_size": platform.ledger.checkpoint().size}
     _dump(platform.database.url, folder / "control.dump")
+    copying.written(Path("control.dump"), _sha256(folder / "control.dump"))
     for name in _FOLDERS:
         origin = _origin(platform.settings, name)
         with _nobody_merges(origin) if name == "ledger" else _as_it_goes():
-            _copy(origin, folder / name, _files(origin))
+            for path in _files(origin):
+                copying.take(origin / path, Path(name) / path)
     settings = platform.settings.home / "jutong.toml"
     if settings.exists():
-        shutil.copy2(settings, folder / "jutong.toml")
-    files = {path: _sha256(folder / path) for path in _files(folder)}
-    manifest = {"version": __version__, "files": {str(path): digest for path, digest in files.items()}}
-    written = folder / f"{_MANIFEST}.new"
-    written.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    written.rename(folder / _MANIFEST)
-    _check(folder)
-    size = sum((folder / path).stat().st_size for path in files)
+        copying.take(settings, Path("jutong.toml"))
+    copying.check()
+    _write_manifest(folder, copying.files, reached)
+    size = sum((folder / path).stat().st_size for path in copying.files)
     with platform.database.connection() as connection:
         connection.execute(
             queries.record_backup,
-            {"folder": str(folder), "files": len(files), "bytes": size, "verified": True},
-        )
-    return BackedUp(folder, len(files), size)
+            {"folder": str(folder.resolve()), "started_at": started_at, "files": len(copying.files), "bytes": size,
+             "verified": True, "copied": copying.bytes, **reached},
+        )  # fmt: skip
+    return BackedUp(folder, len(copying.files), size, copying.bytes)
+
+
+class _Copying:
+    """Files on their way into a backup, each hashed as it is read and compared with what was written."""
+
+    def __init__(self, folder: Path, before: Path | None) -> None:
+        self._folder, self._before = folder, before
+        self._known = _digests(before) if before else {}
+        #: Path below the folder → SHA-256, as read from the city.
+        self.files: dict[str, str] = {}
+        self.bytes = 0
+        self._fresh: list[str] = []
+
+    def take(self, origin: Path, path: Path) -> None:
+        """Share the file with the backup before, or copy it; one that is gone by now is not needed."""
+        copy = self._folder / path
+        copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._shared(origin, path):
+            self.files[str(path)] = self._known[str(path)]
+            return
+        try:
+            digest = _copied(origin, copy)
+        except FileNotFoundError:
+            # A Parquet file goes once no snapshot needs it, a temporary one at any time.
+            copy.unlink(missing_ok=True)
+            return
+        self.written(path, digest)
+
+    def written(self, path: Path, digest: str) -> None:
+        self.files[str(path)] = digest
+        self._fresh.append(str(path))
+        self.bytes += (self._folder / path).stat().st_size
+
+    def _shared(self, origin: Path, path: Path) -> bool:
+        if self._before is None or str(path) not in self._known:
+            return False
+        earlier = self._before / path
+        try:
+            now, then = origin.stat(), earlier.stat()
+            if (now.st_size, now.st_mtime_ns) != (then.st_size, then.st_mtime_ns):
+                return False
+            (self._folder / path).hardlink_to(earlier)
+        except OSError:
+            return False  # another file system, or one without links: then it is copied
+        return True
+
+    def check(self) -> None:
+        """Read back what was written; what is shared was read back when it was written."""
+        for path in self._fresh:
+            if _sha256(self._folder / path) != self.files[path]:
+                raise Broken("flows.backup_differs", f"备份中的 {path} 与写入的不符")
+
+
+def _copied(origin: Path, copy: Path) -> str:
+    digest = hashlib.sha256()
+    with origin.open("rb") as source, copy.open("wb") as target:
+        while block := source.read(1 << 20):
+            digest.update(block)
+            target.write(block)
+        target.flush()
+        os.fsync(target.fileno())
+    shutil.copystat(origin, copy)
+    return digest.hexdigest()
+
+
+def _before(folder: Path) -> Path | None:
+    """The newest whole backup beside ``folder``."""
+    beside = [
+        found.parent for found in folder.resolve().parent.glob(f"*/{_MANIFEST}") if found.parent != folder
+    ]
+    return max(beside, key=lambda found: (found / _MANIFEST).stat().st_mtime, default=None)
+
+
+def _digests(folder: Path) -> Mapping[str, str]:
+    try:
+        files: dict[str, str] = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, LookupError):
+        return {}  # not one to build on
+    return files
+
+
+def _write_manifest(folder: Path, files: Mapping[str, str], reached: Mapping[str, int]) -> None:
+    manifest = {"version": __version__, **reached, "files": dict(sorted(files.items()))}
+    written = folder / f"{_MANIFEST}.new"
+    written.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    written.rename(folder / _MANIFEST)
+
+
+def drill(platform: Platform, folder: Path) -> float:
+    """Put the city back from ``folder`` beside the running one, check it, throw it away; seconds it took.
+
+    That is the measured RTO.  What is checked: every file's hash, the ledger to the size the backup states, and the
+    lake's own findings.  Raises what ``restore`` raises, and Broken ``flows.drill_failed``.
+    """
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="drill-", dir=platform.settings.home) as scratch:
+        settings = replace(read_settings(Path(scratch) / "city", {}), database_url="")
+        restore(folder, settings)
+        _check_restored(folder, read_settings(settings.home, {}))
+    seconds = time.monotonic() - began
+    with platform.database.connection() as connection:
+        connection.execute(queries.keep_drill, {"folder": str(folder.resolve()), "seconds": seconds})
+    return seconds
+
+
+def _check_restored(folder: Path, settings: Settings) -> None:
+    manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    with open_database(settings) as database, Store.open(database, settings) as store:
+        keys = SoftwareKeys.open(settings.keys_folder)
+        report = Ledger.open(settings.ledger_folder, keys, origin=settings.ledger_origin).verify()
+        problems = [str(problem) for problem in report.problems] + store.doctor()
+        if report.size < manifest["ledger_size"] or store.snapshot() < manifest["snapshot"]:
+            problems.append("恢复出来的比备份时少")
+    if problems:
+        raise Broken("flows.drill_failed", f"从 {folder} 恢复出来的城市有误：{problems[0]}")
 
 
 def restore(folder: Path, settings: Settings) -> None:

@@ -1,6 +1,13 @@
 -- name: record_backup
-INSERT INTO backup_run (folder, finished_at, files, bytes, verified)
-VALUES (%(folder)s, now(), %(files)s, %(bytes)s, %(verified)s)
+INSERT INTO backup_run (folder, started_at, finished_at, files, bytes, verified, copied, snapshot, ledger_size)
+VALUES (%(folder)s, %(started_at)s, now(), %(files)s, %(bytes)s, %(verified)s, %(copied)s, %(snapshot)s, %(ledger_size)s)
+
+-- name: recent
+SELECT * FROM backup_run ORDER BY id DESC LIMIT %(limit)s
+
+-- name: keep_drill
+UPDATE backup_run SET drilled_at = now(), drill_seconds = %(seconds)s
+WHERE id = (SELECT max(id) FROM backup_run WHERE folder = %(folder)s)
 
 -- name: has_city
 SELECT 1 FROM pg_namespace WHERE nspname IN ('jutong', 'lake', 'jobs')

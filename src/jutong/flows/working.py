@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from jutong import casework, catalogue, gather, share
 from jutong.database import named_sql
+from jutong.flows.housekeeping import ask_for_housekeeping, keep_house
 from jutong.flows.jobs import report, work
 from jutong.flows.platform import Platform
 from jutong.flows.stages import STAGES, count
@@ -61,6 +62,7 @@ _LOOPS = (
     _Loop("count", 3.0, count),
     _Loop("clocks", 30.0, _clocks),
     _Loop("uses", 600.0, _uses),
+    _Loop("housekeeping", 60.0, ask_for_housekeeping),
 )
 
 
@@ -98,8 +100,9 @@ def run_stage(platform: Platform, name: str, job: int | None) -> None:
 
     Raises NotFound ``flows.no_stage``.
     """
-    if name not in STAGES:
-        raise NotFound("flows.no_stage", f"没有环节 {name!r}：{'、'.join(STAGES)}")
+    stages = {**STAGES, "housekeeping": keep_house}
+    if name not in stages:
+        raise NotFound("flows.no_stage", f"没有环节 {name!r}：{'、'.join(stages)}")
     told = 0.0
 
     def tell(done: int, of: int, what: str) -> None:
@@ -108,4 +111,4 @@ def run_stage(platform: Platform, name: str, job: int | None) -> None:
             told = time.monotonic()
             report(platform.database, job, done / of if of else 0.0, what)
 
-    STAGES[name](platform, tell)
+    stages[name](platform, tell)

@@ -36,7 +36,12 @@ JOURNEY = (
         Tab("companies", "法人基础库", "/companies", "register:read"),
         Tab("merging", "合并规则", "/merging", "register:read"),
     )),
-    Stop("store", "存储", (Tab("storage", "四个区", "/storage", "dataset:read"),)),
+    Stop("store", "存储", (
+        Tab("storage", "四个区", "/storage", "dataset:read"),
+        Tab("use", "占用", "/lake-use", "job:read"),
+        Tab("housekeeping", "湖的日常", "/housekeeping", "job:read"),
+        Tab("backups", "备份", "/backups", "job:read"),
+    )),
     Stop("catalogue", "编目", (
         Tab("catalogue", "资源目录", "/catalogue", "entry:read"),
         Tab("supply", "供给清单", "/lists/supply", "entry:read"),

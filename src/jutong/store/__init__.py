@@ -4,12 +4,16 @@ Rooms write through ``Store.writing`` or ``Store.write``, read through ``Store.r
 ``Store.changes``.  Plan SQL names lake tables ``lake.<zone>.<table>``.
 """
 
+from jutong.store.ageing import History, thinned
 from jutong.store.changes import Changes
 from jutong.store.files import Files
 from jutong.store.guard import Bounds, View, checked_sql, filter_sql
+from jutong.store.history import Version
 from jutong.store.reading import Reading
+from jutong.store.room import Room, full_on, room_of
 from jutong.store.spec import DatasetSpec, column_type, table_sql
 from jutong.store.store import Store
+from jutong.store.upkeep import Due
 from jutong.store.writing import AlreadyCommitted, Merged, Writer
 
 __all__ = [
@@ -17,14 +21,21 @@ __all__ = [
     "Bounds",
     "Changes",
     "DatasetSpec",
+    "Due",
     "Files",
+    "History",
     "Merged",
     "Reading",
+    "Room",
     "Store",
+    "Version",
     "View",
     "Writer",
     "checked_sql",
     "column_type",
     "filter_sql",
+    "full_on",
+    "room_of",
     "table_sql",
+    "thinned",
 ]

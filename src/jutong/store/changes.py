@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
@@ -119,7 +119,7 @@ class Changes:
                 self._appended()
 
     def _expired(self) -> bool:
-        return self.since is not None and self.since < int(self._lake.ask(SQL.lake_snapshot)[0]["oldest"])
+        return self.since is not None and not self._between()["begins"]
 
     def _everything(self) -> None:
         self._cursor.execute(f"CREATE TEMP VIEW upserts AS SELECT * FROM {self._at(self.until)}")
@@ -165,7 +165,7 @@ class Changes:
             f"FROM ducklake_table_deletions{self._span()}"
         )
         source = self._grown()
-        if not (self._before_by_feed() and self._adds_up()):
+        if self._thinned() or not (self._before_by_feed() and self._adds_up()):
             narrow = f"SEMI JOIN (SELECT {keys} FROM _after UNION SELECT {keys} FROM _left) USING ({keys})"
             self._before_by_state(before, after, digest, narrow)
             if not self._adds_up():
@@ -182,6 +182,13 @@ class Changes:
         self._cursor.execute(
             f"CREATE TEMP VIEW upserts AS SELECT * FROM (SELECT * FROM {source}) SEMI JOIN _came USING ({keys})"
         )
+
+    def _thinned(self) -> bool:
+        """Whether snapshots in between have expired: delete files went with them, so the feed has holes."""
+        return int(self._between()["kept"]) < self.until - int(self.since or 0)
+
+    def _between(self) -> dict[str, Any]:
+        return self._lake.ask(SQL.lake_kept_between, since=self.since, until=self.until)[0]
 
     def _before_by_feed(self) -> bool:
         """What the touched keys held at ``since``, read from what left the dataset; False when it is not plain.
@@ -249,10 +256,11 @@ def changes(lake: Lake, spec: DatasetSpec, since: int | None, until: int | None)
     end = bounds["snapshot"] if until is None else until
     if since is not None and since > end:
         raise BadInput("store.bad_span", f"变更区间不对：起点 {since} 在终点 {end} 之后")
-    after = state_at(lake, spec.name, end) if bounds["oldest"] <= end <= bounds["snapshot"] else None
+    there = lake.ask(SQL.lake_kept_between, since=end, until=end)[0]["begins"]
+    after = state_at(lake, spec.name, end) if there else None
     if after is None:
         raise NotFound("store.no_snapshot", f"快照 {end} 中没有数据集 {spec.name}，或它已经过期")
-    kept = since is not None and since >= bounds["oldest"]
+    kept = since is not None and lake.ask(SQL.lake_kept_between, since=since, until=end)[0]["begins"]
     before = state_at(lake, spec.name, since) if kept and since is not None else None
     cursor = lake.cursor()
     try:

@@ -25,11 +25,14 @@ from jutong.store import keeping
 from jutong.store.engines.duckdb import attach, connect, spill_folder, told
 from jutong.store.keeping import Kept
 from jutong.store.spec import FENCE, fences
-from jutong.terms import Conflict, Unavailable, Zone
+from jutong.terms import Conflict, Unavailable, Zone, literal
 
 SQL = named_sql(__file__)
 #: Anyone who makes or re-attaches the lake's catalogue holds this advisory lock.
 _OPENING = 7_231_906
+#: Of every table.  Parquet's newer encodings with LZ4 read 30 % faster than its older with Snappy, and take 13 %
+#: less room; Spark and Arrow read both.
+_OPTIONS = {"data_inlining_row_limit": "0", "parquet_version": "2", "parquet_compression": "lz4_raw"}
 
 
 class Lake:
@@ -188,7 +191,8 @@ class Lake:
         if state["finished"]:
             self._settle()
             return
-        engine.execute("CALL lake.set_option('data_inlining_row_limit', 0)")
+        for option, value in _OPTIONS.items():
+            engine.execute(f"CALL lake.set_option({literal(option)}, {literal(value)})")
         engine.execute("BEGIN")
         for schema in (*Zone, FENCE):
             engine.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{schema}")

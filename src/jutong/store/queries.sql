@@ -8,8 +8,8 @@ SELECT name, label, keys, items, version, department_code FROM dataset WHERE nam
 SELECT name, label, keys, items, version, department_code FROM dataset WHERE name = ANY(%(names)s);
 
 -- name: list_datasets
-SELECT name, label, keys, items, version, department_code FROM dataset
-WHERE %(zone)s::text IS NULL OR zone = %(zone)s ORDER BY name;
+-- With no more than is needed to see which of them are known already.
+SELECT name, xmin::text AS edition FROM dataset WHERE %(zone)s::text IS NULL OR zone = %(zone)s ORDER BY name;
 
 -- name: save_dataset
 INSERT INTO dataset (name, zone, label, keys, items, version, department_code)
@@ -29,6 +29,9 @@ ON CONFLICT (commit_id) DO NOTHING;
 -- name: expired_commit
 SELECT snapshot FROM lake_commit WHERE commit_id = %(commit_id)s;
 
+-- name: expired_notes
+SELECT snapshot, at, commit_id FROM lake_commit WHERE snapshot = ANY(%(snapshots)s);
+
 -- name: follow
 INSERT INTO lake_follower (name, dataset, snapshot) VALUES (%(name)s, %(dataset)s, %(snapshot)s)
 ON CONFLICT (name, dataset) DO UPDATE SET snapshot = EXCLUDED.snapshot, moved_at = now();
@@ -46,16 +49,33 @@ ORDER BY snapshot_id LIMIT 1;
 -- name: lake_snapshot
 SELECT max(snapshot_id) AS snapshot, min(snapshot_id) AS oldest FROM lake.ducklake_snapshot;
 
+-- name: lake_remembered
+SELECT max(snapshot_id) AS newest, count(*) AS count, min(snapshot_time) AS since FROM lake.ducklake_snapshot;
+
 -- name: lake_snapshot_at
 SELECT max(snapshot_id) AS snapshot FROM lake.ducklake_snapshot WHERE snapshot_time <= %(instant)s;
 
--- name: lake_commits_before
+-- name: lake_snapshots_before
+SELECT snapshot_id, snapshot_time FROM lake.ducklake_snapshot WHERE snapshot_id < %(keep_from)s ORDER BY snapshot_id;
+
+-- name: lake_commits_of
 SELECT c.commit_extra_info AS commit_id, c.snapshot_id AS snapshot, s.snapshot_time AS at
 FROM lake.ducklake_snapshot_changes c JOIN lake.ducklake_snapshot s USING (snapshot_id)
-WHERE c.snapshot_id < %(keep_from)s AND c.commit_extra_info IS NOT NULL;
+WHERE c.snapshot_id = ANY(%(snapshots)s) AND c.commit_extra_info IS NOT NULL;
 
--- name: lake_snapshots_before
-SELECT snapshot_id FROM lake.ducklake_snapshot WHERE snapshot_id < %(keep_from)s ORDER BY snapshot_id;
+-- name: lake_kept_before
+SELECT max(snapshot_id) AS snapshot FROM lake.ducklake_snapshot WHERE snapshot_id < %(snapshot)s;
+
+-- name: lake_commit_notes
+SELECT s.snapshot_id AS snapshot, s.snapshot_time AS at, c.commit_extra_info AS commit_id
+FROM lake.ducklake_snapshot s LEFT JOIN lake.ducklake_snapshot_changes c USING (snapshot_id)
+WHERE s.snapshot_id = ANY(%(snapshots)s);
+
+-- name: lake_kept_between
+-- How many snapshots of (since, until] are still there, and whether since is.
+SELECT count(*) FILTER (WHERE snapshot_id > %(since)s) AS kept,
+       coalesce(bool_or(snapshot_id = %(since)s), false) AS begins
+FROM lake.ducklake_snapshot WHERE snapshot_id BETWEEN %(since)s AND %(until)s;
 
 -- name: lake_tables
 -- These living tables, and all past versions, with their living columns, name → type as DuckLake writes it.
@@ -134,7 +154,7 @@ SELECT s.schema_name AS zone, t.table_name AS table,
        (coalesce(sum(f.file_size_bytes), 0) + coalesce(sum(d.file_size_bytes), 0))::bigint AS bytes,
        count(f.data_file_id) AS files, count(d.delete_file_id) AS delete_files,
        coalesce(sum(d.delete_count), 0)::bigint AS deleted_rows,
-       count(f.data_file_id) FILTER (WHERE f.file_size_bytes < %(small)s) AS small_files
+       count(f.data_file_id) FILTER (WHERE f.file_size_bytes < %(small)s AND d.delete_file_id IS NULL) AS small_files
 FROM lake.ducklake_table t
 JOIN lake.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
 LEFT JOIN lake.ducklake_data_file f ON f.table_id = t.table_id AND f.end_snapshot IS NULL

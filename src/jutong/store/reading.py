@@ -89,10 +89,10 @@ def snapshot_of(lake: Lake, as_of: int | dt.datetime) -> int:
         instant = as_of if as_of.tzinfo else as_of.astimezone()
         found = lake.ask(SQL.lake_snapshot_at, instant=instant)[0]["snapshot"]
     else:
-        found = as_of if bounds["oldest"] <= as_of <= bounds["snapshot"] else None
+        found = as_of if lake.ask(SQL.lake_kept_between, since=as_of, until=as_of)[0]["begins"] else None
     if found is None:
         raise NotFound(
             "store.no_snapshot",
-            f"没有 {as_of} 的快照：现存快照为 {bounds['oldest']} 至 {bounds['snapshot']}",
+            f"没有 {as_of} 的快照（或已按历史保留规则清理）：现存快照为 {bounds['oldest']} 至 {bounds['snapshot']}",
         )
     return int(found)

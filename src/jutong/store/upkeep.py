@@ -9,11 +9,14 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
+from jutong.store.ageing import History, thinned
 from jutong.store.engines.duckdb import EXTENSIONS, extension_file
 from jutong.store.keeping import Kept, can_link
 from jutong.store.lake import SQL, Lake, roll_back
@@ -26,9 +29,22 @@ GRACE = dt.timedelta(hours=24)
 FOLLOWER_CAP = dt.timedelta(days=30)
 #: Files below this size are worth merging, in bytes.
 _SMALL = 32 << 20
-_SMALL_FILES = 4
-#: A table whose files hold this share of deleted rows is rewritten.
-_DELETED_SHARE = 0.25
+_SMALL_FILES = 8
+#: So many files with struck-out rows are borne, and one more for so many rows.
+_STRUCK_FILES = 24
+_ROWS_PER_STRUCK_FILE = 2_000_000
+#: Snapshots forgotten in one statement.
+_AT_ONCE = 500
+#: A table whose files hold this share of deleted rows is rewritten: a merge reads struck-out rows too, and at a
+#: quarter it took more than twice its first time.
+_DELETED_SHARE = 0.12
+
+#: Asked between two pieces of work whether to go on.
+Stop = Callable[[], bool]
+
+
+def never() -> bool:
+    return False
 
 
 def follow(lake: Lake, follower: str, dataset: DatasetName, snapshot: int) -> None:
@@ -53,30 +69,64 @@ def usage(lake: Lake) -> list[dict[str, object]]:
     return list(rows.values())
 
 
-def compact(lake: Lake, names: Sequence[str]) -> list[str]:
-    """Work on the named datasets, or on those that need it; one transaction each, behind the writers' line."""
+@dataclass(frozen=True)
+class Due:
+    """A dataset that compaction would help, and why."""
+
+    dataset: DatasetName
+    #: Struck-out rows are left behind too; else small files are only put together.
+    rewrite: bool
+    bytes: int
+    reason: str
+
+
+def compaction_due(row: Mapping[str, Any]) -> Due | None:
+    """Whether a dataset as ``lake_usage`` tells of it is worth the work.
+
+    Only files without struck-out rows can be put together, and where updates are spread evenly every file soon has
+    some; so many of them ask for a rewrite as well.  A larger dataset bears more of them, for its scan is longer.
+    """
+    name = DatasetName.parse(f"{row['zone']}.{row['table']}")
+    share = row["deleted_rows"] / max(1, row["rows"] + row["deleted_rows"])
+    if share > _DELETED_SHARE:
+        return Due(name, True, row["bytes"], f"{share:.0%} 的行已被更新或删除")
+    if row["delete_files"] > _STRUCK_FILES + row["rows"] // _ROWS_PER_STRUCK_FILE:
+        return Due(name, True, row["bytes"], f"{row['delete_files']} 个文件含有已失效的行")
+    if row["small_files"] > _SMALL_FILES:
+        return Due(name, False, row["bytes"], f"{row['small_files']} 个小文件")
+    return None
+
+
+def due(lake: Lake) -> list[Due]:
+    """What needs compaction, the smallest first, so that a bounded time helps the most datasets."""
+    found = [
+        compaction_due(row) for row in lake.ask(SQL.lake_usage, small=_SMALL) if not old_version(row["table"])
+    ]
+    return sorted((each for each in found if each), key=lambda each: each.bytes)
+
+
+def compact(lake: Lake, names: Sequence[str], stop: Stop = never) -> list[str]:
+    """Work on the named datasets, or on those that need it; one transaction each, behind the writers' line.
+
+    ``stop`` is asked before each; returns the datasets worked on.
+    """
+    wanted = [Due(as_name(name), True, 0, "") for name in names] if names else due(lake)
     done = []
-    for row in lake.ask(SQL.lake_usage, small=_SMALL):
-        name = f"{row['zone']}.{row['table']}"
-        if old_version(row["table"]) or (names and name not in names):
-            continue
-        rewrite = row["deleted_rows"] > _DELETED_SHARE * (row["rows"] + row["deleted_rows"])
-        if names or rewrite or row["small_files"] > _SMALL_FILES:
-            _compact_one(lake, as_name(name), rewrite=rewrite or bool(names))
-            done.append(name)
+    for each in wanted:
+        if stop():
+            break
+        compact_one(lake, each)
+        done.append(str(each.dataset))
     return done
 
 
-def _compact_one(lake: Lake, name: DatasetName, *, rewrite: bool) -> None:
-    calls = [
-        f"CALL ducklake_merge_adjacent_files('lake', {literal(name.table)}, schema => {literal(str(name.zone))})"
-    ]
-    if rewrite:
-        calls.insert(
-            0,
-            f"CALL ducklake_rewrite_data_files('lake', {literal(name.table)}, schema => {literal(str(name.zone))},"
-            f" delete_threshold => {_DELETED_SHARE})",
-        )
+def compact_one(lake: Lake, work: Due) -> None:
+    name = work.dataset
+    where = f"'lake', {literal(name.table)}, schema => {literal(str(name.zone))}"
+    calls = [f"CALL ducklake_merge_adjacent_files({where})"]
+    if work.rewrite:
+        # At threshold 0 every file with struck-out rows is rewritten, so that all can be put together.
+        calls.insert(0, f"CALL ducklake_rewrite_data_files({where}, delete_threshold => 0)")
     with lake.database.connect() as line:
         line.execute(SQL.lock_datasets, {"names": fences([name])})
         for call in calls:
@@ -111,18 +161,36 @@ def _in_one_commit(lake: Lake, name: DatasetName, call: str) -> None:
 
 def expire(lake: Lake, keep_from: int, cap: dt.timedelta) -> int:
     """Returns how many snapshots were forgotten; commit ids are kept first, so a crash in between loses none."""
+    floor = _floor(lake, cap)
+    return _forget(lake, [row["snapshot_id"] for row in _snapshots(lake, min(keep_from, floor))])
+
+
+def thin(lake: Lake, rule: History, now: dt.datetime, cap: dt.timedelta) -> int:
+    """Forget the snapshots that ``rule`` does not keep, oldest first; returns how many."""
+    rows = _snapshots(lake, _floor(lake, cap))
+    return _forget(lake, thinned([(row["snapshot_id"], row["snapshot_time"]) for row in rows], rule, now))
+
+
+def _floor(lake: Lake, cap: dt.timedelta) -> int:
+    """The newest snapshot, or that of the slowest follower who moved within the cap: from here on all stays."""
+    newest = int(lake.ask(SQL.lake_snapshot)[0]["snapshot"])
     with lake.database.connection() as control:
         slowest = control.execute(SQL.slowest_follower, {"cap": cap}).fetchone()
-    if slowest and slowest["snapshot"] is not None:
-        keep_from = min(keep_from, slowest["snapshot"])
-    keep_from = min(keep_from, int(lake.ask(SQL.lake_snapshot)[0]["snapshot"]))
-    with lake.database.connection() as control, control.cursor() as cursor:
-        cursor.executemany(SQL.keep_commits, lake.ask(SQL.lake_commits_before, keep_from=keep_from))
-    versions = [row["snapshot_id"] for row in lake.ask(SQL.lake_snapshots_before, keep_from=keep_from)]
-    if versions:
+    return newest if not slowest or slowest["snapshot"] is None else min(newest, slowest["snapshot"])
+
+
+def _snapshots(lake: Lake, keep_from: int) -> list[dict[str, Any]]:
+    return lake.ask(SQL.lake_snapshots_before, keep_from=keep_from)
+
+
+def _forget(lake: Lake, versions: Sequence[int]) -> int:
+    for start in range(0, len(versions), _AT_ONCE):
+        some = list(versions[start : start + _AT_ONCE])
+        with lake.database.connection() as control, control.cursor() as cursor:
+            cursor.executemany(SQL.keep_commits, lake.ask(SQL.lake_commits_of, snapshots=some))
         with lake.session() as session:
             session.execute(
-                f"SELECT count(*) FROM ducklake_expire_snapshots('lake', versions => {versions})"
+                f"SELECT count(*) FROM ducklake_expire_snapshots('lake', versions => {some})"
             ).fetchall()
     return len(versions)
 

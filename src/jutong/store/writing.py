@@ -26,6 +26,7 @@ from jutong.store import merging
 from jutong.store.engines.duckdb import told
 from jutong.store.keeping import Kept
 from jutong.store.lake import SQL, Lake, roll_back
+from jutong.store.room import refuse_when_full
 from jutong.store.spec import DatasetSpec, as_name, fence_sql, fences, table_sql
 from jutong.terms import BadInput, Broken, Conflict, DatasetName, NotFound, quote
 
@@ -111,11 +112,11 @@ class Writer:
         if not spec.keys:
             raise BadInput("store.not_keyed", f"数据集 {spec.name} 没有主键，只能追加")
         with self._lake.explained():
-            if delete_keys_sql is None and not self._rows(spec):
+            before = self._rows(spec)
+            if delete_keys_sql is None and not before:
                 return self._fill(spec, select_sql)
             source, names = self._source(spec, select_sql)
             gone = self._gone(spec, source, delete_keys_sql)
-            before = self._rows(spec)
             upserted = self._upsert(spec, source, names, before)
             inserted = self._rows(spec) - before
             deleted = 0
@@ -220,6 +221,7 @@ def writing(
     if not commit_id or not wanted:
         raise Broken("store.no_commit_id", "每次写入都要有提交号和数据集")
     _refuse_done(commit_id, committed)
+    refuse_when_full(lake.settings)
     with ExitStack() as stack:
         _wait_in_line(lake, wanted, stack)
         cursor = stack.enter_context(lake.session())

@@ -27,6 +27,13 @@ CREATE TABLE backup_run (
     finished_at timestamptz,
     bytes       bigint,
     files       int,
-    verified    boolean NOT NULL DEFAULT false
+    verified    boolean NOT NULL DEFAULT false,
+    copied      bigint,
+    snapshot    bigint,
+    ledger_size bigint,
+    drilled_at  timestamptz,
+    drill_seconds real
 );
 COMMENT ON TABLE backup_run IS '备份记录；verified 表示写完后逐文件核对过';
+COMMENT ON COLUMN backup_run.copied IS 'bytes written anew; the rest is shared with the backup before by hard links';
+COMMENT ON COLUMN backup_run.drill_seconds IS 'how long putting the city back from it took, tried on drilled_at: the measured RTO';

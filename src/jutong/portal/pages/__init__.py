@@ -31,11 +31,12 @@ from jutong.portal.pages import (
     signin,
     sources,
     storage,
+    upkeep,
 )
 
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
-    sources, batches, issues, elements, companies, storage,
+    sources, batches, issues, elements, companies, storage, upkeep,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger,
     applications, models, indicators, campaign, projects, cloud, people, security,

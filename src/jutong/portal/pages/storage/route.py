@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 from pydantic import Field
 
 from jutong.database import named_sql
@@ -13,9 +15,9 @@ from jutong.elements import PROFILES, element_of, masked_sql
 from jutong.people import visible_to
 from jutong.portal.names import ZONES, department_names
 from jutong.portal.paging import Pager
-from jutong.portal.routes import Act, NoQuestion, Page
+from jutong.portal.routes import Act, Page
 from jutong.portal.visits import Visit
-from jutong.store import DatasetSpec
+from jutong.store import DatasetSpec, column_type
 from jutong.terms import Item, NotFound, quote
 
 _SQL = named_sql(__file__)
@@ -26,6 +28,7 @@ _ABOUT = {
     "topic": "为一件事算好的表",
 }
 _SHOWN_ROWS = 20
+_ZONE = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,24 @@ class ItemRow:
 
 
 @dataclass(frozen=True)
+class DatasetQuestion:
+    on: Annotated[dt.date | None, Field(title="看哪一天")] = None
+    key: Annotated[str, Field(title="主键", max_length=400)] = ""
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """What a record said from one instant on; no values where it was gone."""
+
+    at: dt.datetime | None
+    snapshot: int
+    batch: str
+    values: tuple[str, ...] | None
+    #: Places of the items that differ from the version before.
+    changed: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class EntryLink:
     id: int
     code: str
@@ -107,10 +128,14 @@ class DatasetPage:
     snapshot: int
     declared_at: dt.datetime
     items: tuple[ItemRow, ...]
+    keys: tuple[str, ...]
     entries: tuple[EntryLink, ...]
     #: Only for those who may look into it; every item from grade 2 up is masked.
     preview: tuple[tuple[str, ...], ...]
     may_preview: bool
+    asked: DatasetQuestion
+    #: The versions of the record asked for, the newest first.
+    versions: tuple[VersionRow, ...]
 
 
 def listed(visit: Visit, asked: StorageQuestion) -> Storage:
@@ -166,8 +191,8 @@ def _row(spec: DatasetSpec, used: Any, names: dict[str, str]) -> DatasetRow:
     )
 
 
-def build(visit: Visit, _: NoQuestion) -> DatasetPage:
-    """One dataset."""
+def build(visit: Visit, asked: DatasetQuestion) -> DatasetPage:
+    """One dataset, as it is or as a day left it; the history of one of its records."""
     store = visit.rooms.store
     name = visit.path["name"]
     spec = store.spec(name)
@@ -178,21 +203,26 @@ def build(visit: Visit, _: NoQuestion) -> DatasetPage:
     used: Any = next((one for one in store.usage() if str(one["dataset"]) == name), {})
     may_preview = visit.can("dataset:preview", row)
     names = department_names(visit.connection)
+    # A day is as it ended, in the city's time.
+    as_of = dt.datetime.combine(asked.on + dt.timedelta(days=1), dt.time(), _ZONE) if asked.on else None
     return DatasetPage(
         name=name,
         zone=ZONES[spec.name.zone],
         label=spec.label,
         department=names.get(spec.department_code or "", "平台"),
         version=spec.version,
-        rows=int(used.get("rows", 0)),
+        rows=store.count(name, as_of) if as_of else int(used.get("rows", 0)),
         bytes=int(used.get("bytes", 0)),
         files=int(used.get("files", 0)),
         snapshot=store.snapshot(),
         declared_at=row["declared_at"],
         items=tuple(_item(item, spec) for item in spec.items),
+        keys=spec.keys,
         entries=tuple(EntryLink(**one) for one in visit.connection.execute(_SQL.hanging, {"name": name})),
-        preview=_preview(visit, spec) if may_preview else (),
+        preview=_preview(visit, spec, as_of) if may_preview else (),
         may_preview=may_preview,
+        asked=asked,
+        versions=_versions(visit, spec, asked.key) if may_preview and asked.key else (),
     )
 
 
@@ -203,12 +233,52 @@ def _item(item: Item, spec: DatasetSpec) -> ItemRow:
     )  # fmt: skip
 
 
-def _preview(visit: Visit, spec: DatasetSpec) -> tuple[tuple[str, ...], ...]:
+def _preview(visit: Visit, spec: DatasetSpec, as_of: dt.datetime | None) -> tuple[tuple[str, ...], ...]:
     """The first rows; nothing personal is readable, whoever looks."""
-    columns = ", ".join(_masked(item) for item in spec.items)
-    with visit.rooms.store.reading() as view:
-        rows = view.rows(f"SELECT {columns} FROM {view.table(spec.name)} LIMIT {_SHOWN_ROWS}")
+    with visit.rooms.store.reading(as_of) as view:
+        table = view.table(spec.name)
+        # A day long gone may not have had every item of today.
+        there = set(view.arrow(f"SELECT * FROM {table} LIMIT 0").column_names)
+        columns = ", ".join(
+            _masked(item) if item.name in there else f"NULL AS {quote(item.name)}" for item in spec.items
+        )
+        rows = view.rows(f"SELECT {columns} FROM {table} LIMIT {_SHOWN_ROWS}")
+    return _shown(rows)
+
+
+def _shown(rows: list[dict[str, Any]]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple("" if value is None else str(value) for value in row.values()) for row in rows)
+
+
+def _versions(visit: Visit, spec: DatasetSpec, key: str) -> tuple[VersionRow, ...]:
+    """A record's history, masked as the preview is; what changed is told of the values themselves."""
+    values = [part.strip() for part in key.split(",")] if len(spec.keys) > 1 else [key.strip()]
+    found = visit.rooms.store.history(spec.name, values)
+    there = [
+        {item.name: one.row.get(item.name) for item in spec.items} for one in found if one.row is not None
+    ]
+    shown: list[tuple[str, ...]] = []
+    if there:
+        given = pa.table({item.name: [row[item.name] for row in there] for item in spec.items})
+        casts = ", ".join(
+            f"CAST({quote(i.name)} AS {column_type(i.type)}) AS {quote(i.name)}" for i in spec.items
+        )
+        columns = ", ".join(_masked(item) for item in spec.items)
+        with visit.rooms.store.reading() as view:
+            view.register("versions", given)
+            shown = list(_shown(view.rows(f"SELECT {columns} FROM (SELECT {casts} FROM versions)")))
+    rows, before = [], None
+    for one in reversed(found):
+        row = None if one.row is None else shown.pop()
+        changed = tuple(
+            place
+            for place, item in enumerate(spec.items)
+            if before and one.row and item in spec.content and before.get(item.name) != one.row.get(item.name)
+        )
+        batch = str(one.row.get("_batch") or "") if one.row else ""
+        rows.append(VersionRow(one.at, one.snapshot, batch, row, changed))
+        before = one.row
+    return tuple(reversed(rows))
 
 
 def _masked(item: Item) -> str:
@@ -225,6 +295,14 @@ PAGES = (
     Page(
         "storage", "/storage", listed, may="dataset:read", stop="store", tab="storage", asks=StorageQuestion
     ),
-    Page("storage.dataset", "/storage/{name}", build, may="dataset:read", stop="store", tab="storage"),
+    Page(
+        "storage.dataset",
+        "/storage/{name}",
+        build,
+        may="dataset:read",
+        stop="store",
+        tab="storage",
+        asks=DatasetQuestion,
+    ),
 )
 ACTS: tuple[Act, ...] = ()

@@ -1,0 +1,135 @@
+"""Merging a day's batch into a large dataset: 1 %, 0.1 %, and the same after a year of daily merges.
+
+``value`` is the seconds of a 1 % merge, from opening the lake transaction to its commit.  The limit is the same
+work by hand (bench/limits/store_merge.sql); the peer is delta-rs's merge of the same batch into the same rows, told
+to update without comparing, which spares it a part of our work.  The year: 365 merges of 0.1 %, with compaction
+asked every night as housekeeping does, which compacts when it is due.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import deltalake
+import duckdb
+import pyarrow as pa
+
+from bench.lake import COMPANY, city, day_sql, load
+from bench.measure import Result, alternate
+from jutong.store import Merged, Store
+from jutong.terms import literal
+
+ROUNDS = 3
+DAYS = int(os.environ.get("BENCH_DAYS", "365"))
+_LIMIT = (Path(__file__).parent / "limits" / "store_merge.sql").read_text(encoding="utf-8")
+
+
+def run(rows: int) -> Result:
+    began = time.perf_counter()
+    out = Path(tempfile.mkdtemp(prefix="jutong-bench-delta-"))
+    try:
+        with city() as (database, settings), Store.open(database, settings) as store:
+            load(store, rows)
+            peer = _Delta(store, out / "delta")
+            hand = _ByHand(store, out)
+            rounds = _Rounds(store, rows)
+            seconds = alternate(
+                {
+                    "one percent": lambda: rounds.merge(0.01),
+                    "limit": lambda: hand.merge(rounds.given),
+                    "deltalake": lambda: peer.merge(rounds.given),
+                    "one permille": lambda: rounds.merge(0.001),
+                },
+                ROUNDS,
+            )
+            year = rounds.live(DAYS)
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+    return Result(
+        "store_merge", rows, seconds["one percent"], "s", time.perf_counter() - began,
+        limit=("one scan and two Parquet files by hand", seconds["limit"]),
+        peers={"deltalake": seconds["deltalake"]},
+        extra={"one_permille_s": round(seconds["one permille"], 3), **year},
+    )  # fmt: skip
+
+
+class _Rounds:
+    def __init__(self, store: Store, rows: int) -> None:
+        self._store, self._rows = store, rows
+        self._day = 0
+        self.given: pa.Table
+
+    def merge(self, share: float) -> None:
+        self._day += 1
+        self.given = self._given(self._day, share)
+        self._merge(f"merge-{self._day}")
+
+    def _given(self, day: int, share: float) -> pa.Table:
+        return duckdb.sql(day_sql(self._rows, day, share)).to_arrow_table()
+
+    def _merge(self, commit_id: str) -> Merged:
+        with self._store.writing(commit_id, COMPANY, author="bench") as w:
+            w.register("given", self.given)
+            return w.merge(COMPANY, "FROM given")
+
+    def live(self, days: int) -> dict[str, float]:
+        """A year of days; then the same questions as on the first day, and what was the longest night."""
+        if not days:
+            return {}
+        daily, nights = [], []
+        for _ in range(days):
+            self._day += 1
+            self.given = self._given(self._day, 0.001)
+            began = time.perf_counter()
+            self._merge(f"merge-{self._day}")
+            night = time.perf_counter()
+            daily.append(night - began)
+            if self._store.compact():
+                nights.append(time.perf_counter() - night)
+        last = []
+        for _ in range(ROUNDS):
+            self._day += 1
+            self.given = self._given(self._day, 0.01)
+            began = time.perf_counter()
+            self._merge(f"merge-{self._day}")
+            last.append(time.perf_counter() - began)
+        return {
+            "days": days,
+            "after_days_s": round(statistics.median(last), 3),
+            "daily_first_s": round(statistics.median(daily[:10]), 3),
+            "daily_last_s": round(statistics.median(daily[-10:]), 3),
+            "daily_worst_s": round(max(daily), 3),
+            "compactions": len(nights),
+            "compaction_longest_s": round(max(nights, default=0.0), 3),
+        }
+
+
+class _ByHand:
+    def __init__(self, store: Store, out: Path) -> None:
+        self._files = "[" + ", ".join(literal(file.path) for file in store.files(COMPANY).data) + "]"
+        self._out = out
+        self._connection = duckdb.connect(config={"threads": 2, "memory_limit": "4GB"})
+
+    def merge(self, given: pa.Table) -> None:
+        self._connection.register("given", given)
+        for part in _LIMIT.split("-- name: ")[1:]:
+            statement = part.split("\n", 1)[1].format(files=self._files, out=self._out)
+            self._connection.execute(statement).fetchall()
+        self._connection.unregister("given")
+
+
+class _Delta:
+    def __init__(self, store: Store, folder: Path) -> None:
+        with store.reading() as view:
+            deltalake.write_deltalake(str(folder), view.reader(f"FROM {view.table(COMPANY)}"))
+        self._folder = str(folder)
+
+    def merge(self, given: pa.Table) -> None:
+        table = deltalake.DeltaTable(self._folder)
+        merging = table.merge(given, "t.uscc = s.uscc", source_alias="s", target_alias="t")
+        merging.when_matched_update_all().when_not_matched_insert_all().execute()

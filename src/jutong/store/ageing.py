@@ -1,0 +1,51 @@
+"""How long the lake remembers: which snapshots stay, decided from their times alone.
+
+All of the newest days, then one a day, then one a month: ``as of`` any day of the daily span answers as that day
+ended, and the files only other snapshots need are let go.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+#: A day is the city's own.
+_ZONE = ZoneInfo("Asia/Shanghai")
+
+
+@dataclass(frozen=True)
+class History:
+    """All snapshots of the last ``all_days`` days, one a day for ``daily_days``, one a month for ``months``."""
+
+    all_days: int = 7
+    daily_days: int = 92
+    months: int = 24
+
+
+def thinned(snapshots: Sequence[tuple[int, dt.datetime]], rule: History, now: dt.datetime) -> list[int]:
+    """The snapshots to forget, oldest first; of a day or month that is kept, its last one stays.
+
+    A clock that jumped makes times disagree with numbers: the numbers say which is the last, and a snapshot from the
+    future is kept.
+    """
+    today = now.astimezone(_ZONE).date()
+    last: dict[object, int] = {}
+    spans = []
+    for snapshot, at in snapshots:
+        day = at.astimezone(_ZONE).date()
+        age = (today - day).days
+        months = (today.year - day.year) * 12 + today.month - day.month
+        span: object
+        if age < rule.all_days:
+            span = snapshot
+        elif age < rule.daily_days:
+            span = day
+        elif months < rule.months:
+            span = day.year, day.month
+        else:
+            span = None
+        last[span] = max(last.get(span, snapshot), snapshot)
+        spans.append((snapshot, span))
+    return sorted(snapshot for snapshot, span in spans if span is None or last[span] != snapshot)

@@ -1,0 +1,68 @@
+"""Which snapshots stay, and when the disk will be full: decided from times alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jutong.store import History, full_on, thinned
+
+NOW = dt.datetime(2026, 11, 20, 4, 0, tzinfo=dt.UTC)
+RULE = History(all_days=7, daily_days=92, months=24)
+DAY = dt.timedelta(days=1)
+
+
+def test_the_newest_days_keep_all_then_one_a_day_then_one_a_month():
+    taken = [(n, NOW - DAY * 400 + dt.timedelta(hours=6) * n) for n in range(1600)]
+    gone = set(thinned(taken, RULE, NOW))
+    kept = [at.astimezone(dt.timezone(dt.timedelta(hours=8))).date() for n, at in taken if n not in gone]
+    ages = [(NOW.date() - day).days for day in kept]
+    assert sum(age < 7 for age in ages) == 7 * 4 - 2  # four a day; the last day is young
+    assert sorted({age for age in ages if 7 <= age < 92}) == list(range(7, 92))
+    assert sum(7 <= age < 92 for age in ages) == 92 - 7
+    assert sum(age >= 92 for age in ages) == len(
+        {(day.year, day.month) for day in kept if (NOW.date() - day).days >= 92}
+    )
+
+
+@given(
+    st.lists(st.integers(0, 1000), max_size=60), st.integers(0, 30), st.integers(0, 30), st.integers(0, 12)
+)
+def test_of_every_day_that_is_kept_the_last_snapshot_stays(hours, all_days, more, months):
+    taken = [(n, NOW - dt.timedelta(hours=h)) for n, h in enumerate(sorted(hours, reverse=True))]
+    rule = History(all_days, all_days + more, months)
+    gone = thinned(taken, rule, NOW)
+    assert gone == sorted(gone)
+    city = dt.timezone(dt.timedelta(hours=8))
+    today = NOW.astimezone(city).date()
+    for day in {at.astimezone(city).date() for _, at in taken}:
+        of_day = [n for n, at in taken if at.astimezone(city).date() == day]
+        if (today - day).days < rule.daily_days:
+            assert of_day[-1] not in gone
+        if (today - day).days < rule.all_days:
+            assert not set(of_day) & set(gone)
+
+
+def test_thinning_twice_forgets_nothing_more():
+    taken = [(n, NOW - dt.timedelta(hours=7) * (500 - n)) for n in range(500)]
+    gone = set(thinned(taken, RULE, NOW))
+    assert thinned([each for each in taken if each[0] not in gone], RULE, NOW) == []
+
+
+def test_a_snapshot_from_the_future_is_kept():
+    assert thinned([(1, NOW + DAY * 40), (2, NOW)], RULE, NOW) == []
+
+
+def test_a_disk_that_fills_evenly_is_full_when_the_line_says():
+    measured = [(NOW - DAY * (10 - n), 100 + 10 * n) for n in range(11)]
+    assert full_on(measured, 300) == NOW + DAY * 10
+    assert full_on(measured, 150) == NOW  # it is already past
+
+
+def test_a_disk_that_does_not_fill_has_no_day():
+    assert full_on([(NOW - DAY * n, 100) for n in range(9, -1, -1)], 300) is None
+    assert full_on([(NOW, 1)], 300) is None
+    assert full_on([(NOW - dt.timedelta(hours=1), 1), (NOW, 100)], 300) is None
+    assert full_on([(NOW - DAY * 2, 100), (NOW, 101)], 10**18) is None
