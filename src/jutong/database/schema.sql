@@ -1302,7 +1302,7 @@ CREATE TABLE jutong.source (
     state text DEFAULT 'active'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT source_config_check CHECK ((jsonb_typeof(config) = 'object'::text)),
-    CONSTRAINT source_kind_check CHECK ((kind = ANY (ARRAY['postgres'::text, 'csv'::text, 'excel'::text]))),
+    CONSTRAINT source_kind_check CHECK ((kind ~ '^[a-z][a-z_]*$'::text)),
     CONSTRAINT source_label_check CHECK ((btrim(label) <> ''::text)),
     CONSTRAINT source_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,61}$'::text)),
     CONSTRAINT source_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text])))

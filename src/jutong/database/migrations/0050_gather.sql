@@ -3,7 +3,7 @@
 CREATE TABLE source (
     name            text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_]{0,61}$'),
     department_code text NOT NULL REFERENCES department (code),
-    kind            text NOT NULL CHECK (kind IN ('postgres', 'csv', 'excel')),
+    kind            text NOT NULL CHECK (kind ~ '^[a-z][a-z_]*$'),
     label           text NOT NULL CHECK (btrim(label) <> ''),
     config          jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(config) = 'object'),
     secret_ref      text,
