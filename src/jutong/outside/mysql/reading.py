@@ -29,6 +29,8 @@ from jutong.terms import Address, BadInput, ContentHash, Item, Unavailable, comb
 
 _sql = named_sql(__file__)
 
+#: A table up to this size need not be divided.
+SMALL_BYTES = 48 << 20
 #: A watermark never runs ahead of the source's own clock; a zoneless one may be Beijing's or UTC's.
 _NOW = {"datetime": "UTC_TIMESTAMP(6)", "timestamp": "NOW(6)", "date": "UTC_DATE()"}
 #: The protocol's errors after which the connection is gone.
@@ -94,8 +96,11 @@ class MysqlSource:
         return Reading(columns, self._batches(query, columns, table.address), watermark=upper, since=lower)
 
     def parts(self, locator: Mapping[str, Any]) -> list[Part]:
-        """The whole table in the order of its primary key, to be cut at any row; none without a usable key."""
+        """The whole table in the order of its primary key, to be cut at any row; none without a usable key, nor
+        for a small table."""
         table = self._table(locator)
+        if (table.rows[0]["bytes"] or 0) < SMALL_BYTES:
+            return []
         usable = bool(table.keys) and all(table.types[key] in ORDERED for key in table.keys)
         return [Part(tuple(table.keys))] if usable else []
 

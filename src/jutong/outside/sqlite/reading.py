@@ -22,6 +22,8 @@ from jutong.terms import EMPTY_CONTENT, Address, BadInput, ContentHash, Item, Un
 from jutong.terms import content_hash as hash_of
 
 _ROWS = 20_000
+#: A table up to this size need not be divided.
+SMALL_ROWS = 200_000
 
 
 class SqliteSource:
@@ -66,7 +68,8 @@ class SqliteSource:
         name, _ = self._table(locator)
         types = {column[1]: _item(column).type for column in self._columns[name]}
         keys = self._keys(name)
-        usable = bool(keys) and all(types[key] == "integer" for key in keys)
+        (size,) = self._connection.execute(f"SELECT count(*) FROM {quote(name)}").fetchone()
+        usable = size > SMALL_ROWS and bool(keys) and all(types[key] == "integer" for key in keys)
         return [Part(tuple(keys))] if usable else []
 
     def read(
