@@ -15,6 +15,7 @@ BENCHES: dict[str, tuple[str, int]] = {
     "store_changes": ("store_changes", 10_000_000),
     "store_merge": ("store_merge", 10_000_000),
     "store_tables": ("store_tables", 15_000),
+    "gather": ("gather", 10_000_000),
 }
 
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

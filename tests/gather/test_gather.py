@@ -287,7 +287,7 @@ def test_a_source_that_vanishes_in_mid_read_leaves_nothing_of_that_table(
     monkeypatch.setattr(taking, "SMALL_ROWS", 1000)
     foreign.execute("CREATE TABLE a (id int)")
     foreign.execute("INSERT INTO a VALUES (1)")
-    foreign.execute("CREATE TABLE b AS SELECT g AS id, repeat('x', 1000) t FROM generate_series(1, 200000) g")
+    foreign.execute("CREATE TABLE b AS SELECT g AS id, repeat('x', 100) t FROM generate_series(1, 200000) g")
     city.declare(
         "postgres",
         {"url": foreign_url},
@@ -328,9 +328,9 @@ def test_one_table_the_lake_refuses_does_not_take_its_neighbours_with_it(
     name = city.name("bad")
     from jutong.terms import DatasetName, Item
 
-    city.store.declare([DatasetSpec(DatasetName.parse(f"raw.{name}"), "坏", (Item("v", "v", "text"),))])
+    city.store.declare([DatasetSpec(DatasetName.parse(f"raw.{name}"), "坏", (Item("v", "v", "date"),))])
     with city.store.writing("seed-" + name, f"raw.{name}", author="test") as writer:
-        writer.append(f"raw.{name}", "SELECT 'not a number' AS v")
+        writer.append(f"raw.{name}", "SELECT DATE '2024-01-01' AS v")
     foreign.execute("ALTER TABLE bad ALTER v TYPE int USING 1")  # a retype the lake cannot do without loss
     got = city.take("r1")
     assert got["good"].state == "received"

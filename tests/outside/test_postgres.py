@@ -11,10 +11,19 @@ import psycopg
 import pyarrow as pa
 import pytest
 
+import jutong.outside.postgres.reading as reading_module
 from jutong.database import EmbeddedPostgres
-from jutong.outside import Since, connect_postgres, content_hash, copy_rows, create_table_sql, merge_sql
+from jutong.outside import (
+    Since,
+    Widened,
+    connect_postgres,
+    content_hash,
+    copy_rows,
+    create_table_sql,
+    merge_sql,
+)
 from jutong.outside.postgres import PostgresSource
-from jutong.terms import BadInput, Item, Unavailable
+from jutong.terms import EMPTY_CONTENT, BadInput, Item, Unavailable
 from jutong.terms import content_hash as reference_hash
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -103,13 +112,107 @@ def test_a_watermark_reads_the_boundary_again_and_never_runs_ahead_of_the_clock(
             assert raised.value.code == f"outside.{code}"
 
 
-def test_an_infinite_date_is_refused_not_bent(url: str, there: Connection) -> None:
-    there.execute("CREATE TABLE t (d date); INSERT INTO t VALUES ('infinity')")
-    with PostgresSource({"url": url}) as source, pytest.raises(BadInput) as raised:
-        rows_of(source, "t")
-    assert raised.value.code == "outside.postgres_date"
-    assert raised.value.address
-    assert raised.value.address.item == "d"
+def test_an_infinite_date_asks_to_be_read_as_text_and_then_arrives(url: str, there: Connection) -> None:
+    there.execute("CREATE TABLE t (d date, at timestamp)")
+    there.execute(
+        "INSERT INTO t VALUES ('infinity', '-infinity'), ('0044-03-15 BC', '294276-12-31 23:59:59')"
+    )
+    with PostgresSource({"url": url}) as source:
+        with pytest.raises(Widened) as raised:
+            rows_of(source, "t")
+        assert raised.value.item == "d"
+        reading = source.read({"table": "t"}, text=frozenset({"d", "at"}))
+        assert [tuple(row.values()) for batch in reading.batches for row in batch.to_pylist()] == [
+            ("infinity", "-infinity"), ("0044-03-15 BC", "294276-12-31 23:59:59"),
+        ]  # fmt: skip
+
+
+#: type → what is written and must arrive, in PostgreSQL's own text where no item type holds it
+EXTREMES: dict[str, list[tuple[str, Any]]] = {
+    "numeric(38,18)": [("-99999999999999999999.999999999999999999", None)],
+    "numeric": [("NaN", "NaN"), ("-Infinity", "-Infinity"), ("1e-16383", None)],
+    "money": [("-92233720368547758.08", "-$92,233,720,368,547,758.08")],
+    "int8": [("-9223372036854775808", -(2**63)), ("9223372036854775807", 2**63 - 1)],
+    "float4": [("0.1", "0.1"), ("3.4028235e+38", "3.4028235e+38"), ("NaN", "NaN")],
+    "float8": [
+        ("1.7976931348623157e+308", "1.7976931348623157e+308"),
+        ("-Infinity", "-Infinity"),
+        ("5e-324", "5e-324"),
+    ],
+    "date": [("9999-12-31", dt.date(9999, 12, 31)), ("0001-01-01", dt.date(1, 1, 1))],
+    "timestamp": [("9999-12-31 23:59:59.999999", dt.datetime(9999, 12, 31, 23, 59, 59, 999999))],
+    "timestamptz": [("infinity", "infinity"), ("1988-04-17 02:30:00+08", "1988-04-17 03:30:00+09")],
+    "time": [("24:00:00", "24:00:00")],
+    "timetz": [("23:59:59.999999-15:59", "23:59:59.999999-15:59")],
+    "interval": [("-178000000 years", "-178000000 years")],
+    "bool": [("true", True)],
+    "bit(5)": [("10101", "10101")],
+    "varbit": [("0000", "0000")],
+    "bytea": [("\\x00ff", "\\x00ff"), ("", "\\x")],
+    "json": [('{"b": 1,  "a": 2.50}', '{"b": 1,  "a": 2.50}')],
+    "jsonb": [('{"b": 1,  "a": 2.50}', '{"a": 2.50, "b": 1}')],
+    "int[]": [("{{1,NULL},{3,4}}", "{{1,NULL},{3,4}}")],
+    "text[]": [('{"a,b","\\"",NULL}', '{"a,b","\\"",NULL}')],
+    "uuid": [("c232ab00-9414-11ec-b3c8-9e6bdeced846", "c232ab00-9414-11ec-b3c8-9e6bdeced846")],
+    "inet": [("2001:db8::1/64", "2001:db8::1/64")],
+    "macaddr": [("08:00:2b:01:02:03", "08:00:2b:01:02:03")],
+    "int4range": [("[1,5)", "[1,5)"), ("empty", "empty")],
+    "tsvector": [("'a':1", "'a':1")],
+    "point": [("(1.5,-2)", "(1.5,-2)")],
+    "char(4)": [("ab", "ab")],
+    '"char"': [("x", "x")],
+    "name": [("n", "n")],
+    "oid": [("4294967295", "4294967295")],
+    "mood": [("忧", "忧")],
+    "pair": [('(1,"a,b")', '(1,"a,b")')],
+}
+
+
+def test_every_type_arrives_exactly_at_its_extremes(url: str, there: Connection) -> None:
+    there.execute("CREATE TYPE mood AS ENUM ('喜', '忧'); CREATE TYPE pair AS (n int, t text)")
+    names = [f"c{place}" for place in range(len(EXTREMES))]
+    columns = ", ".join(f"{name} {kind}" for name, kind in zip(names, EXTREMES, strict=True))
+    there.execute(f"CREATE TABLE t (id int PRIMARY KEY, {columns})".encode())
+    expected: dict[tuple[int, str], Any] = {}
+    for row in range(3):
+        given = [(n, v[row]) for n, v in zip(names, EXTREMES.values(), strict=True) if len(v) > row]
+        there.execute(
+            f"INSERT INTO t (id, {', '.join(n for n, _ in given)}) VALUES ({row}, {', '.join(['%s'] * len(given))})".encode(),
+            [value[0] for _, value in given],
+        )
+        expected |= {(row, n): v[1] if v[1] is not None else there.execute(
+            f"SELECT {n}::text FROM t WHERE id = {row}".encode()).fetchone()[0] for n, v in given}  # type: ignore[index]  # fmt: skip
+    with PostgresSource({"url": url}) as source:
+        reading = source.read({"table": "t"})
+        rows = [row for batch in reading.batches for row in batch.to_pylist()]
+        kinds = dict(zip(names, EXTREMES, strict=True))
+        wrong = {
+            (kinds[name], number): (rows[number][name], wanted)
+            for (number, name), wanted in expected.items()
+            if rows[number][name] != wanted
+        }
+        assert wrong == {}
+        here = reference_hash([tuple(row.values()) for row in rows], [c.type for c in reading.columns])
+        assert source.fingerprint({"table": "t"}) == here
+
+
+def test_a_table_is_read_in_parts_of_its_blocks_within_one_instant(
+    url: str, there: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading_module, "_PART_BYTES", 64 << 10)
+    monkeypatch.setattr(reading_module, "_SMALL_BYTES", 64 << 10)
+    there.execute("CREATE TABLE t AS SELECT g AS id, 'n' || g AS t FROM generate_series(1, 9000) g")
+    there.execute("CREATE VIEW v AS SELECT * FROM t")
+    with PostgresSource({"url": url}) as source:
+        parts = source.parts({"table": "t"})
+        there.execute("INSERT INTO t VALUES (0, '')")
+        assert len(parts) > 3
+        read = [[row["id"] for batch in source.read({"table": "t"}, part=part).batches for row in batch.to_pylist()]
+                for part in parts]  # fmt: skip
+        assert [number for each in read for number in each] == list(range(1, 9001))
+        whole = source.fingerprint({"table": "t"})
+        assert sum((source.fingerprint({"table": "t"}, part) for part in parts), EMPTY_CONTENT) == whole
+        assert source.parts({"table": "v"}) == []
 
 
 def test_a_source_that_is_not_there_says_so_without_its_password(url: str) -> None:

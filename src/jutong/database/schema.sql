@@ -149,6 +149,7 @@ CREATE TABLE jutong.batch (
     watermark_from text,
     watermark_to text,
     row_offset integer DEFAULT 0 NOT NULL,
+    spliced boolean DEFAULT false NOT NULL,
     notices jsonb DEFAULT '[]'::jsonb NOT NULL,
     noticed bigint DEFAULT 0 NOT NULL,
     problem jsonb,
@@ -170,10 +171,11 @@ COMMENT ON TABLE jutong.batch IS '批次: one delivery exactly as given, with it
 COMMENT ON COLUMN jutong.batch.id IS '<run>.<source table>: the same run gives the same id, so a run may be repeated';
 COMMENT ON COLUMN jutong.batch.given IS 'rows, counted while reading (law 1); NULL when it failed';
 COMMENT ON COLUMN jutong.batch.bytes IS 'size of the delivered file, or of the rows in memory as they came from a database';
-COMMENT ON COLUMN jutong.batch.content_hash IS 'set hash (design §9) of the rows as landed, over the source''s own columns';
+COMMENT ON COLUMN jutong.batch.content_hash IS 'set hash (design §9) of the rows as landed, over the source''s own columns; files:<SHA-256 over its chunks'' digests> when it came in chunks';
 COMMENT ON COLUMN jutong.batch.file_sha256 IS 'the file is kept byte for byte as DIR/files/<first two>/<sha256>';
 COMMENT ON COLUMN jutong.batch.watermark_to IS 'the next incremental batch begins here; the source''s own text';
 COMMENT ON COLUMN jutong.batch.row_offset IS 'added to _row it is the row a clerk sees in the file (the header counted); 0 for databases';
+COMMENT ON COLUMN jutong.batch.spliced IS 'read over more than one run; every part was held against the source in the last one';
 COMMENT ON COLUMN jutong.batch.notices IS 'up to 100 of the {code, sentence, file, sheet, row, item} noticed while reading; noticed counts all';
 COMMENT ON COLUMN jutong.batch.problem IS 'why it failed: {code, sentence, file, sheet, row, item}';
 COMMENT ON COLUMN jutong.batch.state IS 'received → refined | held (refined but kept back); failed: nothing landed';
@@ -261,6 +263,24 @@ CREATE TABLE jutong.case_number (
     last integer NOT NULL
 );
 COMMENT ON TABLE jutong.case_number IS 'the last number given out per kind and year; numbers are never given twice';
+CREATE TABLE jutong.chunk (
+    commit_id text NOT NULL,
+    batch_id text NOT NULL,
+    no integer NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    part jsonb NOT NULL,
+    first_row bigint NOT NULL,
+    given bigint NOT NULL,
+    bytes bigint NOT NULL,
+    digest text DEFAULT ''::text NOT NULL,
+    snapshot bigint,
+    noted_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT chunk_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT chunk_given_check CHECK ((given >= 0))
+);
+COMMENT ON TABLE jutong.chunk IS '一批中的一段: its receipt, noted before its lake commit and confirmed after it';
+COMMENT ON COLUMN jutong.chunk.attempt IS 'how often it was replaced because the source had changed while the run was interrupted';
+COMMENT ON COLUMN jutong.chunk.digest IS 'SHA-256 over the Parquet files its commit wrote';
 CREATE TABLE jutong.clock (
     id bigint NOT NULL,
     case_id bigint NOT NULL,
@@ -355,6 +375,20 @@ ALTER TABLE jutong.cloud_change ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE jutong.course (
+    source_table text NOT NULL,
+    batch_id text NOT NULL,
+    run_id text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    columns jsonb NOT NULL,
+    plan jsonb NOT NULL,
+    text text[] DEFAULT '{}'::text[] NOT NULL,
+    spliced boolean DEFAULT false NOT NULL
+);
+COMMENT ON TABLE jutong.course IS 'a large table under way, part by part; a killed run''s course is continued by the next';
+COMMENT ON COLUMN jutong.course.plan IS 'the parts that make up the table: ranges of blocks, or one in the order of its key';
+COMMENT ON COLUMN jutong.course.text IS 'columns read as the source''s own text, for a value did not fit their type';
+COMMENT ON COLUMN jutong.course.spliced IS 'it was interrupted: its landed parts are held against the source again before it ends';
 CREATE TABLE jutong.dataset (
     name text NOT NULL,
     zone text NOT NULL,
@@ -1368,7 +1402,7 @@ CREATE TABLE jutong.source (
     state text DEFAULT 'active'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT source_config_check CHECK ((jsonb_typeof(config) = 'object'::text)),
-    CONSTRAINT source_kind_check CHECK ((kind = ANY (ARRAY['postgres'::text, 'csv'::text, 'excel'::text]))),
+    CONSTRAINT source_kind_check CHECK ((kind ~ '^[a-z][a-z_]*$'::text)),
     CONSTRAINT source_label_check CHECK ((btrim(label) <> ''::text)),
     CONSTRAINT source_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,61}$'::text)),
     CONSTRAINT source_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text])))
@@ -1512,6 +1546,10 @@ ALTER TABLE ONLY jutong.case_move
     ADD CONSTRAINT case_move_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.case_number
     ADD CONSTRAINT case_number_pkey PRIMARY KEY (prefix, year);
+ALTER TABLE ONLY jutong.chunk
+    ADD CONSTRAINT chunk_batch_id_no_attempt_key UNIQUE (batch_id, no, attempt);
+ALTER TABLE ONLY jutong.chunk
+    ADD CONSTRAINT chunk_pkey PRIMARY KEY (commit_id);
 ALTER TABLE ONLY jutong.clock_pause
     ADD CONSTRAINT clock_pause_pkey PRIMARY KEY (clock_id, paused_at);
 ALTER TABLE ONLY jutong.clock
@@ -1524,6 +1562,10 @@ ALTER TABLE ONLY jutong.cloud_change
     ADD CONSTRAINT cloud_change_code_key UNIQUE (code);
 ALTER TABLE ONLY jutong.cloud_change
     ADD CONSTRAINT cloud_change_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.course
+    ADD CONSTRAINT course_batch_id_key UNIQUE (batch_id);
+ALTER TABLE ONLY jutong.course
+    ADD CONSTRAINT course_pkey PRIMARY KEY (source_table);
 ALTER TABLE ONLY jutong.dataset
     ADD CONSTRAINT dataset_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY jutong.delivery
@@ -1756,6 +1798,8 @@ ALTER TABLE ONLY jutong.clock_pause
     ADD CONSTRAINT clock_pause_clock_id_fkey FOREIGN KEY (clock_id) REFERENCES jutong.clock(id);
 ALTER TABLE ONLY jutong.cloud_allocation
     ADD CONSTRAINT cloud_allocation_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.course
+    ADD CONSTRAINT course_source_table_fkey FOREIGN KEY (source_table) REFERENCES jutong.source_table(name);
 ALTER TABLE ONLY jutong.delivery
     ADD CONSTRAINT delivery_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
 ALTER TABLE ONLY jutong.delivery

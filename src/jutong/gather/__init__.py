@@ -16,6 +16,7 @@ from jutong.gather.looking import batch, batches, sample_rows, sources, tables
 from jutong.gather.probing import Probed, ProbedTable, probe_source
 from jutong.gather.receipts import Batch, kept_file
 from jutong.gather.taking import recover, take, take_many
+from jutong.gather.verifying import Verified, verify
 
 __all__ = [
     "Batch",
@@ -23,6 +24,7 @@ __all__ = [
     "ProbedTable",
     "Source",
     "SourceTable",
+    "Verified",
     "batch",
     "batches",
     "declare_sources",
@@ -38,4 +40,5 @@ __all__ = [
     "tables",
     "take",
     "take_many",
+    "verify",
 ]

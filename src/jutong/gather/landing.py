@@ -17,7 +17,7 @@ from jutong.gather.keeping import Kept
 from jutong.gather.receipts import Batch, batch_id, note, notice_row, save_batches, settle, strike
 from jutong.outside import Reading
 from jutong.store import AlreadyCommitted, DatasetSpec, Store, Writer
-from jutong.terms import Broken, DatasetName, Item, JutongError, literal, quote
+from jutong.terms import Broken, DatasetName, Item, JutongError, NotFound, literal, quote
 
 #: What the lake's engine and Arrow may raise that is not ours yet.
 LAKE_PROBLEMS = (duckdb.Error, pa.ArrowException)
@@ -135,6 +135,14 @@ def zip_schema(incoming: Incoming) -> list[tuple[str, pa.DataType]]:
         (column.name, field.type)
         for column, field in zip(incoming.columns, incoming.reading.schema, strict=True)
     ]
+
+
+def landed_spec(store: Store, dataset: DatasetName) -> DatasetSpec | None:
+    """The raw dataset as it stands; None before anything of it landed."""
+    try:
+        return store.spec(dataset)
+    except NotFound:
+        return None
 
 
 def landed_rows(

@@ -38,6 +38,8 @@ class Batch:
     watermark_from: str | None = None
     watermark_to: str | None = None
     row_offset: int = 0
+    #: Read over more than one run, every part then held against the source.
+    spliced: bool = False
     notices: tuple[Mapping[str, Any], ...] = ()
     noticed: int = 0
     problem: Mapping[str, Any] | None = field(default=None)

@@ -18,13 +18,15 @@ import pyarrow as pa
 
 from jutong.database import Database, named_sql
 from jutong.gather import landing
+from jutong.gather.chunking import Chunked
 from jutong.gather.counting import Counted, Engine, without_landed
 from jutong.gather.declaring import Source, SourceTable, list_sources, raw_columns, raw_dataset
 from jutong.gather.keeping import Kept, keep
 from jutong.gather.landing import Incoming, land_streaming, land_together
 from jutong.gather.receipts import Batch, batch_id, problem_row, save_batches, settle
+from jutong.gather.verifying import as_text
 from jutong.keys import KeyProvider
-from jutong.outside import Since, open_source
+from jutong.outside import Divisible, Part, Since, Widened, open_source
 from jutong.outside import Source as OpenedSource
 from jutong.store import Store
 from jutong.terms import Address, BadInput, Broken, Conflict, JutongError
@@ -162,12 +164,33 @@ class _Run:
             for table in tables:
                 started = dt.datetime.now(dt.UTC)
                 try:
-                    self._take(opened, table, started)
+                    self._take_widening(opened, table, started)
                 except (JutongError, *landing.LAKE_PROBLEMS) as problem:
                     self._fail(table, problem, started)
 
-    def _take(self, opened: OpenedSource, table: SourceTable, started: dt.datetime) -> None:
-        incoming = self._begin(opened, table, started)  # 5
+    def _take_widening(self, opened: OpenedSource, table: SourceTable, started: dt.datetime) -> None:
+        """A column with a value beyond its type is read again as text, and from then on."""
+        text = as_text(opened, table, landing.landed_spec(self._store, raw_dataset(table.name)))
+        while True:
+            try:
+                self._take(opened, table, started, text)
+            except Widened as problem:
+                if problem.item in text:
+                    raise
+                text |= {problem.item}
+            else:
+                return
+
+    def _take(
+        self, opened: OpenedSource, table: SourceTable, started: dt.datetime, text: frozenset[str]
+    ) -> None:
+        if isinstance(opened, Divisible) and (table.mode == "full" or self._full):
+            chunked = Chunked(opened, table, database=self._database, store=self._store, tell=self._tell)
+            plan = opened.parts(table.locator)
+            if len(plan) > 1 or (plan and plan[0].by) or chunked.left() is not None:
+                self.batches.append(chunked.take(self._run_id, plan or (Part(),), text))
+                return
+        incoming = self._begin(opened, table, started, text)  # 5
         if isinstance(incoming, Batch):
             self.batches.append(incoming)
             return
@@ -196,7 +219,9 @@ class _Run:
                 self._together = [each]
                 self.land()
 
-    def _begin(self, opened: OpenedSource, table: SourceTable, started: dt.datetime) -> Incoming | Batch:
+    def _begin(
+        self, opened: OpenedSource, table: SourceTable, started: dt.datetime, text: frozenset[str]
+    ) -> Incoming | Batch:
         """Open the reading of one table; a file already taken answers with its earlier batch."""
         kept = self._keep(opened, table)
         last = self._last.get(table.name)
@@ -206,7 +231,11 @@ class _Run:
             if row:
                 return Batch.from_row(row)
         since = self._since(table, last) if kept is None else None
-        reading = opened.read(table.locator, since=since, file=kept.path if kept else None)
+        file = kept.path if kept else None
+        if isinstance(opened, Divisible):
+            reading = opened.read(table.locator, since=since, file=file, text=text)
+        else:
+            reading = opened.read(table.locator, since=since, file=file)
         address = Address(
             str(table.locator.get("file", table.source_name)),
             table.locator.get("sheet") or table.locator.get("table"),

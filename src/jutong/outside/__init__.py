@@ -7,15 +7,19 @@ this table as Arrow batches.  PostgreSQL is also written to (``jutong.outside.po
 
 from jutong.outside.opening import KINDS, open_source
 from jutong.outside.postgres import connect_postgres, content_hash, copy_rows, create_table_sql, merge_sql
-from jutong.outside.reading import Found, Notice, Reading, Since, Source
+from jutong.outside.ranges import Part
+from jutong.outside.reading import Divisible, Found, Notice, Reading, Since, Source, Widened
 
 __all__ = [
     "KINDS",
+    "Divisible",
     "Found",
     "Notice",
+    "Part",
     "Reading",
     "Since",
     "Source",
+    "Widened",
     "connect_postgres",
     "content_hash",
     "copy_rows",

@@ -9,10 +9,17 @@ from jutong.outside.csv import CsvFolder
 from jutong.outside.excel import ExcelFolder
 from jutong.outside.postgres import PostgresSource
 from jutong.outside.reading import Source
+from jutong.outside.sqlite import SqliteSource
 from jutong.terms import BadInput
 
 #: Kinds a source may have, in the order forms list them, with their label.
-KINDS = {"postgres": "PostgreSQL 数据库", "csv": "CSV 文件", "excel": "Excel 工作簿"}
+KINDS = {
+    "postgres": "PostgreSQL 数据库",
+    "mysql": "MySQL 数据库",
+    "sqlite": "SQLite 文件",
+    "csv": "CSV 文件",
+    "excel": "Excel 工作簿",
+}
 
 
 def open_source(kind: str, config: Mapping[str, Any], secret: str | None = None) -> Source:
@@ -22,6 +29,12 @@ def open_source(kind: str, config: Mapping[str, Any], secret: str | None = None)
     """
     if kind == "postgres":
         return PostgresSource(config, secret)
+    if kind == "mysql":
+        from jutong.outside.mysql import MysqlSource
+
+        return MysqlSource(config, secret)
+    if kind == "sqlite":
+        return SqliteSource(config)
     if kind == "csv":
         return CsvFolder(config)
     if kind == "excel":

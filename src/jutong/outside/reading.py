@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import pyarrow as pa
 
-from jutong.terms import Address, BadInput, Item
+from jutong.outside.ranges import Part
+from jutong.terms import Address, BadInput, ContentHash, Item
 
 #: How many notices of one kind a reading keeps; the rest are counted.
 NOTICES_KEPT = 100
@@ -75,15 +76,29 @@ class Reading:
 
 @dataclass(frozen=True)
 class Found:
-    """A table or file that a source offers, with its columns as the source names them."""
+    """A table or file that a source offers, with its columns and primary key as the source names them."""
 
     locator: Mapping[str, Any]
     label: str
     columns: tuple[Item, ...]
+    keys: tuple[str, ...] = ()
+
+
+class Widened(BadInput):
+    """A value its column's item type cannot hold (``infinity``, ``0000-00-00``): read again, with this column
+    among ``text``, it arrives as the source's own text."""
+
+    def __init__(self, item: str, address: Address) -> None:
+        super().__init__("outside.beyond_type", "有值超出了这一列的类型，要按原文读取", address)
+        self.item = item
 
 
 class Source(Protocol):
-    """An opened source; all readings of one source see one consistent state where the system can give it."""
+    """An opened source; all readings of one source see one consistent state where the system can give it.
+
+    A database also has ``parts`` and ``fingerprint``, and its ``read`` takes ``part`` and ``text``; see
+    ``Divisible``.
+    """
 
     def find(self) -> list[Found]: ...
 
@@ -98,6 +113,33 @@ class Source(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *problem: object) -> None: ...
+
+
+@runtime_checkable
+class Divisible(Protocol):
+    """A source whose tables are read part by part, so that a long reading goes on where it was killed."""
+
+    def parts(self, locator: Mapping[str, Any]) -> list[Part]:
+        """Ranges that make up the table; empty where it cannot be divided."""
+        ...
+
+    def read(
+        self,
+        locator: Mapping[str, Any],
+        *,
+        since: Since | None = None,
+        file: Path | None = None,
+        part: Part | None = None,
+        text: frozenset[str] = frozenset(),
+    ) -> Reading:
+        """Rows of one part; columns in ``text`` come as the source's own text. Raises Widened while reading."""
+        ...
+
+    def fingerprint(
+        self, locator: Mapping[str, Any], part: Part | None = None, text: frozenset[str] = frozenset()
+    ) -> ContentHash:
+        """The set hash of what ``read`` would give, computed where the data are."""
+        ...
 
 
 def schema_of(columns: Sequence[Item]) -> pa.Schema:

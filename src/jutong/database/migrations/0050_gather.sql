@@ -3,7 +3,7 @@
 CREATE TABLE source (
     name            text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_]{0,61}$'),
     department_code text NOT NULL REFERENCES department (code),
-    kind            text NOT NULL CHECK (kind IN ('postgres', 'csv', 'excel')),
+    kind            text NOT NULL CHECK (kind ~ '^[a-z][a-z_]*$'),
     label           text NOT NULL CHECK (btrim(label) <> ''),
     config          jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(config) = 'object'),
     secret_ref      text,
@@ -52,6 +52,7 @@ CREATE TABLE batch (
     watermark_from text,
     watermark_to   text,
     row_offset     int NOT NULL DEFAULT 0,
+    spliced        boolean NOT NULL DEFAULT false,
     notices        jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(notices) = 'array'),
     noticed        bigint NOT NULL DEFAULT 0,
     problem        jsonb,
@@ -68,10 +69,11 @@ COMMENT ON TABLE batch IS '批次: one delivery exactly as given, with its recei
 COMMENT ON COLUMN batch.id IS '<run>.<source table>: the same run gives the same id, so a run may be repeated';
 COMMENT ON COLUMN batch.given IS 'rows, counted while reading (law 1); NULL when it failed';
 COMMENT ON COLUMN batch.bytes IS 'size of the delivered file, or of the rows in memory as they came from a database';
-COMMENT ON COLUMN batch.content_hash IS 'set hash (design §9) of the rows as landed, over the source''s own columns';
+COMMENT ON COLUMN batch.content_hash IS 'set hash (design §9) of the rows as landed, over the source''s own columns; files:<SHA-256 over its chunks'' digests> when it came in chunks';
 COMMENT ON COLUMN batch.file_sha256 IS 'the file is kept byte for byte as DIR/files/<first two>/<sha256>';
 COMMENT ON COLUMN batch.watermark_to IS 'the next incremental batch begins here; the source''s own text';
 COMMENT ON COLUMN batch.row_offset IS 'added to _row it is the row a clerk sees in the file (the header counted); 0 for databases';
+COMMENT ON COLUMN batch.spliced IS 'read over more than one run; every part was held against the source in the last one';
 COMMENT ON COLUMN batch.notices IS 'up to 100 of the {code, sentence, file, sheet, row, item} noticed while reading; noticed counts all';
 COMMENT ON COLUMN batch.problem IS 'why it failed: {code, sentence, file, sheet, row, item}';
 COMMENT ON COLUMN batch.state IS 'received → refined | held (refined but kept back); failed: nothing landed';
@@ -85,3 +87,36 @@ CREATE TABLE gathering (
     noted_at    timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE gathering IS 'receipts written just before their lake commit; whether it happened is asked of the lake, and then they become batch rows or are struck out';
+
+CREATE TABLE course (
+    source_table text PRIMARY KEY REFERENCES source_table (name),
+    batch_id     text NOT NULL UNIQUE,
+    run_id       text NOT NULL,
+    started_at   timestamptz NOT NULL,
+    columns      jsonb NOT NULL,
+    plan         jsonb NOT NULL,
+    text         text[] NOT NULL DEFAULT '{}',
+    spliced      boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE course IS 'a large table under way, part by part; a killed run''s course is continued by the next';
+COMMENT ON COLUMN course.plan IS 'the parts that make up the table: ranges of blocks, or one in the order of its key';
+COMMENT ON COLUMN course.text IS 'columns read as the source''s own text, for a value did not fit their type';
+COMMENT ON COLUMN course.spliced IS 'it was interrupted: its landed parts are held against the source again before it ends';
+
+CREATE TABLE chunk (
+    commit_id text PRIMARY KEY,
+    batch_id  text NOT NULL,
+    no        int NOT NULL,
+    attempt   int NOT NULL DEFAULT 0,
+    part      jsonb NOT NULL,
+    first_row bigint NOT NULL,
+    given     bigint NOT NULL CHECK (given >= 0),
+    bytes     bigint NOT NULL CHECK (bytes >= 0),
+    digest    text NOT NULL DEFAULT '',
+    snapshot  bigint,
+    noted_at  timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (batch_id, no, attempt)
+);
+COMMENT ON TABLE chunk IS '一批中的一段: its receipt, noted before its lake commit and confirmed after it';
+COMMENT ON COLUMN chunk.digest IS 'SHA-256 over the Parquet files its commit wrote';
+COMMENT ON COLUMN chunk.attempt IS 'how often it was replaced because the source had changed while the run was interrupted';

@@ -21,8 +21,20 @@ import pyarrow.compute as pc
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from jutong.database import named_sql
-from jutong.outside.reading import Found, Reading, Since, schema_of
-from jutong.terms import Address, BadInput, Item, JutongError, Unavailable, literal, quote
+from jutong.outside.ranges import Part, within_sql
+from jutong.outside.reading import Found, Reading, Since, Widened, schema_of
+from jutong.terms import (
+    Address,
+    BadInput,
+    ContentHash,
+    Item,
+    JutongError,
+    Unavailable,
+    combine,
+    literal,
+    quote,
+    set_hash_sql,
+)
 
 _sql = named_sql(__file__)
 
@@ -50,6 +62,10 @@ _NOW = {
 }
 #: Types whose order in the source is also their order in the lake, text being compared byte by byte in both.
 _WATERMARKS = {*_NOW, "int2", "int4", "int8", "text", "varchar"}
+
+
+#: A part of a table, about a million of ordinary rows; a smaller table than this is one part.
+_PART_BYTES, _SMALL_BYTES = 160 << 20, 48 << 20
 
 
 class PostgresSource:
@@ -87,6 +103,7 @@ class PostgresSource:
                 {"schema": schema, "table": table},
                 rows[0]["table_label"] or table,
                 tuple(_item(row) for row in rows),
+                tuple(rows[0]["keys"] or ()),
             )
             for (schema, table), rows in self._described().items()
         ]
@@ -100,21 +117,17 @@ class PostgresSource:
         *,
         since: Since | None = None,
         file: Path | None = None,  # noqa: ARG002  every kind is asked alike
+        part: Part | None = None,
+        text: frozenset[str] = frozenset(),
     ) -> Reading:
         """Raises BadInput ``outside.table_missing`` or ``outside.watermark_missing``."""
-        schema, table = str(locator.get("schema", "public")), str(locator.get("table", ""))
-        address = Address(file=self._name, sheet=table)
-        rows = self._described().get((schema, table))
-        if not rows:
-            raise BadInput(
-                "outside.table_missing", f"数据库里没有表 {schema}.{table}，或者没有读它的权限", address
-            )
-        columns = tuple(_item(row) for row in rows)
+        name, rows, address = self._table(locator)
+        columns = tuple(_item(row, text) for row in rows)
         types = {row["column_name"]: row["type_name"] for row in rows}
-        name = f"{quote(schema)}.{quote(table)}"
-        selected = ", ".join(_selected(row) for row in rows)
+        selected = ", ".join(_selected(row, text) for row in rows)
         if since is None:
-            return Reading(columns, self._batches(f"SELECT {selected} FROM {name}", columns, address))
+            query = f"SELECT {selected} FROM {name}{_within(part)}"
+            return Reading(columns, self._batches(query, columns, address))
         if since.item not in types:
             raise BadInput("outside.watermark_missing", f"表里没有增量字段「{since.item}」", address)
         if types[since.item] not in _WATERMARKS:
@@ -125,6 +138,42 @@ class PostgresSource:
         order = ", ".join(quote(item) for item in (since.item, *since.keys) if item in types)
         query = f"SELECT {selected} FROM {name} WHERE {where} ORDER BY {order}"
         return Reading(columns, self._batches(query, columns, address), watermark=upper, since=lower)
+
+    def parts(self, locator: Mapping[str, Any]) -> list[Part]:
+        """Ranges of blocks, each of about ``_PART_BYTES``, the last one open; views and their like have none.
+
+        Before version 14 a range of blocks is not found without reading the whole table.
+        """
+        name, _, address = self._table(locator)
+        row = self._rows(_sql.blocks.as_string(None).format(table=literal(name)), address)[0]
+        if not row["divisible"]:
+            return []
+        size, step = row["blocks"] * row["block_size"], _PART_BYTES // row["block_size"]
+        if size > _SMALL_BYTES:  # at least two, so that it is known for a large one
+            step = max(1, min(step, -(-row["blocks"] // 2)))
+        starts = [*range(0, max(1, row["blocks"]), step)]
+        return [Part((), (low,), (low + step,) if low != starts[-1] else None) for low in starts]
+
+    def fingerprint(
+        self, locator: Mapping[str, Any], part: Part | None = None, text: frozenset[str] = frozenset()
+    ) -> ContentHash:
+        """The set hash of a table's rows, or of one part of it, computed by the server over the values ``read``
+        gives."""
+        name, rows, address = self._table(locator)
+        typed = [(item.name, item.type) for item in (_item(row, text) for row in rows)]
+        given = f"(SELECT {', '.join(_selected(row, text) for row in rows)} FROM {name}{_within(part)})"
+        row = self._rows(set_hash_sql(f"{given} AS given", typed, "postgres"), address)[0]
+        return combine(row["n"], [None if row[f"q{i}"] is None else int(row[f"q{i}"]) for i in range(4)])
+
+    def _table(self, locator: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]], Address]:
+        schema, table = str(locator.get("schema", "public")), str(locator.get("table", ""))
+        address = Address(file=self._name, sheet=table)
+        rows = self._described().get((schema, table))
+        if not rows:
+            raise BadInput(
+                "outside.table_missing", f"数据库里没有表 {schema}.{table}，或者没有读它的权限", address
+            )
+        return f"{quote(schema)}.{quote(table)}", rows, address
 
     def _bounds(
         self, name: str, since: Since, type_name: str, address: Address
@@ -214,17 +263,30 @@ def _step_back(seconds: int, type_name: str) -> str:
     return f" - {-(-seconds // 86_400)}" if type_name == "date" else f" - interval '{int(seconds)} seconds'"
 
 
-def _item(row: Mapping[str, Any]) -> Item:
-    return Item(row["column_name"], row["label"] or row["column_name"], _KEPT.get(row["type_name"], "text"))
+def _item(row: Mapping[str, Any], text: frozenset[str] = frozenset()) -> Item:
+    name = row["column_name"]
+    kind = "text" if name in text else _KEPT.get(row["type_name"], "text")
+    return Item(name, row["label"] or name, kind)
 
 
-def _selected(row: Mapping[str, Any]) -> str:
+def _selected(row: Mapping[str, Any], text: frozenset[str] = frozenset()) -> str:
     column = quote(row["column_name"])
-    return column if row["type_name"] in _KEPT else f"{column}::text AS {column}"
+    kept = row["type_name"] in _KEPT and row["column_name"] not in text
+    return column if kept else f"{column}::text AS {column}"
+
+
+def _within(part: Part | None) -> str:
+    if part is None:
+        return ""
+    if part.by:
+        return f" WHERE {within_sql(part, quote, literal)} ORDER BY {', '.join(map(quote, part.by))}"
+    low, high = (part.low or (0,))[0], part.high[0] if part.high else None
+    until = f" AND ctid < '({int(high)},0)'" if high is not None else ""
+    return f" WHERE ctid >= '({int(low)},0)'{until}"
 
 
 def _typed(batch: pa.RecordBatch, schema: pa.Schema, address: Address) -> pa.RecordBatch:
-    """Widen integers to 64 bit; a date outside the calendar (``infinity``) is refused, not bent."""
+    """Widen integers to 64 bit; a date outside the calendar (``infinity``) asks for the column as text."""
     columns = []
     for field, column in zip(schema, batch.columns, strict=True):
         if pa.types.is_date32(field.type) or pa.types.is_timestamp(field.type):
@@ -238,9 +300,7 @@ def _check_calendar(column: pa.Array[Any], address: Address) -> None:
     ticks: Any = pc.min_max(column.cast(pa.int32() if days else pa.int64())).as_py()
     first, last = (_FIRST_DAY, _LAST_DAY) if days else (_FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1)
     if ticks["min"] is not None and not first <= ticks["min"] <= ticks["max"] <= last:
-        raise BadInput(
-            "outside.postgres_date", "日期不在公元 1 年到 9999 年之间（如 infinity），无法照原样保存", address
-        )
+        raise Widened(address.item or "", address)
 
 
 def _words(problem: Exception, secret: str | None) -> str:

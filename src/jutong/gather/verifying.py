@@ -1,0 +1,116 @@
+"""``jutong gather verify``: is what landed what the source holds?  Row sets are compared, not counts.
+
+A full table's newest batch is held against the table; an incremental table's newest version of each key is.  The source
+computes its own side where it can (``fingerprint``); otherwise it is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from jutong.database import Database, named_sql
+from jutong.gather.counting import Engine
+from jutong.gather.declaring import BATCH, ROW, SourceTable, find_source, raw_columns, raw_dataset
+from jutong.keys import KeyProvider
+from jutong.outside import Divisible, Source, open_source
+from jutong.store import DatasetSpec, Store
+from jutong.store import Reading as LakeReading
+from jutong.terms import (
+    EMPTY_CONTENT,
+    Address,
+    ContentHash,
+    Item,
+    NotFound,
+    combine,
+    literal,
+    quote,
+    set_hash_sql,
+)
+
+_sql = named_sql(__file__)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """``batch``: the newest one that landed."""
+
+    table: str
+    batch: str
+    here: ContentHash
+    there: ContentHash
+
+    @property
+    def same(self) -> bool:
+        return self.here == self.there
+
+
+def verify(
+    table: SourceTable, *, database: Database, store: Store, keys: KeyProvider | None = None
+) -> Verified:
+    """Raises NotFound ``gather.nothing_landed``, and what the source raises."""
+    with database.connection() as connection:
+        source = find_source(connection, table.source_name)
+        last = connection.execute(_sql.last_batches, {"tables": [table.name]}).fetchone()
+    if last is None:
+        raise NotFound("gather.nothing_landed", f"{table.name} 还没有收到过数据，无从核对")
+    name = raw_dataset(table.name)
+    spec = store.spec(name)
+    with open_source(source.kind, source.config, source.secret(keys)) as opened:
+        text = as_text(opened, table, spec)
+        reading = (
+            opened.read(table.locator, text=text)
+            if isinstance(opened, Divisible)
+            else opened.read(table.locator)
+        )
+        columns = reading.columns
+        raw = raw_columns(columns, table.items, Address(table.source_name))
+        with store.reading() as view:
+            rows = _newest(view, table, raw, last["id"])
+            found = view.rows(set_hash_sql(rows, [(item.name, item.type) for item in raw], "duckdb"))[0]
+        here = combine(found["n"], [found[f"q{place}"] for place in range(4)])
+        there = _there(opened, table, raw, text)
+    return Verified(table.name, last["id"], here, there)
+
+
+def as_text(opened: Source, table: SourceTable, spec: DatasetSpec | None) -> frozenset[str]:
+    """The source's columns that have been taken as text before, for a value did not fit their type."""
+    if spec is None or not isinstance(opened, Divisible):
+        return frozenset()
+    columns = opened.read(table.locator).columns
+    landed = {item.name: item.type for item in spec.items}
+    raw = raw_columns(columns, table.items, Address(table.source_name))
+    return frozenset(
+        column.name
+        for column, item in zip(columns, raw, strict=True)
+        if item.type in ("date", "timestamp", "integer") and landed.get(item.name) == "text"
+    )
+
+
+def _newest(view: LakeReading, table: SourceTable, raw: Sequence[Item], batch: str) -> str:
+    """The rows that should equal the source's, as a table for SQL."""
+    lake = view.table(raw_dataset(table.name))
+    if table.mode == "full":
+        return f"(SELECT * FROM {lake} WHERE {BATCH} = {literal(batch)}) AS given"
+    keys = ", ".join(quote(key) for key in table.keys) or ", ".join(quote(item.name) for item in raw)
+    mark = f"{quote(str(table.watermark_item))} DESC NULLS LAST, "
+    return (
+        f"(SELECT * FROM {lake} QUALIFY row_number() OVER (PARTITION BY {keys}"
+        f" ORDER BY {mark}{BATCH} DESC, {ROW} DESC) = 1) AS given"
+    )
+
+
+def _there(opened: Source, table: SourceTable, raw: Sequence[Item], text: frozenset[str]) -> ContentHash:
+    if isinstance(opened, Divisible):
+        return opened.fingerprint(table.locator, None, text)
+    kept = opened.file(table.locator)
+    reading = opened.read(table.locator, file=kept) if kept else opened.read(table.locator, since=None)
+    typed = [(item.name, item.type) for item in raw]
+    total = EMPTY_CONTENT
+    with Engine() as engine:
+        for batch in reading.batches:
+            rows = pa.Table.from_batches([batch]).rename_columns([item.name for item in raw])
+            total = total + engine.hash(rows, typed).result()
+    return total
