@@ -7,12 +7,18 @@ from typing import Any
 
 from jutong.outside.csv import CsvFolder
 from jutong.outside.excel import ExcelFolder
+from jutong.outside.files import FileFolder
 from jutong.outside.postgres import PostgresSource
 from jutong.outside.reading import Source
 from jutong.terms import BadInput
 
 #: Kinds a source may have, in the order forms list them, with their label.
-KINDS = {"postgres": "PostgreSQL 数据库", "csv": "CSV 文件", "excel": "Excel 工作簿"}
+KINDS = {
+    "postgres": "PostgreSQL 数据库",
+    "csv": "CSV 文件",
+    "excel": "Excel 工作簿",
+    "file": "文件（各种格式）",
+}
 
 
 def open_source(kind: str, config: Mapping[str, Any], secret: str | None = None) -> Source:
@@ -26,4 +32,6 @@ def open_source(kind: str, config: Mapping[str, Any], secret: str | None = None)
         return CsvFolder(config)
     if kind == "excel":
         return ExcelFolder(config)
+    if kind == "file":
+        return FileFolder(config)
     raise BadInput("outside.kind_unknown", f"没有「{kind}」这种数据源，可用的有 {'、'.join(KINDS)}")
