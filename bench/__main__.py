@@ -16,6 +16,8 @@ BENCHES: dict[str, tuple[str, int]] = {
     "store_merge": ("store_merge", 10_000_000),
     "store_tables": ("store_tables", 15_000),
     "gather": ("gather", 10_000_000),
+    "gather_csv": ("gather_csv", 2_000_000),
+    "gather_excel": ("gather_excel", 1_000_000),
 }
 
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

@@ -239,7 +239,7 @@ def test_a_bad_table_fails_with_its_sentence_and_stops_no_other(
         {"name": "good", "locator": {"file": "good.csv"}, "items": items},
         {"name": "ragged", "locator": {"file": "ragged.csv"}},
         {"name": "empty", "locator": {"file": "empty.csv"}},
-        {"name": "wrong", "locator": {"file": "wrong.csv"}},
+        {"name": "wrong", "locator": {"file": "wrong.csv", "encoding": "utf-8"}},
         {"name": "lacks", "locator": {"file": "lacks.csv"}, "items": items},
         {"name": "absent", "locator": {"file": "absent.csv"}},
     )

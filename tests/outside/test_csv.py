@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jutong.outside.csv import CsvFolder, Dialect, read_csv
-from jutong.outside.csv.dialect import suggest
+from jutong.outside.csv.finding import find_dialect
 from jutong.terms import BadInput
 
 PLAIN = Dialect()
@@ -187,10 +187,12 @@ def test_a_file_that_vanishes_or_lies_outside_the_folder_is_refused(tmp_path: Pa
         assert raised.value.code == f"outside.{code}"
 
 
-def test_a_dialect_is_declared_and_only_suggested(tmp_path: Path) -> None:
+def test_what_is_not_declared_is_found_and_what_is_declared_is_kept(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_bytes("甲\t乙\n1\t2\n".encode("gb18030"))
-    assert suggest(file) == Dialect("gb18030", "\t")
+    found = find_dialect(file, "a.csv", {})
+    assert (found.dialect.encoding, found.dialect.delimiter) == ("gb18030", "\t")
+    assert find_dialect(file, "a.csv", {"delimiter": ";"}).dialect.delimiter == ";"
     with pytest.raises(BadInput):
         Dialect(encoding="latin-1")
     with pytest.raises(BadInput):

@@ -87,7 +87,10 @@ def test_wholly_empty_rows_are_no_rows_and_the_table_may_start_lower(tmp_path: P
     assert book.active is not None
     book.active["C3"], book.active["C4"] = "码", "7"
     book.save(tmp_path / "b.xlsx")
-    with pytest.raises(BadInput) as raised:  # the first two columns have no name
+    assert rows_of(tmp_path / "b.xlsx", header_row=3) == [["7"]]  # columns without name or value are none
+    book.active["A4"] = "没有列名的值"
+    book.save(tmp_path / "b.xlsx")
+    with pytest.raises(BadInput) as raised:
         rows_of(tmp_path / "b.xlsx", header_row=3)
     assert raised.value.code == "outside.header_blank"
 

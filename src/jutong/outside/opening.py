@@ -7,6 +7,7 @@ from typing import Any
 
 from jutong.outside.csv import CsvFolder
 from jutong.outside.excel import ExcelFolder
+from jutong.outside.files import FileFolder
 from jutong.outside.postgres import PostgresSource
 from jutong.outside.reading import Source
 from jutong.outside.sqlite import SqliteSource
@@ -19,6 +20,7 @@ KINDS = {
     "sqlite": "SQLite 文件",
     "csv": "CSV 文件",
     "excel": "Excel 工作簿",
+    "file": "文件（各种格式）",
 }
 
 
@@ -39,4 +41,6 @@ def open_source(kind: str, config: Mapping[str, Any], secret: str | None = None)
         return CsvFolder(config)
     if kind == "excel":
         return ExcelFolder(config)
+    if kind == "file":
+        return FileFolder(config)
     raise BadInput("outside.kind_unknown", f"没有「{kind}」这种数据源，可用的有 {'、'.join(KINDS)}")

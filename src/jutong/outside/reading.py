@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +65,17 @@ class Reading:
     since: str | None = None
     notices: list[Notice] = field(default_factory=list)
     noticed: int = 0
+    #: How the file was read: every property, declared or found; and the grounds of what was found, in words.
+    manner: Mapping[str, Any] = field(default_factory=dict)
+    grounds: tuple[str, ...] = ()
+    #: After how many data rows each blank row stands that was passed over.
+    gaps: list[int] = field(default_factory=list)
+    #: Rows kept out of the batches because they do not fit the header; each is a notice.
+    set_aside: int = 0
+
+    def clerk_row(self, number: int) -> int:
+        """The row a clerk sees in the file for the data row ``number``, counted from 1."""
+        return self.row_offset + number + bisect.bisect_left(self.gaps, number)
 
     @property
     def schema(self) -> pa.Schema:
@@ -146,25 +159,46 @@ def schema_of(columns: Sequence[Item]) -> pa.Schema:
     return pa.schema([pa.field(column.name, _ARROW[column.type]) for column in columns])
 
 
-def header_columns(header: Sequence[str | None], address: Address) -> tuple[Item, ...]:
-    """Text columns named as a file's header names them.
+def header_columns(
+    header: Sequence[str | None], address: Address
+) -> tuple[tuple[Item, ...], tuple[int, ...]]:
+    """Text columns named as a file's header names them, and their places from 0.
 
-    Raises BadInput ``outside.header_blank`` and ``outside.header_duplicate`` (names are compared without
+    A column without a name is left out: the reader sees to it that it holds no value.  Raises BadInput
+    ``outside.header_blank`` where no column has a name and ``outside.header_duplicate`` (names are compared without
     regard to case, as every database here does) with the column's place.
     """
     seen: dict[str, int] = {}
-    columns = []
-    for place, raw in enumerate(header, start=1):
-        name = (raw or "").strip()
-        where = Address(address.file, address.sheet, address.row, f"第 {place} 列")
-        if not name or "\0" in name:
-            raise BadInput("outside.header_blank", "表头中有一列没有名称", where)
+    columns, places = [], []
+    for place, raw in enumerate(header):
+        name = _one_line((raw or "").replace("\0", "").strip())
+        where = Address(address.file, address.sheet, address.row, f"第 {place + 1} 列")
+        if not name:
+            continue
         if name.casefold() in seen:
             first = seen[name.casefold()]
             raise BadInput("outside.header_duplicate", f"表头「{name}」与第 {first} 列重名", where)
-        seen[name.casefold()] = place
+        seen[name.casefold()] = place + 1
         columns.append(Item(name, name))
-    return tuple(columns)
+        places.append(place)
+    if not columns:
+        raise BadInput("outside.header_blank", "表头中没有一列有名称", address)
+    return tuple(columns), tuple(places)
+
+
+def nameless(place: int, address: Address, row: int | None) -> BadInput:
+    """The refusal of a value in a column without a name."""
+    where = Address(address.file, address.sheet, address.row, f"第 {place + 1} 列")
+    return BadInput("outside.header_blank", f"表头中这一列没有名称，而第 {row} 行有值", where)
+
+
+def _one_line(name: str) -> str:
+    """A header broken over lines is one name: without a space between Chinese characters, with one elsewhere."""
+    return re.sub(
+        r"\s*[\r\n]+\s*",
+        lambda gap: " " if (name[gap.start() - 1] + name[gap.end() : gap.end() + 1]).isascii() else "",
+        name,
+    )
 
 
 def file_in(folder: str, locator: Mapping[str, Any]) -> Path:

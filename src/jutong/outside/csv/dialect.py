@@ -1,15 +1,10 @@
-"""How a CSV file is written: declared, never guessed, because a wrong guess is silent.
-
-``suggest`` looks at a file for the form in which a clerk declares it; gathering never calls it.
-"""
+"""How a text table is written: each property declared by the clerk, or else found in the file and shown."""
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
 
 from jutong.terms import BadInput
 
@@ -20,20 +15,34 @@ _ALIASES = {
     "gb2312": "gb18030",
     "cp936": "gb18030",
     "utf16": "utf-16",
+    "utf-16le": "utf-16-le",
+    "utf-16be": "utf-16-be",
 }
-_ENCODINGS = ("utf-8", "gb18030", "utf-16")
-_LOOK = 1 << 20
+_ENCODINGS = ("utf-8", "gb18030", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "big5", "mixed")
+_SPACE = ("\t", "\x01", "\x1f")
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """``quote`` may be empty: then quotes are letters.  Without a header ``columns`` names the columns."""
+    """``quote`` may be empty: then quotes are letters.  Without a header ``columns`` names the columns.
+
+    ``mixed`` is UTF-8 and GB18030 line by line.  ``widths`` makes it fixed text: columns by their width in
+    characters, a Chinese one counting two as terminals print it.
+    """
 
     encoding: str = "utf-8"
     delimiter: str = ","
     quote: str = '"'
     header: bool = True
     columns: tuple[str, ...] = ()
+    #: The clerk's number of the header's first row, 0 for the first row that is not blank; and how many it has.
+    header_row: int = 0
+    header_rows: int = 1
+    #: Rows at the end that are totals or notes.
+    footer_rows: int = 0
+    #: Rows with too many or too few values: refuse the file, or set them aside with their address.
+    wrong_rows: Literal["refuse", "set_aside"] = "refuse"
+    widths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.encoding not in _ENCODINGS:
@@ -47,6 +56,14 @@ class Dialect:
             raise BadInput("outside.csv_dialect", "分隔符与引号不能相同")
         if not self.header and not self.columns:
             raise BadInput("outside.csv_dialect", "没有表头的文件须登记列名")
+        if min(self.header_row, self.footer_rows) < 0 or not 1 <= self.header_rows <= 9:
+            raise BadInput("outside.csv_dialect", "表头行号、表头行数与表尾行数须是不小于零的整数")
+        if self.wrong_rows not in ("refuse", "set_aside"):
+            raise BadInput(
+                "outside.csv_dialect", "wrong_rows 须是 refuse（整份退回）或 set_aside（剔出错行）"
+            )
+        if any(width < 1 for width in self.widths):
+            raise BadInput("outside.csv_dialect", "定宽文本的列宽须是正整数")
 
     @classmethod
     def of(cls, *declared: Mapping[str, Any]) -> Self:
@@ -54,30 +71,23 @@ class Dialect:
         given: dict[str, Any] = {}
         for declaration in declared:
             given |= {name: declaration[name] for name in cls.__dataclass_fields__ if name in declaration}
-        encoding = str(given.get("encoding", "utf-8")).lower().replace("_", "-")
-        given["encoding"] = _ALIASES.get(encoding, encoding)
+        given["encoding"] = named(str(given.get("encoding", "utf-8")))
         given["columns"] = tuple(given.get("columns", ()))
+        given["widths"] = tuple(given.get("widths", ()))
         return cls(**given)
 
-
-def suggest(file: Path) -> Dialect:
-    """The dialect the first megabyte looks like, to pre-fill a form."""
-    with file.open("rb") as opened:
-        head = opened.read(_LOOK)
-    encoding = _encoding_of(head)
-    text = head.decode(encoding, errors="ignore")
-    first = text.splitlines()[0] if text.strip() else ""
-    delimiter = max(",\t;|", key=first.count)
-    return Dialect(encoding=encoding, delimiter=delimiter if delimiter in first else ",")
+    def shown(self) -> dict[str, Any]:
+        """What a clerk is shown and may overrule, as JSON."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
+        }
 
 
-def _encoding_of(head: bytes) -> str:
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            codecs.getincrementaldecoder(encoding)("strict").decode(head)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    return "utf-8"
+def named(encoding: str) -> str:
+    """An encoding by the one name it has here."""
+    plain = encoding.lower().replace("_", "-")
+    return _ALIASES.get(plain, plain)
+
+
+def delimiter_name(delimiter: str) -> str:
+    return {"\t": "制表符", "\x01": "\\x01", "\x1f": "\\x1f", " ": "空格"}.get(delimiter, delimiter)

@@ -6,15 +6,73 @@ import codecs
 import csv
 import io
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, cast
 
-from jutong.outside.csv.dialect import Dialect, suggest
+from jutong.outside.csv.dialect import Dialect
+from jutong.outside.csv.encoding import check_utf8
 from jutong.outside.csv.gb18030 import corrected
 from jutong.outside.csv.survey import Survey
+from jutong.outside.shape import header_names
 from jutong.terms import Address, BadInput, JutongError, Unavailable
 
 _CHUNK = 4 << 20
 _MARK = "\ufeff".encode()
+
+
+class _Decoder(Protocol):
+    def decode(self, data: bytes, final: bool = ...) -> str: ...
+
+    def getstate(self) -> tuple[bytes, int]: ...
+
+
+class _ByLine:
+    """UTF-8 and GB18030 in one file, each line in its own."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def decode(self, data: bytes, final: bool = False) -> str:
+        block = self._rest + data
+        cut = len(block) if final else block.rfind(b"\n") + 1
+        self._rest = block[cut:]
+        block = block[:cut]
+        try:
+            return block.decode("utf-8")
+        except UnicodeDecodeError:
+            return "".join(map(_one_line, block.splitlines(keepends=True)))
+
+    def getstate(self) -> tuple[bytes, int]:
+        return self._rest, 0
+
+
+def _one_line(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return corrected(line.decode("gb18030"))
+
+
+def _decoder(encoding: str) -> _Decoder:
+    return _ByLine() if encoding == "mixed" else codecs.getincrementaldecoder(encoding)("strict")
+
+
+def decoded(data: bytes, encoding: str) -> str:
+    """As much of the text as can be read; for looking only."""
+    if encoding == "mixed":
+        return "".join(
+            line.decode("utf-8" if _fits(line) else "gb18030", errors="ignore")
+            for line in data.splitlines(keepends=True)
+        )
+    text = data.decode(encoding, errors="ignore")
+    return corrected(text) if encoding == "gb18030" else text
+
+
+def _fits(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class Feed(io.RawIOBase):
@@ -24,11 +82,16 @@ class Feed(io.RawIOBase):
     def __init__(self, path: Path, dialect: Dialect, name: str) -> None:
         self.survey = Survey(dialect, name)
         self.problem: JutongError | None = None
+        #: Times U+FFFD was met: characters that somebody else's decoder has already lost.
+        self.lost = 0
+        #: Records and blank lines that stand above the data.
+        self.above = (0, 0)
         self._path = path
         self._name = name
         self._dialect = dialect
         self._file: BinaryIO = path.open("rb")
-        self._decoder = codecs.getincrementaldecoder(dialect.encoding)("strict")
+        self._decoder = _decoder(dialect.encoding)
+        self._left = footer_start(path, dialect)  # bytes still to be read
         self._taken = 0  # bytes read from the file
         self._ready = b""
         self._begun = False
@@ -42,21 +105,38 @@ class Feed(io.RawIOBase):
         super().close()
 
     def header(self) -> tuple[list[str], int]:
-        """The first record's fields and the clerk's row it stands in; what follows is left to be read.
+        """The columns' names and the clerk's number of the header's last row; what follows is left to be read.
 
-        Without a header in the dialect nothing is taken.  Raises BadInput ``outside.file_empty``.
+        Without a header in the dialect nothing is taken.  Raises BadInput ``outside.file_empty`` and
+        ``outside.header_row_missing``.
         """
         while self.survey.first is None and not self._ended:
             self._ready += self._next()
         if self.survey.first is None:
             raise BadInput("outside.file_empty", "文件里没有任何内容", Address(file=self._name))
-        start, end = self.survey.first
         if not self._dialect.header:
             return list(self._dialect.columns), 0
-        head = self._ready[:end]
-        self._ready = self._ready[end:]
-        blank_before = head[:start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n")
-        return _fields(head[start:].decode(), self._dialect), blank_before + 1
+        first, last = self._header_lines()
+        heads = [self._ready[start:end] for start, end in self.survey.heads[first - 1 : last]]
+        blank = sum(not self._ready[start:end].strip(b"\r\n") for start, end in self.survey.heads[:last])
+        self.above = last - blank, blank
+        self._ready = self._ready[self.survey.heads[last - 1][1] :]
+        return header_names([_fields(head.decode(), self._dialect) for head in heads]), last
+
+    def _header_lines(self) -> tuple[int, int]:
+        """First and last row of the header, as the clerk counts."""
+        rows = self._dialect.header_rows
+        first = self._dialect.header_row or self.survey.first_row
+        last = first + rows - 1
+        while len(self.survey.heads) < last and not self._ended:
+            self._ready += self._next()
+        if len(self.survey.heads) < last:
+            raise BadInput(
+                "outside.header_row_missing",
+                f"文件没有第 {last} 行，表头登记在那里",
+                Address(self._name, row=last),
+            )
+        return first, last
 
     @property
     def exhausted(self) -> bool:
@@ -79,7 +159,7 @@ class Feed(io.RawIOBase):
 
     def _next(self) -> bytes:
         try:
-            chunk = self._file.read(_CHUNK)
+            chunk = self._file.read(min(_CHUNK, self._left))
         except OSError as problem:
             raise Unavailable(
                 "outside.source_vanished",
@@ -88,21 +168,33 @@ class Feed(io.RawIOBase):
             ) from None
         before = self._taken - len(self._decoder.getstate()[0])
         self._taken += len(chunk)
+        self._left -= len(chunk)
         self._ended = not chunk
         try:
-            text = self._decoder.decode(chunk, final=self._ended)
+            text = self._text(chunk)
         except UnicodeDecodeError as problem:
             raise self._undecodable(problem, before) from None
         plain = self._plain(chunk, text)
         self.survey.look(plain, last=self._ended)
         return plain
 
+    def _text(self, chunk: bytes) -> str:
+        """The chunk decoded; of UTF-8, which is passed on as it is, only the check."""
+        if self._dialect.encoding == "utf-8" and not self._ended:
+            check_utf8(cast("codecs.IncrementalDecoder", self._decoder), chunk)
+            return ""
+        return self._decoder.decode(chunk, final=self._ended)
+
     def _plain(self, chunk: bytes, text: str) -> bytes:
         """UTF-8 passes as it is; what was decoded is written anew.  A byte order mark is not content."""
         if self._dialect.encoding == "utf-8":
             plain = chunk
         else:
-            plain = (corrected(text) if self._dialect.encoding == "gb18030" else text).encode()
+            plain = (corrected(text) if self._dialect.encoding == "gb18030" else text).encode(
+                errors="surrogatepass"
+            )
+        if b"\xef\xbf\xbd" in plain:
+            self.lost += plain.count(b"\xef\xbf\xbd")
         if not self._begun and plain:
             self._begun = True
             plain = plain.removeprefix(_MARK)
@@ -112,17 +204,65 @@ class Feed(io.RawIOBase):
         good = problem.object[: problem.start].decode(problem.encoding, errors="ignore")
         self.survey.look(good.encode())
         declared = self._dialect.encoding
-        looks = suggest(self._path).encoding
-        hint = f"；看起来是 {looks.upper()}，请核对登记的编码" if looks != declared else ""
         return BadInput(
             "outside.csv_encoding",
-            f"第 {before + problem.start + 1} 字节不是有效的 {declared.upper()}{hint}",
+            f"第 {before + problem.start + 1} 字节不是有效的 {declared.upper()}{_hint(self._path, declared)}",
             Address(file=self._name, row=self.survey.row),
         )
 
 
+def _hint(path: Path, declared: str) -> str:
+    """What the first megabyte can be read as instead."""
+    with path.open("rb") as opened:
+        head = opened.read(1 << 20)
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            codecs.getincrementaldecoder(encoding)("strict").decode(head)
+        except UnicodeDecodeError:
+            continue
+        return "" if encoding == declared else f"；看起来是 {encoding.upper()}，请核对登记的编码"
+    return ""
+
+
+def footer_start(path: Path, dialect: Dialect) -> int:
+    """The file's size, less its last ``footer_rows`` rows that are not blank."""
+    size = path.stat().st_size
+    if not dialect.footer_rows:
+        return size
+    with path.open("rb") as opened:
+        mark = opened.read(4)
+        opened.seek(max(0, size - (256 << 10)) // 4 * 4)
+        tail = opened.read()
+    encoding = dialect.encoding
+    if encoding in ("utf-16", "utf-32"):
+        little = mark.startswith(codecs.BOM_UTF16_LE)
+        encoding += "-le" if little else "-be"
+    step = 4 if encoding.startswith("utf-32") else 2 if encoding.startswith("utf-16") else 1
+    end, line_end = len(tail), "\n".encode("ascii" if step == 1 else encoding)
+    for _ in range(dialect.footer_rows):
+        end = _line_start(tail, end, line_end, step)
+    return size - len(tail) + end
+
+
+def _line_start(tail: bytes, end: int, line_end: bytes, step: int) -> int:
+    """Where the last line before ``end`` that is not blank begins."""
+    while end > 0:
+        place = tail.rfind(line_end, 0, max(end - step, 0))
+        while place >= 0 and place % step:
+            place = tail.rfind(line_end, 0, place)
+        start = place + step if place >= 0 else 0
+        if _stripped(tail[start:end], line_end, step):
+            return start
+        end = start
+    return 0
+
+
+def _stripped(line: bytes, line_end: bytes, step: int) -> bytes:
+    return line.replace(b"\0", b"").strip(b" \t\r\n,;|") if step > 1 else line.strip(line_end + b" \t\r,;|")
+
+
 def _fields(record: str, dialect: Dialect) -> list[str]:
-    lines = io.StringIO(record, newline="")
+    lines = io.StringIO(record.rstrip("\r\n"), newline="")
     if dialect.quote:
-        return next(csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote))
-    return next(csv.reader(lines, delimiter=dialect.delimiter, quoting=csv.QUOTE_NONE))
+        return next(csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote), [])
+    return next(csv.reader(lines, delimiter=dialect.delimiter, quoting=csv.QUOTE_NONE), [])

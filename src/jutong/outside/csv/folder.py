@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, Self, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 
 from jutong.outside.csv.dialect import Dialect
 from jutong.outside.csv.feed import Feed
+from jutong.outside.csv.finding import find_dialect
+from jutong.outside.csv.fixed import read_fixed
 from jutong.outside.csv.survey import MAX_RECORD
-from jutong.outside.reading import Found, Reading, Since, file_in, header_columns
+from jutong.outside.reading import Found, Reading, Since, file_in, header_columns, nameless
 from jutong.terms import Address, BadInput, JutongError
 
 _BLOCK = 2 * MAX_RECORD
+_SUFFIXES = (".csv", ".tsv", ".txt")
 #: Ragged rows named one by one before the rest are only counted.
-_RAGGED_NAMED = 20
+_RAGGED_NAMED = 100
+_TOTALS = pa.array(["合计", "总计", "小计", "共计", "合 计", "总 计", "小 计"])
 
 
 class CsvFolder:
-    """``config``: ``folder`` and the dialect of its files; a ``locator``: ``file`` and what differs."""
+    """``config``: ``folder`` and the dialect of its files; a ``locator``: ``file`` and what differs.
+
+    What neither declares is found in the file, and told in the reading's ``manner`` and ``grounds``.
+    """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
@@ -32,7 +40,9 @@ class CsvFolder:
 
     def find(self) -> list[Found]:
         found = []
-        for path in sorted(Path(self._folder).rglob("*.csv")):
+        for path in sorted(Path(self._folder).rglob("*")):
+            if path.suffix.lower() not in _SUFFIXES:
+                continue
             locator = {"file": str(path.relative_to(self._folder))}
             try:
                 columns = self.read(locator, file=path).columns
@@ -52,8 +62,8 @@ class CsvFolder:
         file: Path | None = None,
     ) -> Reading:
         """``since`` is ignored: a file is a delivery of its own, taken whole."""
-        dialect = Dialect.of(self._config, locator)
-        return read_csv(file or self.file(locator), dialect, str(locator["file"]))
+        path, name = file or self.file(locator), str(locator["file"])
+        return read_text(path, name, {**self._config, **locator})
 
     def close(self) -> None:
         """Nothing is held open between readings."""
@@ -65,20 +75,32 @@ class CsvFolder:
         self.close()
 
 
+def read_text(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
+    """A text table whose undeclared properties are found first; raises what ``find_dialect`` and ``read_csv`` do."""
+    found = find_dialect(path, name, declared)
+    reading = (
+        read_fixed(path, found.dialect, name) if found.dialect.widths else read_csv(path, found.dialect, name)
+    )
+    reading.manner = found.dialect.shown()
+    reading.grounds = found.grounds
+    return reading
+
+
 def read_csv(path: Path, dialect: Dialect, name: str) -> Reading:
     """A file's rows as text, in bounded memory; ``name`` is what the clerk calls it.
 
     Unquoted empty is missing, ``""`` is empty.  Raises BadInput with the row: ``outside.file_empty``,
     ``header_only``, ``csv_encoding``, ``csv_ragged``, ``csv_quote``, ``csv_quote_open``, ``csv_nul``,
-    ``csv_line_too_long``, ``header_blank``, ``header_duplicate``; the ones about rows while being consumed.
+    ``csv_line_too_long``, ``header_blank``, ``header_duplicate``, ``beyond_header``; the ones about rows while
+    being consumed.  With ``wrong_rows`` set aside, ragged rows are notices and the rest is taken.
     """
     feed = Feed(path, dialect, name)
     try:
         header, offset = feed.header()
     finally:
         feed.close()
-    columns = header_columns(header, Address(file=name, row=offset or None))
-    reading = Reading(columns, iter(()), row_offset=offset)
+    columns, _ = header_columns(header, Address(file=name, row=offset or None))
+    reading = Reading(columns, iter(()), row_offset=offset, manner=dialect.shown())
     reading.batches = _batches(path, dialect, name, reading)
     return reading
 
@@ -86,16 +108,18 @@ def read_csv(path: Path, dialect: Dialect, name: str) -> Reading:
 def _batches(path: Path, dialect: Dialect, name: str, reading: Reading) -> Iterator[pa.RecordBatch]:
     feed = Feed(path, dialect, name)
     try:
-        feed.header()
+        header, _ = feed.header()
         if feed.exhausted:
             raise BadInput("outside.header_only", "文件只有表头，没有数据行", Address(file=name))
-        ragged = _Ragged()
-        rows = 0
-        for batch in _parsed(feed, dialect, reading, ragged):
-            rows += batch.num_rows
-            if not ragged.count:
-                yield batch
-        _complete(feed, rows, ragged, reading, name)
+        ragged = _Ragged(dialect.wrong_rows == "set_aside")
+        columns = _Columns(reading, header, name)
+        for batch in _parsed(feed, dialect, columns.names, ragged):
+            _note_gaps(feed, reading)
+            kept = columns.checked(batch)
+            if not ragged.count or ragged.set_aside:
+                yield kept
+        _note_gaps(feed, reading)
+        _complete(feed, columns, ragged, reading, name)
     except (pa.ArrowException, OSError) as problem:
         if feed.problem:
             raise feed.problem from None
@@ -106,10 +130,17 @@ def _batches(path: Path, dialect: Dialect, name: str, reading: Reading) -> Itera
         feed.close()
 
 
+def _note_gaps(feed: Feed, reading: Reading) -> None:
+    """The survey's blank lines so far, counted in data rows."""
+    records, blanks = feed.above
+    reading.gaps += [place - records for place in feed.survey.gaps[len(reading.gaps) + blanks :]]
+
+
 @dataclass
 class _Ragged:
     """Rows with more or fewer values than the header: all counted, the first ones named."""
 
+    set_aside: bool
     count: int = 0
     first: list[tuple[int, int]] = field(default_factory=list)
 
@@ -120,8 +151,48 @@ class _Ragged:
         return "skip"
 
 
-def _parsed(feed: Feed, dialect: Dialect, reading: Reading, ragged: _Ragged) -> Iterator[pa.RecordBatch]:
-    names = [column.name for column in reading.columns]
+class _Columns:
+    """The columns as parsed: those with a name, and those whose header is blank, which must be empty."""
+
+    def __init__(self, reading: Reading, header: Sequence[str], file: str) -> None:
+        self.reading, self.file, self.width, self.rows = reading, file, len(header), 0
+        self._named = [place for place, name in enumerate(header) if name.strip("\0 \t\r\n")]
+        self._blank = [place for place in range(self.width) if place not in set(self._named)]
+        self.names = [f"\1{place}" for place in range(self.width)]
+        for place, item in zip(self._named, reading.columns, strict=True):
+            self.names[place] = item.name
+
+    def checked(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Only the columns with a name. Raises BadInput ``outside.header_blank`` and ``outside.beyond_header``."""
+        for place in self._blank:
+            column: Any = batch.column(place)
+            filled = pc.indices_nonzero(pc.fill_null(pc.not_equal(column, pa.scalar("")), False))
+            if len(filled):
+                raise self._valued(place, self.reading.clerk_row(self.rows + int(filled[0].as_py()) + 1))
+        if self._blank:
+            batch = batch.select(self._named)
+        self._notice_totals(batch)
+        self.rows += batch.num_rows
+        return batch
+
+    def _valued(self, place: int, row: int) -> BadInput:
+        if place < self._named[-1]:
+            return nameless(place, Address(file=self.file, row=self.reading.row_offset or None), row)
+        sentence = f"表头只有 {self._named[-1] + 1} 列，这一行在第 {place + 1} 列还有值"
+        return BadInput("outside.beyond_header", sentence, Address(file=self.file, row=row))
+
+    def _notice_totals(self, batch: pa.RecordBatch) -> None:
+        totals = pc.is_in(batch.column(0), value_set=_TOTALS)
+        if totals.true_count:
+            places: list[Any] = pc.indices_nonzero(totals).to_pylist()
+            for place in places:
+                self.reading.notice(
+                    "outside.totals_within", "这一行看起来是合计或小计，仍作为数据收下",
+                    Address(self.file, row=self.reading.clerk_row(self.rows + place + 1)),
+                )  # fmt: skip
+
+
+def _parsed(feed: Feed, dialect: Dialect, names: list[str], ragged: _Ragged) -> Iterator[pa.RecordBatch]:
     parser = csv.open_csv(
         cast("IO[bytes]", feed),
         read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK, column_names=names),
@@ -146,25 +217,37 @@ def _parsed(feed: Feed, dialect: Dialect, reading: Reading, ragged: _Ragged) -> 
         yield from parser
 
 
-def _complete(feed: Feed, rows: int, ragged: _Ragged, reading: Reading, name: str) -> None:
+def _complete(feed: Feed, columns: _Columns, ragged: _Ragged, reading: Reading, name: str) -> None:
     """Nothing may be missing at the end: the parser's rows against the survey's own count."""
-    survey, width = feed.survey, len(reading.columns)
-    records = survey.records - (1 if reading.row_offset else 0)
-    if width == 1:
-        records += survey.blanks - max(reading.row_offset - 1, 0)
+    survey, width, rows = feed.survey, len(reading.columns), columns.rows
+    above, blank_above = feed.above
+    records = survey.records - above
+    if columns.width == 1:
+        records += survey.blanks - blank_above
+    if feed.lost:
+        reading.notice(
+            "outside.replacement_char",
+            f"文件里有 {feed.lost} 个「\ufffd」：这些字在交来之前已经丢失",
+            Address(name),
+        )
     if ragged.count:
         for number, actual in ragged.first:
-            where = Address(file=name, row=reading.row_offset + number)
+            where = Address(file=name, row=reading.clerk_row(number))
             reading.notice("outside.csv_ragged", f"这一行有 {actual} 个值，应有 {width} 个", where)
+        reading.noticed += ragged.count - len(ragged.first)
+        reading.set_aside = ragged.count
         number, actual = ragged.first[0]
+        if not ragged.set_aside or not rows:
+            raise BadInput(
+                "outside.csv_ragged",
+                f"有 {ragged.count} 行的列数与表头不符，第一处有 {actual} 个值，应有 {width} 个",
+                Address(file=name, row=reading.clerk_row(number)),
+            )
+    if rows + ragged.count != records:
         raise BadInput(
-            "outside.csv_ragged",
-            f"有 {ragged.count} 行的列数与表头不符，第一处有 {actual} 个值，应有 {width} 个",
-            Address(file=name, row=reading.row_offset + number),
-        )
-    if rows != records:
-        raise BadInput(
-            "outside.csv_disagrees", f"解析出 {rows} 行，而文件中数出 {records} 行", Address(file=name)
+            "outside.csv_disagrees",
+            f"解析出 {rows + ragged.count} 行，而文件中数出 {records} 行",
+            Address(file=name),
         )
     if not rows:
         raise BadInput("outside.header_only", "文件只有表头，没有数据行", Address(file=name))

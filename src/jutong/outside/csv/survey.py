@@ -17,6 +17,8 @@ from jutong.terms import Address, BadInput
 
 #: Longest record taken, in bytes; half of the parser's block, so that a record never spans three blocks.
 MAX_RECORD = 4 << 20
+#: Rows at the top among which a header may stand, and blank lines remembered for counting as a clerk does.
+_HEADS, _GAPS = 80, 100_000
 
 _LF, _CR = 10, 13
 
@@ -35,6 +37,11 @@ class Survey:
         self.records = 0
         self.blanks = 0
         self.first: tuple[int, int] | None = None
+        #: The clerk's number of the first row that is not blank, and the byte ranges of the first rows of all.
+        self.first_row = 1
+        self.heads: list[tuple[int, int]] = []
+        #: After how many records each blank line stands, for the first of them.
+        self.gaps: list[int] = []
         self._file = file
         self._delimiter = ord(dialect.delimiter)
         self._quote = ord(dialect.quote) if dialect.quote else None
@@ -118,6 +125,11 @@ class Survey:
         if self.first is None and not blank.all():
             place = int(np.argmin(blank))
             self.first = int(starts[place]), int(absolute[place]) + 1
+            self.first_row = self.row + place
+        if (room := _HEADS - len(self.heads)) > 0:
+            self.heads += [(int(a), int(b) + 1) for a, b in zip(starts[:room], absolute[:room], strict=True)]
+        if len(self.gaps) < _GAPS and blank.any():
+            self.gaps += (self.records + np.cumsum(~blank)[blank]).tolist()
         self.blanks += int(blank.sum())
         self.records += len(ends) - int(blank.sum())
         self._start = int(absolute[-1]) + 1
@@ -130,6 +142,9 @@ class Survey:
         if self._offset > self._start:
             if self.first is None:
                 self.first = self._start, self._offset
+                self.first_row = self.row
+            if len(self.heads) < _HEADS:
+                self.heads.append((self._start, self._offset))
             self.records += 1
             self._start = self._offset
 

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-import pyarrow as pa
 import python_calamine as calamine
 
-from jutong.outside.excel.marks import Marks, marks_of, sheet_bytes
-from jutong.outside.reading import Found, Reading, Since, file_in, header_columns
+from jutong.outside.excel.cells import Cells, Irregular, merged_of
+from jutong.outside.excel.slower import Marks, marks_of, open_slowly, slow_rows
+from jutong.outside.excel.workbook import Sheet, shared_texts, sheets_of, styles_of
+from jutong.outside.grid import Grid, read_grid
+from jutong.outside.packed import opened_zip, refuse_macros, refuse_ole
+from jutong.outside.reading import Found, Reading, Since, file_in
 from jutong.terms import Address, BadInput
 
-_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".ods")
-_ROWS = 10_000
-#: A sheet is held in memory by the reader; a full one of 1 048 576 rows unpacks to less than this.
-_MAX_SHEET = 2 << 30
-#: Excel keeps 15 significant digits of a number; a whole number this long has lost its last ones.
-_EXACT = 10**15
+SUFFIXES = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
+#: A sheet of another format than .xlsx is held in memory by the reader.
+_MAX_SLOW = 256 << 20
+#: Up to this size a sheet is looked through for merged cells, which its XML tells last, before it is read.
+_LOOKED_THROUGH = 256 << 20
 
 
 class ExcelFolder:
-    """``config``: ``folder``; a ``locator``: ``file``, ``sheet`` (else the first), ``header_row`` (else 1)."""
+    """``config``: ``folder``; a ``locator``: ``file``, ``sheet`` (else the first that is shown and not empty), and
+    what ``read_grid`` may be told; what is not declared is found and told."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
@@ -35,11 +37,11 @@ class ExcelFolder:
     def find(self) -> list[Found]:
         found: list[Found] = []
         for path in sorted(Path(self._folder).rglob("*")):
-            if path.suffix.lower() not in _SUFFIXES or path.name.startswith("~$"):
+            if path.suffix.lower() not in SUFFIXES or path.name.startswith("~$"):
                 continue
             name = str(path.relative_to(self._folder))
             try:
-                sheets = _open(path, name).sheet_names
+                sheets = sheet_names(path, name)
             except BadInput:
                 sheets = []
             found.extend(self._found(path, name, sheet) for sheet in sheets)
@@ -64,9 +66,7 @@ class ExcelFolder:
         file: Path | None = None,
     ) -> Reading:
         """``since`` is ignored: a file is a delivery of its own, taken whole."""
-        sheet = locator.get("sheet")
-        header_row = int(locator.get("header_row", self._config.get("header_row", 1)))
-        return read_sheet(file or self.file(locator), str(locator["file"]), sheet, header_row)
+        return read_workbook(file or self.file(locator), str(locator["file"]), {**self._config, **locator})
 
     def close(self) -> None:
         """Nothing is held open between readings."""
@@ -78,146 +78,224 @@ class ExcelFolder:
         self.close()
 
 
-def read_sheet(path: Path, name: str, sheet: str | None = None, header_row: int = 1) -> Reading:
+def sheet_names(path: Path, name: str) -> list[str]:
+    """The sheets that are shown, in their order."""
+    if _is_xlsx(path):
+        with opened_zip(path, name) as book:
+            return [sheet.name for sheet in sheets_of(book, name)[0] if not sheet.hidden]
+    return [one.name for one in _shown(open_slowly(path, name))]
+
+
+def read_sheet(path: Path, name: str, sheet: str | None = None, header_row: int | None = None) -> Reading:
+    """``read_workbook`` for one sheet whose header stands where it is said to stand."""
+    declared: dict[str, Any] = {} if sheet is None else {"sheet": sheet}
+    return read_workbook(
+        path, name, declared if header_row is None else {**declared, "header_row": header_row}
+    )
+
+
+def read_workbook(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
     """A sheet's rows as text; wholly empty rows are no rows.
 
     Numbers are written as a clerk reads them (no ``.0``, zeros of a ``000000`` format kept), dates in ISO.
     A whole number of more than 15 digits is noticed as ``outside.excel_precision_lost``: Excel has already
-    rounded it.  Raises BadInput ``outside.excel_unreadable``, ``excel_locked``, ``excel_no_sheet``,
-    ``sheet_missing``, ``excel_too_large``, ``file_empty``, ``header_blank``, ``header_duplicate``,
-    ``header_only``, ``excel_beyond_header``.
+    rounded it.  Raises BadInput ``outside.excel_unreadable``, ``excel_locked``, ``excel_macros``,
+    ``excel_no_sheet``, ``sheet_missing``, ``sheet_undecided``, ``excel_too_large``, ``archive_bomb``,
+    ``xml_entities`` and what ``read_grid`` raises.
     """
-    book = _open(path, name)
-    if not book.sheet_names:
-        raise BadInput("outside.excel_no_sheet", "工作簿里没有工作表", Address(file=name))
-    chosen = sheet if sheet is not None else book.sheet_names[0]
-    address = Address(file=name, sheet=chosen)
-    if chosen not in book.sheet_names:
-        there = "、".join(book.sheet_names[:5])
-        raise BadInput("outside.sheet_missing", f"工作簿里没有这张工作表，有的是 {there}", address)
-    if sheet_bytes(path, chosen) > _MAX_SHEET:
-        raise BadInput("outside.excel_too_large", "工作表展开后超过 2 GB，请改用 CSV 或数据库", address)
-    opened = book.get_sheet_by_name(chosen)
-    rows = _rows(opened)
-    header = _header(rows, header_row, address)
-    columns = header_columns(header, Address(name, chosen, header_row))
-    reading = Reading(columns, iter(()), row_offset=header_row)
-    reading.batches = _batches(rows, reading, marks_of(path, chosen), address)
-    return reading
-
-
-def _open(path: Path, name: str) -> calamine.CalamineWorkbook:
     if path.stat().st_size == 0:
         raise BadInput("outside.file_empty", "文件里没有任何内容", Address(file=name))
+    if not _is_xlsx(path):
+        return _read_slowly(path, name, declared)
     try:
-        return calamine.CalamineWorkbook.from_path(str(path))
-    except calamine.PasswordError:
-        raise BadInput("outside.excel_locked", "工作簿设有密码，打不开", Address(file=name)) from None
-    except (calamine.CalamineError, OSError) as problem:
-        raise BadInput(
-            "outside.excel_unreadable", f"不是可读的 Excel 工作簿（{problem}）", Address(file=name)
-        ) from None
+        return _read_xlsx(path, name, declared)
+    except Irregular:
+        return _read_slowly(path, name, declared)
 
 
-def _rows(sheet: calamine.CalamineSheet) -> Iterator[tuple[int, list[Any]]]:
-    """Rows with their number from 0; the reader leaves out the columns before the first used one."""
-    if sheet.start is None:
-        return
-    before = [""] * sheet.start[1]
-    for number, row in enumerate(sheet.iter_rows()):
-        yield number, before + row
-
-
-def _header(rows: Iterator[tuple[int, list[Any]]], header_row: int, address: Address) -> list[str]:
-    for number, row in rows:
-        if number == header_row - 1:
-            header = [_text(value) or "" for value in row]
-            while header and not header[-1].strip():
-                header.pop()  # formatted but empty columns to the right
-            if not header:
-                break
-            return header
-    raise BadInput("outside.file_empty", "工作表里没有表头", address)
-
-
-def _batches(
-    rows: Iterator[tuple[int, list[Any]]], reading: Reading, marks: Marks, address: Address
-) -> Iterator[pa.RecordBatch]:
-    header_row = reading.row_offset
-    _notice_errors(reading, marks, address)
-    width = len(reading.columns)
-    given: list[list[str | None]] = []
-    any_row = False
-    for number, row in rows:
-        if number < header_row or all(value == "" for value in row):
-            continue
-        if any(value != "" for value in row[width:]):
+def _is_xlsx(path: Path) -> bool:
+    """By content: a zip with a workbook in XML, whatever it is called."""
+    with path.open("rb") as opened:
+        if opened.read(4) != b"PK\3\4":
+            return False
+    try:
+        with opened_zip(path, path.name) as book:
+            names = set(book.namelist())
+    except BadInput as problem:
+        if problem.code == "outside.archive_unreadable":
             raise BadInput(
-                "outside.excel_beyond_header",
-                f"这一行在表头的 {width} 列之外还有值",
-                Address(address.file, address.sheet, number + 1),
+                "outside.excel_unreadable", f"不是可读的 Excel 工作簿：{problem.sentence}", problem.address
+            ) from None
+        raise
+    return "xl/workbook.xml" in names
+
+
+def _read_xlsx(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
+    with ExitStack() as held:
+        book = held.enter_context(opened_zip(path, name))
+        refuse_macros(book, name)
+        sheets, from_1904 = sheets_of(book, name)
+        if not sheets:
+            raise BadInput("outside.excel_no_sheet", "工作簿里没有工作表", Address(file=name))
+        texts = shared_texts(book, name)
+        styles = styles_of(book, name)
+
+        def opened(one: Sheet) -> Cells:
+            return Cells(book, one.part, styles, texts, from_1904, name, one.name)
+
+        chosen, others = _chosen(
+            sheets, declared.get("sheet"), name, lambda one: next(opened(one).rows(), None) is not None
+        )
+        cells = opened(chosen)
+        address = Address(file=name, sheet=chosen.name)
+        merged: tuple[tuple[int, int, int, int], ...] = ()
+        if book.getinfo(chosen.part).file_size <= _LOOKED_THROUGH:
+            merged = merged_of(book, chosen.part)
+        grid = Grid(cells.rows(), address, cells.texts, merged, _teller(cells, address))
+        reading = read_grid(grid, {**declared, "sheet": chosen.name})
+        _notice_others(reading, others, address)
+        reading.batches = _closing(reading.batches, held.pop_all())
+        return reading
+
+
+def _closing(batches: Iterator[Any], held: ExitStack) -> Iterator[Any]:
+    with held:
+        yield from batches
+
+
+def _chosen(sheets: Sequence[Sheet], wanted: str | None, name: str, filled: Any) -> tuple[Sheet, list[Sheet]]:
+    """The sheet that is named, else the first that is shown and holds something; and those left unread."""
+    if wanted is not None:
+        for sheet in sheets:
+            if sheet.name == wanted:
+                return sheet, []
+        there = "、".join(sheet.name for sheet in sheets[:5])
+        where = Address(file=name, sheet=wanted)
+        raise BadInput("outside.sheet_missing", f"工作簿里没有这张工作表，有的是 {there}", where)
+    full = [sheet for sheet in sheets if filled(sheet)]
+    shown = [sheet for sheet in full if not sheet.hidden]
+    if not shown:
+        raise BadInput(
+            "outside.file_empty",
+            "工作簿里能看见的工作表都是空的" + ("，有内容的都隐藏着，请写明读哪一张" if full else ""),
+            Address(file=name, sheet=sheets[0].name),
+        )
+    return shown[0], [sheet for sheet in full if sheet is not shown[0]]
+
+
+def _notice_others(reading: Reading, others: Sequence[Sheet], address: Address) -> None:
+    for sheet in others:
+        reading.notice(
+            "outside.sheet_not_read",
+            "这张工作表也有内容，没有读" + ("（它是隐藏的）" if sheet.hidden else "；要读它请写明表名"),
+            Address(file=address.file, sheet=sheet.name),
+        )
+
+
+def _teller(cells: Cells, address: Address) -> Any:
+    """Notices of what the cells' values do not say."""
+    places = cells.told
+
+    def tell(reading: Reading) -> None:
+        if places.hidden_rows:
+            reading.notice("outside.hidden_rows", f"有 {places.hidden_rows} 行是隐藏的，照样读了", address)
+            places.hidden_rows = 0
+        _notice_rounded(reading, places.rounded, address)
+        _notice_errors(reading, places.errors, address)
+        for row, column, text in places.impossible:
+            _notice_cell(
+                reading,
+                "outside.excel_date_impossible",
+                f"{text} 不是有的日期，照单元格所示收下",
+                row,
+                column,
+                address,
             )
-        given.append(_row(number, row[:width], reading, marks, address))
-        if len(given) == _ROWS:
-            any_row = True
-            yield _batch(given, reading)
-            given = []
-    if given:
-        yield _batch(given, reading)
-    elif not any_row:
-        raise BadInput("outside.header_only", "工作表只有表头，没有数据行", address)
+        for told in (places.rounded, places.errors, places.impossible):
+            told.clear()
+
+    return tell
 
 
-def _row(
-    number: int, row: Sequence[Any], reading: Reading, marks: Marks, address: Address
-) -> list[str | None]:
-    texts = []
-    for place, value in enumerate(row):
-        text = _text(value)
-        if isinstance(value, float):
-            if value.is_integer() and abs(value) >= _EXACT:
-                reading.notice(
-                    "outside.excel_precision_lost",
-                    f"{text} 是以数字保存的，Excel 只保留 15 位有效数字，末尾几位已经丢失；请把这一列改为文本",
-                    Address(address.file, address.sheet, number + 1, reading.columns[place].name),
+def _notice_rounded(reading: Reading, rounded: Sequence[tuple[int, int, str]], address: Address) -> None:
+    for row, column, text in rounded:
+        _notice_cell(
+            reading,
+            "outside.excel_precision_lost",
+            f"{text} 是以数字保存的，Excel 只保留 15 位有效数字，末尾几位已经丢失；请把这一列改为文本",
+            row,
+            column,
+            address,
+        )
+
+
+def _notice_errors(reading: Reading, errors: Sequence[tuple[int, int]], address: Address) -> None:
+    for row, column in errors:
+        _notice_cell(
+            reading,
+            "outside.excel_error_value",
+            "单元格是公式错误（如 #DIV/0!），没有值可取",
+            row,
+            column,
+            address,
+        )
+
+
+def _notice_cell(reading: Reading, code: str, sentence: str, row: int, column: int, address: Address) -> None:
+    if row >= reading.row_offset:
+        label = reading.columns[column].name if column < len(reading.columns) else f"第 {column + 1} 列"
+        reading.notice(code, sentence, Address(address.file, address.sheet, row + 1, label))
+
+
+def _shown(book: calamine.CalamineWorkbook) -> list[Any]:
+    visible = calamine.SheetVisibleEnum.Visible
+    sheets = [one for one in book.sheets_metadata if one.typ == calamine.SheetTypeEnum.WorkSheet]
+    return [one for one in sheets if one.visible == visible] or []
+
+
+def _read_slowly(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
+    """.xls, .xlsb, .ods, and the .xlsx of programs with a hand of their own."""
+    refuse_ole(path, name)
+    with path.open("rb") as opened:
+        packed = opened.read(4) == b"PK\3\4"
+    if packed:
+        with opened_zip(path, name) as book:
+            refuse_macros(book, name)
+            if max(one.file_size for one in book.infolist()) > _MAX_SLOW:
+                raise BadInput(
+                    "outside.excel_too_large",
+                    "工作表展开后超过 256 MB，请另存为 .xlsx 或 CSV",
+                    Address(file=name),
                 )
-            elif text and (width := marks.padded.get((number, place))):
-                text = text.zfill(width)
-        texts.append(text)
-    return texts + [None] * (len(reading.columns) - len(texts))
+    elif path.stat().st_size > _MAX_SLOW:
+        raise BadInput(
+            "outside.excel_too_large", "工作簿超过 256 MB，请另存为 .xlsx 或 CSV", Address(file=name)
+        )
+    opened_book = open_slowly(path, name)
+    visible = {one.name for one in _shown(opened_book)}
+    sheets = [Sheet(one, "", one not in visible) for one in opened_book.sheet_names]
+    if not sheets:
+        raise BadInput("outside.excel_no_sheet", "工作簿里没有工作表", Address(file=name))
+    loaded: dict[str, Any] = {}
 
+    def sheet_of(one: Sheet) -> Any:
+        if one.name not in loaded:
+            loaded[one.name] = opened_book.get_sheet_by_name(one.name)
+        return loaded[one.name]
 
-def _notice_errors(reading: Reading, marks: Marks, address: Address) -> None:
-    for row, column in marks.errors:
-        if row >= reading.row_offset and column < len(reading.columns):
-            reading.notice(
-                "outside.excel_error_value",
-                "单元格是公式错误（如 #DIV/0!），没有值可取",
-                Address(address.file, address.sheet, row + 1, reading.columns[column].name),
-            )
+    chosen, others = _chosen(sheets, declared.get("sheet"), name, lambda one: sheet_of(one).start is not None)
+    address = Address(file=name, sheet=chosen.name)
+    marks = marks_of(path, chosen.name) if packed else Marks()
+    rounded: list[tuple[int, int, str]] = []
+    rows = slow_rows(sheet_of(chosen), marks, rounded)
+    ranges = tuple((*top, *bottom) for top, bottom in (sheet_of(chosen).merged_cell_ranges or ()))
 
+    def tell(reading: Reading) -> None:
+        _notice_rounded(reading, rounded, address)
+        _notice_errors(reading, marks.errors, address)
+        rounded.clear()
+        marks.errors.clear()
 
-def _batch(rows: list[list[str | None]], reading: Reading) -> pa.RecordBatch:
-    columns = [pa.array(values, pa.string()) for values in zip(*rows, strict=True)]
-    return pa.record_batch(columns, schema=reading.schema)
-
-
-def _text(value: Any) -> str | None:
-    """A cell as text; an empty cell and an empty text are the same in a workbook: missing."""
-    if value == "" or value is None:
-        return None
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, float):
-        shown = repr(value)  # the shortest text that is this number
-        return f"{Decimal(shown):f}".removesuffix(".0") if value.is_integer() and abs(value) < 1e22 else shown
-    if isinstance(value, dt.datetime | dt.date | dt.time):
-        return value.isoformat(" ") if isinstance(value, dt.datetime) else value.isoformat()
-    if isinstance(value, dt.timedelta):
-        return _duration(value)
-    return str(value)
-
-
-def _duration(value: dt.timedelta) -> str:
-    seconds = int(value.total_seconds())
-    return f"{seconds // 3600}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
+    reading = read_grid(Grid(rows, address, merged=ranges, tell=tell), {**declared, "sheet": chosen.name})
+    _notice_others(reading, others, address)
+    return reading

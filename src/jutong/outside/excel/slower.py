@@ -1,4 +1,4 @@
-"""What the cell values of an .xlsx do not say: zeros drawn by a number format, and error values.
+"""Workbooks read whole by calamine, and what its cell values do not say: zeros a number format draws, errors.
 
 The fast reader gives ``42`` for a cell shown as ``000042`` and nothing for ``#DIV/0!``; both would be silent
 changes (law 2).  The workbook's own XML knows; it is scanned only when it can matter.
@@ -6,13 +6,21 @@ changes (law 2).  The workbook's own XML knows; it is scanned only when it can m
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
+
+import python_calamine as calamine
+
+from jutong.outside.excel.cells import EXACT
+from jutong.terms import Address, BadInput
 
 _CHUNK = 1 << 20
 #: A cell tag is far shorter; what is left at a chunk's end is carried over.
@@ -32,13 +40,6 @@ class Marks:
 
     padded: dict[tuple[int, int], int] = field(default_factory=dict)
     errors: list[tuple[int, int]] = field(default_factory=list)
-
-
-def sheet_bytes(path: Path, sheet: str) -> int:
-    """Size of the sheet's XML when unpacked, 0 where the file is not an .xlsx."""
-    with _opened(path) as book:
-        part = _part_of(book, sheet) if book else None
-        return book.getinfo(part).file_size if book and part else 0
 
 
 def marks_of(path: Path, sheet: str) -> Marks:
@@ -125,3 +126,52 @@ def _column(letters: bytes) -> int:
     for letter in letters:
         place = place * 26 + letter - 64
     return place - 1
+
+
+def open_slowly(path: Path, name: str) -> calamine.CalamineWorkbook:
+    """Raises BadInput ``outside.excel_locked`` and ``outside.excel_unreadable``."""
+    try:
+        return calamine.CalamineWorkbook.from_path(str(path))
+    except calamine.PasswordError:
+        raise BadInput("outside.excel_locked", "工作簿设有密码，打不开", Address(file=name)) from None
+    except (calamine.CalamineError, OSError) as problem:
+        raise BadInput(
+            "outside.excel_unreadable", f"不是可读的 Excel 工作簿（{problem}）", Address(file=name)
+        ) from None
+
+
+def slow_rows(
+    sheet: calamine.CalamineSheet, marks: Marks, rounded: list[tuple[int, int, str]]
+) -> Iterator[tuple[int, list[str | None]]]:
+    """Rows as texts with their number from 0; the reader leaves out the columns before the first used one."""
+    if sheet.start is None:
+        return
+    before: list[Any] = [""] * sheet.start[1]
+    for number, row in enumerate(sheet.iter_rows()):
+        texts: list[str | None] = []
+        for place, value in enumerate(before + row):
+            text = _text_of(value)
+            if isinstance(value, float) and text:
+                if value.is_integer() and abs(value) >= EXACT:
+                    rounded.append((number, place, text))
+                elif width := marks.padded.get((number, place)):
+                    text = text.zfill(width)
+            texts.append(text)
+        yield number, texts
+
+
+def _text_of(value: Any) -> str | None:
+    """A cell as text; an empty cell and an empty text are the same in a workbook: missing."""
+    if value == "" or value is None:
+        return None
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        shown = repr(value)  # the shortest text that is this number
+        return f"{Decimal(shown):f}".removesuffix(".0") if value.is_integer() and abs(value) < 1e22 else shown
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat(" ") if isinstance(value, dt.datetime) else value.isoformat()
+    if isinstance(value, dt.timedelta):
+        seconds = int(value.total_seconds())
+        return f"{seconds // 3600}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
+    return str(value)
