@@ -56,7 +56,7 @@ def element_verdict_sql(
         for check in element.checks
         if whitelist.get(check.code)
     }
-    return verdict_sql(element.checks, text, value, excused)
+    return verdict_sql(element, text, value, excused)
 
 
 def staged_sql(plan: Plan, batch_id: str, day: dt.date, stage: str) -> str:
