@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from jutong.elements import Element, verdict_sql
 from jutong.refine.plan import ROW_KEY, Fault, Plan, PlannedItem, pinned
-from jutong.refine.rules import KINDS
+from jutong.refine.rules import broken_sql
 from jutong.store import table_sql
 from jutong.terms import literal, quote
 
@@ -112,7 +112,7 @@ def _conditions(plan: Plan) -> list[str]:
     conditions = []
     for number, rule in enumerate(plan.rules):
         places = [plan.place(name) for name in rule.items]
-        broken = KINDS[rule.kind].broken([f"s{place}" for place in places], rule.arguments)
+        broken = broken_sql(rule, [f"s{place}" for place in places])
         quiet = [f"f{place} = 0" for place in places]
         quiet += [
             f"NOT r{plan.rule_faults[earlier].number}"

@@ -13,7 +13,9 @@ WITH wanted AS (
       ON w.source_table = b.source_table AND w.last = (b.received_at, b.id)::text
 )
 SELECT b.id, b.source_table, b.mode AS batch_mode, b.given, b.row_offset, b.received_at, b.state,
-       t.label, t.mode, t.keys, t.items, t.watermark_item, s.department_code
+       t.label, t.mode, t.keys, t.items, t.watermark_item, s.department_code,
+       (SELECT p.given FROM batch p WHERE p.source_table = b.source_table AND p.state = 'refined'
+          AND p.received_at < b.received_at ORDER BY p.received_at DESC, p.id DESC LIMIT 1) AS previous
 FROM batch b
 JOIN newest n ON n.source_table = b.source_table AND (b.received_at, b.id) <= (n.received_at, n.id)
 JOIN source_table t ON t.name = b.source_table
@@ -28,6 +30,14 @@ FROM source_table t JOIN source s ON s.name = t.source_name WHERE t.name = %(tab
 -- name: rules_of
 SELECT source_table, code, kind, items, arguments, severity, sentence FROM row_rule
 WHERE source_table = ANY(%(tables)s) ORDER BY source_table, place, code;
+
+-- name: department_of
+-- Whose a dataset is; a table's raw and standard datasets are its source's.
+SELECT coalesce(s.department_code, d.department_code) AS department_code, d.zone, d.items
+FROM dataset d
+LEFT JOIN source_table t ON d.name IN ('raw.' || t.name, 'standard.' || t.name)
+LEFT JOIN source s ON s.name = t.source_name
+WHERE d.name = %(dataset)s;
 
 -- name: clear_rules
 DELETE FROM row_rule WHERE source_table = %(table)s AND NOT code = ANY(%(codes)s);
