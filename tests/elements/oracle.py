@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 
+from stdnum import luhn
 from stdnum.cn import ric, uscc
 from stdnum.exceptions import InvalidChecksum, InvalidComponent, InvalidFormat, InvalidLength, ValidationError
-from stdnum.iso7064 import mod_11_10
+from stdnum.iso7064 import mod_11_10, mod_37_36
 
 USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 ALNUM = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -55,6 +56,17 @@ def person(rng: random.Random) -> str:
 def registration(rng: random.Random) -> str:
     body = "".join(rng.choice("0123456789") for _ in range(14))
     return body + mod_11_10.calc_check_digit(body)
+
+
+def card(rng: random.Random) -> str:
+    body = str(rng.randint(1, 9)) + "".join(rng.choice("0123456789") for _ in range(rng.randint(11, 17)))
+    return body + luhn.calc_check_digit(body)
+
+
+def licence(rng: random.Random) -> str:
+    kind = f"11100000000013338W0{rng.randint(10, 99)}"
+    parts = (kind, rng.choice(COUNTIES), f"2023{rng.randint(0, 9999999):07d}", "001")
+    return "1.2.156.3005.2." + ".".join((*parts, mod_37_36.calc_check_digit("".join(parts))))
 
 
 def mutated(value: str, rng: random.Random) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 
 import duckdb
@@ -14,6 +15,7 @@ from jutong.elements import (
     ELEMENTS,
     PROFILES,
     Element,
+    address_parts_sql,
     current_division_sql,
     divisions,
     element_of,
@@ -24,6 +26,9 @@ from jutong.elements import (
 )
 from jutong.terms import BadInput, Item, literal
 
+sure_elements = pytest.mark.parametrize(
+    "element", [one for one in ELEMENTS.values() if one.sure], ids=lambda one: one.name
+)
 every_element = pytest.mark.parametrize("element", ELEMENTS.values(), ids=list(ELEMENTS))
 
 #: Text as it comes: anything at all, and things near enough to be taken for a value.
@@ -36,6 +41,30 @@ anything = st.one_of(
     near,
     st.from_regex(r"[0-9]{4}[-/.年]?[0-9]{1,2}[-/.月]?[0-9]{1,2}日?", fullmatch=True),
 )
+
+
+def test_there_are_thirty_or_more() -> None:
+    assert len(ELEMENTS) >= 30
+
+
+def test_an_address_comes_apart() -> None:
+    told = duckdb.execute(
+        f"SELECT {address_parts_sql('a')} FROM (SELECT unnest(?) AS a)",
+        [
+            [
+                "湖南省邵阳市隆回县六都寨镇丁山村3组",
+                "邵阳市大祥区宝庆中路12号",
+                "宝庆中路12号",
+                "湖南省城步苗族自治县儒林镇",
+            ]
+        ],
+    ).fetchall()
+    assert [tuple(row[0].values()) for row in told] == [
+        ("湖南省", "邵阳市", "隆回县", "六都寨镇", "丁山村", "3组"),
+        (None, "邵阳市", "大祥区", None, None, "宝庆中路12号"),
+        (None, None, None, None, None, "宝庆中路12号"),
+        ("湖南省", None, "城步苗族自治县", "儒林镇", None, None),
+    ]
 
 
 def test_the_first_fourteen_are_there() -> None:
@@ -64,12 +93,27 @@ def test_every_check_has_an_example_of_its_own(element: Element) -> None:
 
 
 @every_element
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(values=st.lists(anything, min_size=1, max_size=60))
 def test_cleaning_twice_is_cleaning_once_and_nothing_breaks_it(element: Element, values: list[str]) -> None:
     values = [value.replace("\x00", "") for value in values]
     once = [one.cleaned for one in try_many(element, values)]
     assert [one.cleaned for one in try_many(element, once)] == once
+
+
+@sure_elements
+@settings(max_examples=25, deadline=None)
+@given(values=st.lists(anything, min_size=1, max_size=40))
+def test_what_an_element_is_sure_of_passes_every_check(element: Element, values: list[str]) -> None:
+    assert element.sure
+    known = [given for given, _ in (*element.passes, *element.fails)]
+    tried = try_many(replace(element, sure=None), [value.replace("\x00", "") for value in (*values, *known)])
+    for one in tried:
+        if one.cleaned is not None:
+            sure = duckdb.execute(
+                f"SELECT {element.sure('t')} FROM (SELECT ? AS t)", [one.cleaned]
+            ).fetchone()
+            assert sure == (False,) or not one.problems, one
 
 
 @every_element
@@ -82,7 +126,8 @@ def test_nothing_is_no_problem(element: Element) -> None:
 @every_element
 def test_masks_hide_and_keep_null(element: Element) -> None:
     assert tuple(element.masks) == PROFILES
-    shown = next(cleaned for _, cleaned in element.passes if cleaned and len(cleaned) > 1)
+    known = [cleaned for _, cleaned in element.passes if cleaned]
+    shown = next((one for one in known if len(one) > 1), known[0])
     for profile in PROFILES:
         value = element.cast(literal(shown))
         sql = f"SELECT {masked_sql(element, profile, 'v')}, v::VARCHAR, typeof({masked_sql(element, profile, 'v')}) FROM (SELECT {value} AS v)"

@@ -7,9 +7,10 @@ import re
 from collections import Counter
 
 import pytest
+from stdnum import luhn
 from stdnum.cn import ric, uscc
 from stdnum.exceptions import ValidationError
-from stdnum.iso7064 import mod_11_10
+from stdnum.iso7064 import mod_11_10, mod_37_36
 from tests.elements import oracle
 
 from jutong.elements import ELEMENTS, try_many
@@ -133,3 +134,25 @@ def test_organisation_codes_agree_with_the_standards_own_words(count: int) -> No
             assert code == "org_code.form", given
         else:
             assert (code is None) == (oracle.org_check(given[:8]) == given[8]), given
+
+
+@both_sizes
+def test_bank_cards_agree_with_stdnum(count: int) -> None:
+    for given, _, code in spoken("bank_card", list(oracle.values(oracle.card, count, seed=5))):
+        if re.fullmatch("[1-9][0-9]{12,18}", given):
+            assert (code is None) == luhn.is_valid(given), given
+        else:
+            # GB/T 19584: an account number has 13 to 19 digits; stdnum's Luhn takes any length.
+            assert code == "bank_card.form", given
+
+
+@both_sizes
+def test_licence_identifiers_agree_with_stdnum(count: int) -> None:
+    root, form = (
+        "1.2.156.3005.2.",
+        r"1\.2\.156\.3005\.2\.[0-9A-Z]{21}\.[0-9]{6}\.[0-9]{11}\.[0-9]{3}\.[0-9A-Z]",
+    )
+    for given, _, code in spoken("licence_id", list(oracle.values(oracle.licence, count, seed=6))):
+        if re.fullmatch(form, given):
+            held = mod_37_36.is_valid(given.removeprefix(root).replace(".", ""))
+            assert (code is None) == held, given

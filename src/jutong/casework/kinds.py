@@ -6,6 +6,7 @@ Sources: 政务数据共享条例 第13、16、17、20–22、26、28、38、39�
 from __future__ import annotations
 
 from jutong.casework.procedure import Kind, Move, Need, State
+from jutong.people import SYSTEM
 
 _OFFICER_OF_PROVIDER = frozenset({"provider_officer"})
 _HEAD_OF_PROVIDER = frozenset({"provider_head"})
@@ -15,6 +16,8 @@ _HEAD_OF_CONSUMER = frozenset({"consumer_head"})
 _CONSUMER = _OFFICER_OF_CONSUMER | _HEAD_OF_CONSUMER
 _ANY_OFFICE = _PROVIDER | _CONSUMER
 _STEWARD = frozenset({"steward"})
+#: No person: a move that only the platform makes, after looking for itself.
+_PLATFORM = SYSTEM.roles
 
 _REASON = Need("note", "理由", least=10)
 _SAID = Need("note", "说明", least=2)
@@ -101,8 +104,9 @@ _DATA_QUALITY = Kind(
     moves=(
         Move("report", "已整改，请复检", ("rectifying",), "rechecking", "provider", _PROVIDER, (_SAID,), tone="main"),
         Move("explain", "来源如此，说明情况", ("rectifying",), "accepted", "provider", _HEAD_OF_PROVIDER, (_REASON,)),
-        Move("pass", "复检通过", ("rechecking",), "rectified", "steward", _STEWARD, tone="main"),
-        Move("fail", "复检不通过", ("rechecking",), "rectifying", "steward", _STEWARD, (_SAID,)),
+        # The platform re-checks what comes again, and nothing closes without that.
+        Move("pass", "复检通过", ("rechecking",), "rectified", "steward", _PLATFORM, tone="main"),
+        Move("fail", "复检不通过", ("rechecking",), "rectifying", "steward", _PLATFORM, (_SAID,)),
     ),
 )  # fmt: skip
 

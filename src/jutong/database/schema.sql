@@ -1285,7 +1285,7 @@ CREATE TABLE jutong.row_rule (
     CONSTRAINT row_rule_severity_check CHECK ((severity = ANY (ARRAY['reject'::text, 'flag'::text])))
 );
 COMMENT ON TABLE jutong.row_rule IS '行规则: questions across the items of one table, asked in the order of place; an item is questioned once per row';
-COMMENT ON COLUMN jutong.row_rule.kind IS 'not_after · not_before · within · not_future · required_when · any_of · one_of · unique';
+COMMENT ON COLUMN jutong.row_rule.kind IS 'not_after · not_before · within · not_future · required_when · any_of · one_of · sql · unique · refers_to · row_count · fresh';
 COMMENT ON COLUMN jutong.row_rule.items IS 'the items it compares; the first is the one the issue names';
 COMMENT ON COLUMN jutong.row_rule.sentence IS 'what was expected; NULL for the kind''s own sentence';
 CREATE TABLE jutong.security_event (

@@ -3,6 +3,7 @@
 ``ELEMENTS`` holds them by name; a new file under ``kinds/`` is a new element.
 """
 
+from jutong.elements.address_parts import address_parts_sql
 from jutong.elements.divisions import Division, current_division_sql, divisions
 from jutong.elements.element import (
     FLAG,
@@ -10,6 +11,7 @@ from jutong.elements.element import (
     Check,
     Dimension,
     Element,
+    Likeness,
     Severity,
     Sql,
     cast_to,
@@ -28,9 +30,11 @@ __all__ = [
     "Dimension",
     "Division",
     "Element",
+    "Likeness",
     "Severity",
     "Sql",
     "TriedOut",
+    "address_parts_sql",
     "cast_to",
     "current_division_sql",
     "divisions",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jutong.elements.cleaning import let
 from jutong.terms import literal
 
 
@@ -26,3 +27,49 @@ def mod_11_10(text: str, digits: int) -> str:
     """
     values = ", ".join(f"ascii(substr({text}, {place}, 1)) - 48" for place in range(1, digits + 1))
     return f"list_reduce([{values}], lambda p, d: 2 * ((p + d + 9) % 10 + 1) % 11, 10)"
+
+
+#: Weights 4^7 … 4^0 mod 11 of eight bytes from the left, as the bits of a mask: bit b of a weight is in mask b.
+_BYTE_WEIGHTS = tuple(pow(4, 7 - place, 11) for place in range(8))
+
+
+def doubling_sum(text: str) -> str:
+    """Σ 2^(18−i) × digit i of eighteen digits (the last may be X for 10), mod 11; holds where it is 1.
+
+    These are the weights of GB 11643.  Sixteen digits are read as one hexadecimal number and added eight at a
+    time within a machine word: a third of the time of eighteen ``substr``.  NULL where they are no digits.
+    """
+    word = f"TRY_CAST('0x' || left({text}, 16) AS UBIGINT)"
+    last = f"2 * (ascii(substr({text}, 17, 1)) - 48) + instr('0123456789X', substr({text}, 18, 1)) - 1"
+    pairs = let(word, lambda h: f"({h} & {_low(4)}) + 2 * (({h} >> 4) & {_low(4)})", name="h")
+    return f"({let(pairs, _weighed_bytes, name='y')}::INTEGER * 4 + {last}) % 11"
+
+
+def _weighed_bytes(word: str) -> str:
+    """Bytes with bit b in their weight are kept and added by % 255 (their sum is at most 8 × 27), times 2^b."""
+    parts = []
+    for bit in range(4):
+        kept = sum(0xFF << 8 * (7 - place) for place, weight in enumerate(_BYTE_WEIGHTS) if weight >> bit & 1)
+        parts.append(f"(({word} & {kept}::UBIGINT) % 255) * {1 << bit}")
+    return f"({' + '.join(parts)})"
+
+
+def _low(bits: int) -> str:
+    """A mask of the lower ``bits`` of every 2 × ``bits``."""
+    return f"{sum(((1 << bits) - 1) << shift for shift in range(0, 64, 2 * bits))}::UBIGINT"
+
+
+def luhn_sum(text: str) -> str:
+    """Σ by Luhn (ISO/IEC 7812) over all digits of the text from the right; holds where it is 0 mod 10."""
+    digits = f"list_transform(string_split(reverse({text}), ''), lambda c: ascii(c) - 48)"
+    doubled = "CASE WHEN i % 2 = 0 THEN (2 * d) // 10 + (2 * d) % 10 ELSE d END"
+    return f"list_sum(list_transform({digits}, lambda d, i: {doubled}))"
+
+
+def mod_37_36(text: str) -> str:
+    """ISO 7064 MOD 37,36 over all characters with the check at the end; holds where it is 1."""
+    charset = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    values = f"list_transform(string_split({text}, ''), lambda c: instr({literal(charset)}, c) - 1)"
+    # p = 36 before the first; t = (p + c) mod 36, 36 for 0; p = 2t mod 37. The check itself is only added.
+    body = f"list_reduce(({values})[:-2], lambda p, c: 2 * ((p + c + 35) % 36 + 1) % 37, 36)"
+    return f"({body} + ({values})[-1]) % 36"

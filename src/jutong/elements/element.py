@@ -22,6 +22,7 @@ from typing import Literal
 
 Sql = Callable[[str], str]
 Severity = Literal["reject", "flag"]
+Likeness = Literal["exact", "prefix", "date", "number", "name", "address", "none"]
 
 REJECT: Severity = "reject"
 FLAG: Severity = "flag"
@@ -70,18 +71,25 @@ class Element:
     passes: tuple[tuple[str, str | None], ...]
     #: (as given, code of the check that speaks).
     fails: tuple[tuple[str, str], ...]
+    #: Cleaned text → SQL boolean: true promises that every check holds (tested), false promises nothing. One cheap
+    #: question that spares most values the dear ones.
+    sure: Sql | None = None
+    #: How an index or a match treats two of its values: exact, prefix, date, number, name, address or none.
+    likeness: Likeness = "exact"
+    #: Words that columns of this kind are called by, for suggesting the element of an unbound column.
+    called: tuple[str, ...] = ()
 
 
-def verdict_sql(
-    checks: tuple[Check, ...], text: str, value: str, excused: Mapping[str, str] | None = None
-) -> str:
-    """SQL for the number of the first check that fails, 0 for none; ``checks`` count from 1.
+def verdict_sql(element: Element, text: str, value: str, excused: Mapping[str, str] | None = None) -> str:
+    """SQL for the number of the element's first check that fails, 0 for none; checks count from 1.
 
     ``excused`` maps a check's code to a SQL boolean over the text: rows for which that check is waived
     (whitelisted values with a reason and an owner).
     """
+    checks = element.checks
     if not checks:
         return "0::UTINYINT"
+    sure = f"WHEN {element.sure(text)} THEN 0 " if element.sure else ""
     waived = excused or {}
     arms = []
     for number, check in enumerate(checks, start=1):
@@ -89,7 +97,7 @@ def verdict_sql(
         if check.code in waived:
             condition = f"{condition} AND NOT ({waived[check.code]})"
         arms.append(f"WHEN {condition} THEN {number}")
-    return f"CAST(CASE WHEN {text} IS NULL THEN 0 {' '.join(arms)} ELSE 0 END AS UTINYINT)"
+    return f"CAST(CASE WHEN {text} IS NULL THEN 0 {sure}{' '.join(arms)} ELSE 0 END AS UTINYINT)"
 
 
 def cast_to(element: Element, text: str, item_type: str) -> str:

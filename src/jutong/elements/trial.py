@@ -35,7 +35,7 @@ def try_many(element: Element, values: Sequence[str | None]) -> list[TriedOut]:
     try:
         engine.register("given_values", given)
         rows = engine.execute(
-            f"SELECT cleaned, value, {verdict_sql(element.checks, 'cleaned', 'value')} FROM "
+            f"SELECT cleaned, value, {verdict_sql(element, 'cleaned', 'value')} FROM "
             f"(SELECT *, {element.cast('cleaned')} AS value FROM "
             f"(SELECT place, {element.clean('given')} AS cleaned FROM given_values)) ORDER BY place"
         ).fetchall()

@@ -67,8 +67,10 @@ def gather_sources(
 def refine_waiting(
     platform: Platform, batches: Sequence[str] | None = None, *, tell: Progress = quietly
 ) -> list[refine.Refinement]:
-    """Refine what has been received and not refined yet."""
-    return refine.refine(batches, database=platform.database, store=platform.store, progress=tell)
+    """Refine what has been received and not refined yet; held batches go to their keepers, cases are re-checked."""
+    refined = refine.refine(batches, database=platform.database, store=platform.store, progress=tell)
+    refine.follow_up(platform.database, platform.store, refined)
+    return refined
 
 
 def fuse_all(

@@ -7,6 +7,7 @@ from jutong.refine.exporting import export_issues
 from jutong.refine.looking import Chosen, count_issues, issue_groups, issues, refinements, scores
 from jutong.refine.outcomes import Refinement
 from jutong.refine.plan import Plan, explain, make_plan
+from jutong.refine.rectifying import Rechecked, dispatch, follow_up, recheck
 from jutong.refine.refining import ISSUE, refine
 from jutong.refine.rules import KINDS, RowRule, double_publicity_rules
 from jutong.refine.tasks import declare_rules, let_off, plan_of
@@ -16,18 +17,22 @@ __all__ = [
     "KINDS",
     "Chosen",
     "Plan",
+    "Rechecked",
     "Refinement",
     "RowRule",
     "count_issues",
     "declare_rules",
+    "dispatch",
     "double_publicity_rules",
     "explain",
     "export_issues",
+    "follow_up",
     "issue_groups",
     "issues",
     "let_off",
     "make_plan",
     "plan_of",
+    "recheck",
     "refine",
     "refinements",
     "scores",

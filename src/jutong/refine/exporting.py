@@ -86,7 +86,10 @@ def _write_rows(
         by_row.setdefault(issue["row_no"], []).append(issue)
     for line, (number, questions) in enumerate(by_row.items(), start=1):
         worst = "reject" if any(issue["severity"] == "reject" for issue in questions) else "flag"
-        sheet.write_number(line, 0, number + row["row_offset"])
+        if number:
+            sheet.write_number(line, 0, number + row["row_offset"])
+        else:
+            sheet.write_string(line, 0, "整批")
         sheet.write_string(line, 1, "未接收" if worst == "reject" else "请核对", marked[worst])
         sheet.write_string(line, 2, "；".join(issue["sentence"] for issue in questions))
         wrong = {issue["item"]: issue for issue in questions}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from jutong.elements import Element, verdict_sql
 from jutong.refine.plan import ROW_KEY, Fault, Plan, PlannedItem, pinned
-from jutong.refine.rules import KINDS
+from jutong.refine.rules import broken_sql
 from jutong.store import table_sql
 from jutong.terms import literal, quote
 
@@ -56,7 +56,7 @@ def element_verdict_sql(
         for check in element.checks
         if whitelist.get(check.code)
     }
-    return verdict_sql(element.checks, text, value, excused)
+    return verdict_sql(element, text, value, excused)
 
 
 def staged_sql(plan: Plan, batch_id: str, day: dt.date, stage: str) -> str:
@@ -112,7 +112,7 @@ def _conditions(plan: Plan) -> list[str]:
     conditions = []
     for number, rule in enumerate(plan.rules):
         places = [plan.place(name) for name in rule.items]
-        broken = KINDS[rule.kind].broken([f"s{place}" for place in places], rule.arguments)
+        broken = broken_sql(rule, [f"s{place}" for place in places])
         quiet = [f"f{place} = 0" for place in places]
         quiet += [
             f"NOT r{plan.rule_faults[earlier].number}"

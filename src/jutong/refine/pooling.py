@@ -5,8 +5,8 @@ many batches are laid into lists, one list per *lane* (values that are judged al
 once.  A pooled row is ``_plan _row`` with lists ``t<n> v<n> f<n>`` per lane and what was found in it.
 
 Row rules are asked after the lanes, for all plans at once that have the same rule over the same lanes (the tables
-of one kind in many departments).  Plans whose key lies in several lanes, or with a ``unique`` rule, are judged by
-themselves; the answers are the same as ``judging``'s (tested).
+of one kind in many departments).  Plans whose key lies in several lanes, or with a rule that looks beyond its row, are
+judged by themselves; the answers are the same as ``judging``'s (tested).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from jutong.elements import REJECT, cast_to
 from jutong.refine.judging import element_verdict_sql, given_sql, own_verdict_sql
 from jutong.refine.plan import Fault, Lane, Plan, PlannedItem
-from jutong.refine.rules import KINDS, RowRule
+from jutong.refine.rules import KINDS, RowRule, broken_sql
 from jutong.refine.settling import FOUND
 from jutong.store import table_sql
 from jutong.terms import Item, literal, quote
@@ -31,7 +31,7 @@ _STEP = 1000
 def may_pool(plan: Plan) -> bool:
     """A key that stands in one lane, in the order of the items, can be written out there."""
     lanes = {plan.items[place - 1].lane for place in plan.key_places}
-    if any(rule.kind == "unique" for rule in plan.rules):
+    if any(KINDS[rule.kind].scope != "row" for rule in plan.rules):
         return False
     return len(lanes) == 1 and list(plan.key_places) == sorted(plan.key_places)
 
@@ -206,7 +206,7 @@ def _rule_sql(pool: Pool, rule: RowRule, fault: Fault, seats: Sequence[tuple[int
     for name, (lane, index) in zip(rule.items, seats, strict=True):
         letter = "t" if plan.items[plan.place(name) - 1].kept_as_text else "v"
         values.append(f"{letter}{lane}[{index}]")
-    broken = KINDS[rule.kind].broken(values, rule.arguments).replace("CURRENT_DATE", "_day")
+    broken = broken_sql(rule, values).replace("CURRENT_DATE", "_day")
     names = [lane * _STEP + index for lane, index in seats]
     wanted = ", ".join(str(name) for name in names)
     quiet = f"NOT list_has_any(list_transform(coalesce(_faults, []), lambda x: x.i), [{wanted}])"

@@ -13,7 +13,9 @@ WITH wanted AS (
       ON w.source_table = b.source_table AND w.last = (b.received_at, b.id)::text
 )
 SELECT b.id, b.source_table, b.mode AS batch_mode, b.given, b.row_offset, b.received_at, b.state,
-       t.label, t.mode, t.keys, t.items, t.watermark_item, s.department_code
+       t.label, t.mode, t.keys, t.items, t.watermark_item, s.department_code,
+       (SELECT p.given FROM batch p WHERE p.source_table = b.source_table AND p.state = 'refined'
+          AND p.received_at < b.received_at ORDER BY p.received_at DESC, p.id DESC LIMIT 1) AS previous
 FROM batch b
 JOIN newest n ON n.source_table = b.source_table AND (b.received_at, b.id) <= (n.received_at, n.id)
 JOIN source_table t ON t.name = b.source_table
@@ -28,6 +30,14 @@ FROM source_table t JOIN source s ON s.name = t.source_name WHERE t.name = %(tab
 -- name: rules_of
 SELECT source_table, code, kind, items, arguments, severity, sentence FROM row_rule
 WHERE source_table = ANY(%(tables)s) ORDER BY source_table, place, code;
+
+-- name: department_of
+-- Whose a dataset is; a table's raw and standard datasets are its source's.
+SELECT coalesce(s.department_code, d.department_code) AS department_code, d.zone, d.items
+FROM dataset d
+LEFT JOIN source_table t ON d.name IN ('raw.' || t.name, 'standard.' || t.name)
+LEFT JOIN source s ON s.name = t.source_name
+WHERE d.name = %(dataset)s;
 
 -- name: clear_rules
 DELETE FROM row_rule WHERE source_table = %(table)s AND NOT code = ANY(%(codes)s);
@@ -161,3 +171,29 @@ JOIN source_table t ON t.name = b.source_table
 JOIN source s ON s.name = t.source_name
 JOIN department d ON d.code = s.department_code
 WHERE b.id = %(batch)s;
+
+-- name: batch_to_mend
+-- A refined batch, its keeper, and the open case of its table if there is one.
+SELECT b.id, b.source_table, t.label, s.department_code, r.rejected, r.held_reason, r.score,
+       (SELECT min(c.id) FROM case_file c WHERE c.kind = 'data_quality' AND c.closed_at IS NULL
+          AND c.subject ->> 'dataset' = r.dataset) AS open_case
+FROM batch b
+JOIN refinement r ON r.batch_id = b.id
+JOIN source_table t ON t.name = b.source_table
+JOIN source s ON s.name = t.source_name
+WHERE b.id = %(batch)s;
+
+-- name: cases_to_recheck
+-- Open cases about a batch, with the refined batches of the same table that came after it, oldest first.
+SELECT c.id, c.state, c.moved_at, b.id AS batch_id, c.subject ->> 'dataset' AS dataset, t.mode, t.keys,
+       coalesce(later.ids, '{}') AS later, later.newest_at
+FROM case_file c
+JOIN batch b ON b.id = c.subject ->> 'batch_id'
+JOIN source_table t ON t.name = b.source_table
+LEFT JOIN LATERAL (
+    SELECT array_agg(n.id ORDER BY n.received_at, n.id) AS ids, max(r.finished_at) AS newest_at
+    FROM batch n JOIN refinement r ON r.batch_id = n.id
+    WHERE n.source_table = b.source_table AND n.state = 'refined' AND (n.received_at, n.id) > (b.received_at, b.id)
+) later ON true
+WHERE c.kind = %(kind)s AND c.closed_at IS NULL AND c.state IN ('rectifying', 'rechecking')
+ORDER BY c.id;

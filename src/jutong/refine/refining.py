@@ -20,10 +20,12 @@ import duckdb
 import pyarrow as pa
 
 from jutong.database import Database, named_sql
+from jutong.elements import REJECT
 from jutong.refine import judging, pooling, settling
 from jutong.refine.outcomes import Outcome, Refinement, finish, note, settle
 from jutong.refine.plan import ROW_KEY, Fault, Plan
 from jutong.refine.pooling import Pool
+from jutong.refine.rules import KINDS, batch_complaint
 from jutong.refine.tasks import Task, open_tasks
 from jutong.store import AlreadyCommitted, DatasetSpec, Store, Writer
 from jutong.terms import Broken, DatasetName, Item, JutongError, Zone
@@ -220,6 +222,8 @@ class Staged:
     duplicates: int
     #: Doubled rows that have no other question.
     quiet: int
+    #: What rules about the batch as a whole hold it for.
+    reasons: tuple[str, ...] = ()
 
 
 def _judge_pool(writer: Writer, pool: Pool, tasks: Mapping[int, Task]) -> dict[int, Staged]:
@@ -253,6 +257,8 @@ def _judge_one(writer: Writer, task: Task, number: int) -> Staged:
     for place, rule in enumerate(plan.rules):
         if rule.kind == "unique":
             writer.run(settling.unique_sql(plan, stage, place))
+        elif rule.kind == "refers_to":
+            writer.run(settling.refers_sql(plan, stage, place))
     given, rejected, flagged, keys = _row(writer, settling.counts_sql(plan, stage))
     duplicates = quiet = 0
     if keys < given - rejected:
@@ -264,7 +270,25 @@ def _judge_one(writer: Writer, task: Task, number: int) -> Staged:
             writer.run(settling.issues_sql(stage, number))
         if lost:
             writer.run(settling.lost_issues_sql(plan, stage, lost, number))
-    return Staged(stage, lost, given, rejected, flagged, duplicates, quiet)
+    reasons = () if task.released else _ask_batch(writer, task, number, stage)
+    return Staged(stage, lost, given, rejected, flagged, duplicates, quiet, reasons)
+
+
+def _ask_batch(writer: Writer, task: Task, number: int, stage: str) -> tuple[str, ...]:
+    """Rules about the batch as a whole; returns why it is to be held."""
+    reasons = []
+    for rule, fault in zip(task.plan.rules, task.plan.rule_faults, strict=True):
+        if KINDS[rule.kind].scope != "batch":
+            continue
+        rows, newest = writer.run(settling.newest_sql(stage, rule.items[0])).fetchall()[0]
+        told = batch_complaint(rule, rows, newest, task.previous, task.day)
+        if told is None:
+            continue
+        place = task.plan.place(rule.items[0])
+        writer.run(settling.batch_issue_sql(number, place, fault.number, told))
+        if fault.severity == REJECT:
+            reasons.append(f"{fault.sentence}（{told}）")
+    return tuple(reasons)
 
 
 def _settle(writer: Writer, task: Task, batch: Staged, now: dt.datetime, filled: set[str]) -> Outcome:
@@ -279,7 +303,7 @@ def _settle(writer: Writer, task: Task, batch: Staged, now: dt.datetime, filled:
         batch.given - batch.rejected - batch.duplicates, batch.rejected, batch.duplicates, batch.flagged,
         _score(batch.given, batch.rejected + batch.flagged + batch.quiet), now, released=task.released,
     )  # fmt: skip
-    reason = None if task.released else _hold(task, outcome)
+    reason = None if task.released else "；".join(batch.reasons) or _hold(task, outcome)
     if reason:
         return outcome.held(reason)
     return outcome.merged(*_merge(writer, task, batch, filled))

@@ -10,19 +10,26 @@ A rule names its kind, its items (the first is the one the issue speaks of) and 
                                         {"positive": true}: and larger than 0
     any_of         items a, b, …        at least one is there
     one_of         items a              a is one of {"values": [words]}
+    sql            items a, b, …        {"sql": expression over the items} is not true; ``custom`` bounds what it may say
     unique         items a, b, …        no two rows of a batch have the same values
+    refers_to      items a, b, …        the values stand in {"dataset": "zone.table", "items": [names]}
+    row_count      items a              rows are {"least": share} … {"most": share} of the batch before
+    fresh          items a              the newest value is not older than {"days": n} before the batch was received
 
+The last two question the batch as a whole: their issue has row number 0, and with severity reject it is held.
 Rules are asked in order, and an item that has already been questioned in a row, by its element or by an earlier
 rule, is not questioned again: one mistake, one issue.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from jutong.elements import FLAG, Dimension, Severity
+from jutong.refine import custom
 from jutong.terms import BadInput, literal
 
 #: A column that the plan replaces by the day the batch was received.
@@ -56,6 +63,10 @@ class Kind:
     sentence: Callable[[Sequence[str], Mapping[str, Any]], str]
     #: Names of arguments it must have one of.
     needs: tuple[str, ...] = ()
+    #: What it looks at: one row, the rows beside it (or another dataset), or the batch.
+    scope: Literal["row", "rows", "batch"] = "row"
+    #: Whether it may only flag.
+    only_flags: bool = False
 
 
 def _not_after(values: Sequence[str], arguments: Mapping[str, Any]) -> str:
@@ -100,6 +111,16 @@ def _one_of(values: Sequence[str], arguments: Mapping[str, Any]) -> str:
     return f"CAST({values[0]} AS VARCHAR) NOT IN ({words})"
 
 
+def _asked_elsewhere(_values: Sequence[str], _arguments: Mapping[str, Any]) -> str:
+    """Kinds that look beyond their row are asked after the scan (``settling``, ``refining``)."""
+    return "false"
+
+
+def _shares(arguments: Mapping[str, Any]) -> str:
+    least, most = float(arguments.get("least", 0)), arguments.get("most")
+    return f"{least:.0%} 至 {float(most):.0%}" if most is not None else f"{least:.0%} 以上"
+
+
 def _shown(words: Sequence[Any], most: int = 12) -> str:
     text = "、".join(str(word) for word in words[:most])
     return f"{text}等" if len(words) > most else text
@@ -142,8 +163,30 @@ KINDS: Mapping[str, Kind] = {
         ("values",),
     ),
     "unique": Kind(
-        1, 6, Dimension.ACCURACY, lambda _, __: "false",
+        1, 6, Dimension.ACCURACY, _asked_elsewhere,
         lambda labels, _: f"{'、'.join(f'「{label}」' for label in labels)}在同一批次中应唯一",
+        scope="rows", only_flags=True,
+    ),
+    "sql": Kind(
+        1, 12, Dimension.CONSISTENCY, custom.broken,
+        lambda labels, _: f"{'、'.join(f'「{label}」' for label in labels)}不符合本表的自定义规则",
+        ("sql",),
+    ),
+    "refers_to": Kind(
+        1, 4, Dimension.CONSISTENCY, _asked_elsewhere,
+        lambda labels, arguments: (
+            f"{'、'.join(f'「{label}」' for label in labels)}在 {arguments['dataset']} 中查不到"
+        ),
+        ("dataset",), scope="rows",
+    ),
+    "row_count": Kind(
+        1, 1, Dimension.COMPLETENESS, _asked_elsewhere,
+        lambda _, arguments: f"行数应为上一批的 {_shares(arguments)}", ("least", "most"), scope="batch",
+    ),
+    "fresh": Kind(
+        1, 1, Dimension.TIMELINESS, _asked_elsewhere,
+        lambda labels, arguments: f"「{labels[0]}」最新的值不应早于报送前 {int(arguments['days'])} 天",
+        ("days",), scope="batch",
     ),
 }  # fmt: skip
 
@@ -161,11 +204,41 @@ def checked(rule: RowRule, known_items: Sequence[str]) -> RowRule:
         problem = f"没有信息项 {'、'.join(missing)}"
     elif kind.needs and not any(name in rule.arguments for name in kind.needs):
         problem = f"缺少参数 {' 或 '.join(kind.needs)}"
-    elif rule.kind == "unique" and rule.severity != FLAG:
-        problem = "unique 只能标记，不能拒收"
+    elif kind.only_flags and rule.severity != FLAG:
+        problem = f"{rule.kind} 只能标记，不能拒收"
     if problem:
         raise BadInput("refine.bad_rule", f"规则 {rule.code} 有误：{problem}")
+    assert kind is not None
+    try:
+        kind.broken(
+            [f"v{place}" for place, _ in enumerate(rule.items)], {**rule.arguments, "items_named": rule.items}
+        )
+        kind.sentence(rule.items, rule.arguments)
+    except BadInput as wrong:
+        raise BadInput("refine.bad_rule", f"规则 {rule.code} 有误：{wrong.sentence}") from wrong
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise BadInput("refine.bad_rule", f"规则 {rule.code} 的参数有误：{wrong}") from wrong
     return rule
+
+
+def broken_sql(rule: RowRule, values: Sequence[str]) -> str:
+    """SQL that is true where the rule is broken; ``values`` are the SQL of its items, in their order."""
+    return KINDS[rule.kind].broken(values, {**rule.arguments, "items_named": rule.items})
+
+
+def batch_complaint(
+    rule: RowRule, rows: int, newest: dt.date | None, previous: int | None, day: dt.date
+) -> str | None:
+    """What a rule about the whole batch finds wrong: rows given now and the time before, newest value, day received."""
+    if rule.kind == "row_count" and previous:
+        share, most = rows / previous, rule.arguments.get("most")
+        if share < float(rule.arguments.get("least", 0)) or (most is not None and share > float(most)):
+            return f"本批 {rows} 行，上一批 {previous} 行"
+    if rule.kind == "fresh" and rows:
+        oldest = day - dt.timedelta(days=int(rule.arguments["days"]))
+        if newest is None or newest < oldest:
+            return f"最新为 {newest or '空'}，应不早于 {oldest}"
+    return None
 
 
 #: 双公示, 2018 edition: cross-field rules (domain handbook §4.2) over the physical names in lower case.

@@ -6,10 +6,10 @@ A window over all rows ran out of memory at 3 GB over 10M rows (design §11).
 
 from __future__ import annotations
 
-from jutong.elements import Dimension
+from jutong.elements import REJECT, Dimension
 from jutong.refine.plan import ROW_KEY, Plan
 from jutong.store import table_sql
-from jutong.terms import literal, quote
+from jutong.terms import DatasetName, literal, quote
 
 FOUND = "_found"
 #: GB/T 36344 counts doubled rows under accuracy.
@@ -100,6 +100,37 @@ def unique_sql(plan: Plan, stage: str, place: int) -> str:
         f"UPDATE {stage} SET _questioned = true, _key = {key}, _faults = list_append(coalesce(_faults, []), "
         f"{{'i': {first}, 'n': {fault.number}, 'g': {text}, 't': {text}}}) "
         f"WHERE NOT _rejected AND {there} AND {quiet} AND ({names}) IN ({repeated})"
+    )
+
+
+def refers_sql(plan: Plan, stage: str, place: int) -> str:
+    """An UPDATE that questions rows whose values do not stand in the other dataset; rows with a gap are let be."""
+    rule, fault = plan.rules[place], plan.rule_faults[place]
+    names = [quote(name) for name in rule.items]
+    there = [quote(name) for name in rule.arguments.get("items", rule.items)]
+    same = " AND ".join(f"o.{other} = {stage}.{name}" for name, other in zip(names, there, strict=True))
+    known = f"SELECT 1 FROM {table_sql(DatasetName.parse(str(rule.arguments['dataset'])))} AS o WHERE {same}"
+    first = plan.place(rule.items[0])
+    text = f"CAST({names[0]} AS VARCHAR)"
+    reject = "_rejected = true, " if fault.severity == REJECT else ""
+    found = f"{{'i': {first}, 'n': {fault.number}, 'g': {text}, 't': {text}}}"
+    return (
+        f"UPDATE {stage} SET {reject}_questioned = true, _key = {_key_text(plan)}, "
+        f"_faults = list_append(coalesce(_faults, []), {found}) "
+        f"WHERE NOT _rejected AND {' AND '.join(f'{name} IS NOT NULL' for name in names)} "
+        f"AND NOT list_contains(list_transform(coalesce(_faults, []), lambda x: x.i), {first}) AND NOT EXISTS ({known})"
+    )
+
+
+def newest_sql(stage: str, item: str) -> str:
+    """How many rows, and the greatest value of an item as a date."""
+    return f"SELECT count(*), max(TRY_CAST({quote(item)} AS DATE)) FROM {stage}"
+
+
+def batch_issue_sql(number: int, place: int, fault: int, told: str) -> str:
+    """An issue of the batch as a whole into ``_found``: row 0."""
+    return (
+        f"INSERT INTO {FOUND} VALUES ({number}, 0, NULL, {place}, {fault}, {literal(told)}, {literal(told)})"
     )
 
 

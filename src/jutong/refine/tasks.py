@@ -11,10 +11,11 @@ from psycopg.types.json import Jsonb
 
 from jutong.database import Connection, named_sql
 from jutong.elements import ELEMENTS
+from jutong.refine import custom
 from jutong.refine.plan import Plan, make_plan
 from jutong.refine.rules import RowRule, checked
-from jutong.store import Store
-from jutong.terms import BadInput, DatasetName, NotFound, Zone
+from jutong.store import Store, column_type
+from jutong.terms import BadInput, DatasetName, Item, NotFound, Zone
 
 _sql = named_sql(__file__)
 _TIME_ZONE = dt.timezone(dt.timedelta(hours=8))
@@ -32,6 +33,8 @@ class Task:
     full: bool
     #: Its issues are in the lake already: it was held, and is now let through.
     released: bool = False
+    #: Rows of the table's refined batch before this one.
+    previous: int | None = None
 
     @property
     def day(self) -> dt.date:
@@ -52,7 +55,7 @@ def open_tasks(
     return [
         Task(
             row["id"], plans[row["source_table"]], row["given"], row["row_offset"], row["received_at"],
-            row["batch_mode"] == "full", row["state"] == "held",
+            row["batch_mode"] == "full", row["state"] == "held", row["previous"],
         )
         for row in rows
     ]  # fmt: skip
@@ -103,9 +106,8 @@ def declare_rules(connection: Connection, rules: Mapping[str, Sequence[RowRule]]
         row = connection.execute(_sql.table_row, {"table": table}).fetchone()
         if row is None:
             raise NotFound("refine.no_table", f"没有归集表 {table}")
-        names = [item["name"] for item in row["items"]]
         for rule in wanted:
-            checked(rule, names)
+            _declarable(connection, row, rule)
         connection.execute(_sql.clear_rules, {"table": table, "codes": [rule.code for rule in wanted]})
         with connection.cursor() as cursor:
             cursor.executemany(
@@ -118,6 +120,39 @@ def declare_rules(connection: Connection, rules: Mapping[str, Sequence[RowRule]]
                     for place, rule in enumerate(wanted)
                 ],
             )  # fmt: skip
+
+
+def _declarable(connection: Connection, table: Mapping[str, Any], rule: RowRule) -> None:
+    """The rule parses, binds to the table's items and looks at no other department's data.
+
+    Raises BadInput ``refine.bad_rule`` with the rule's code and the place.
+    """
+    types = {item["name"]: column_type(Item.from_row(item).type) for item in table["items"]}
+    checked(rule, list(types))
+    try:
+        if rule.kind == "sql":
+            custom.tried(str(rule.arguments["sql"]), {name: types[name] for name in rule.items})
+        if rule.kind == "refers_to":
+            _known_dataset(connection, table, rule)
+    except BadInput as problem:
+        raise BadInput("refine.bad_rule", f"规则 {rule.code} 有误：{problem.sentence}") from problem
+
+
+def _known_dataset(connection: Connection, table: Mapping[str, Any], rule: RowRule) -> None:
+    dataset = str(rule.arguments["dataset"])
+    row = connection.execute(_sql.department_of, {"dataset": dataset}).fetchone()
+    if row is None:
+        raise BadInput("refine.bad_reference", f"没有数据集 {dataset}")
+    shared = row["zone"] == Zone.BASE or row["department_code"] == table["department_code"]
+    if not shared:
+        raise BadInput(
+            "refine.bad_reference", f"{dataset} 是别的部门的数据，规则只能引用本部门的数据集和基础库"
+        )
+    named = list(rule.arguments.get("items", rule.items))
+    known = {item["name"] for item in row["items"]}
+    wrong = [name for name in named if name not in known]
+    if wrong or len(named) != len(rule.items):
+        raise BadInput("refine.bad_reference", f"{dataset} 没有对应的信息项 {'、'.join(wrong) or named}")
 
 
 def let_off(connection: Connection, check_code: str, value: str, *, reason: str, owner: str) -> None:

@@ -51,7 +51,7 @@ CREATE TABLE row_rule (
     PRIMARY KEY (source_table, code)
 );
 COMMENT ON TABLE row_rule IS '行规则: questions across the items of one table, asked in the order of place; an item is questioned once per row';
-COMMENT ON COLUMN row_rule.kind IS 'not_after · not_before · within · not_future · required_when · any_of · one_of · unique';
+COMMENT ON COLUMN row_rule.kind IS 'not_after · not_before · within · not_future · required_when · any_of · one_of · sql · unique · refers_to · row_count · fresh';
 COMMENT ON COLUMN row_rule.items IS 'the items it compares; the first is the one the issue names';
 COMMENT ON COLUMN row_rule.sentence IS 'what was expected; NULL for the kind''s own sentence';
 

@@ -48,6 +48,12 @@ ELEMENT = Element(
         ),
     ),
     masks=text_masks(head=2, tail=4),
+    # Han characters alone are garbled only where they spell one of the two replacement words.
+    sure=lambda text: (
+        f"regexp_full_match({text}, '\\p{{Han}}{{3}}[\\p{{Han}}（）]{{0,197}}') "
+        f"AND NOT contains({text}, '锟斤拷') AND NOT contains({text}, '烫烫烫')"
+    ),
+    likeness="name",
     passes=(
         ("邵阳市宏达商贸有限公司", "邵阳市宏达商贸有限公司"),
         (" 邵阳市 宏达商贸 (集团) 有限公司 ", "邵阳市宏达商贸（集团）有限公司"),
