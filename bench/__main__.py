@@ -10,7 +10,11 @@ from typing import Any
 import click
 
 #: name → (module, rows by default)
-BENCHES: dict[str, tuple[str, int]] = {"gate": ("gate", 100_000)}
+BENCHES: dict[str, tuple[str, int]] = {
+    "gate": ("gate", 100_000),
+    "fuse": ("fuse", 942_000),
+    "fuse_incremental": ("fuse_incremental", 942_000),
+}
 
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
