@@ -14,6 +14,7 @@ BENCHES: dict[str, tuple[str, int]] = {
     "gate": ("gate", 100_000),
     "fuse": ("fuse", 942_000),
     "fuse_incremental": ("fuse_incremental", 942_000),
+    "febrl": ("febrl", 10_000),
 }
 
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
