@@ -20,6 +20,10 @@ BENCHES: dict[str, tuple[str, int]] = {
     "gather_excel": ("gather_excel", 1_000_000),
 }
 BENCHES: dict[str, tuple[str, int]] = {"gate": ("gate", 100_000), "refine": ("refine", 10_000_000)}
+    "fuse": ("fuse", 942_000),
+    "fuse_incremental": ("fuse_incremental", 942_000),
+    "febrl": ("febrl", 10_000),
+}
 
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 

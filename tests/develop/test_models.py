@@ -9,9 +9,10 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
+from jutong.city import legal_entity
 from jutong.database import Database
 from jutong.develop import Input, Model, find_model, lineage, model_runs, models, run_model, save_model
-from jutong.fuse import LEGAL_ENTITY, RegisterSource, declare_register, with_sources
+from jutong.fuse import RegisterSource, declare_register, with_sources
 from jutong.gather import Source, SourceTable, declare_sources
 from jutong.settings import Settings
 from jutong.store import DatasetSpec, Store
@@ -154,7 +155,8 @@ def test_lineage_follows_a_dataset_from_its_source_to_what_is_made_of_it(
     tag = model.name.rsplit("_", 1)[-1]
     table = f"market_{tag}"
     register = with_sources(
-        replace(LEGAL_ENTITY, name=f"legal_{tag}"), RegisterSource(f"standard.{table}", "市场监管", {}, 1)
+        replace(legal_entity(), name=f"legal_{tag}", designated={}, sources=()),
+        RegisterSource(f"standard.{table}", "市场监管", {}, 1),
     )
     with database.connection() as connection:
         declare_sources(

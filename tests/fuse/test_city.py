@@ -79,7 +79,7 @@ def standardise(scale: float, store: Store, truth: Path) -> None:
             pq.write_table(
                 duck.execute(
                     f"SELECT '{table.name}' AS source_table, 0 AS round, {quote(key)} AS key, really AS entity, "
-                    "false AS rejected FROM standard"
+                    "false AS rejected, CAST(NULL AS BIGINT) AS holder FROM standard"
                 ).to_arrow_table(),
                 truth / "round-000" / f"{table.name}.entities.parquet",
             )

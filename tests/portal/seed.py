@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from jutong.catalogue import (
     import_entries,
     submit,
 )
+from jutong.city import legal_entity
 from jutong.database import Database, open_database
 from jutong.develop import Input, Model, run_model, save_model
-from jutong.fuse import LEGAL_ENTITY, RegisterSource, declare_register, fuse, with_sources
+from jutong.fuse import RegisterSource, declare_register, fuse, with_sources
 from jutong.gather import Source, SourceTable, declare_sources, find_tables, take_many
 from jutong.keys import SoftwareKeys
 from jutong.ledger import Exchange, Ledger, keep_heads
@@ -180,7 +182,7 @@ def seed_data(rooms: Rooms) -> None:
     take_many(known, database=rooms.database, store=rooms.store, home=rooms.settings.home, run_id="seed")
     refine(database=rooms.database, store=rooms.store)
     register = with_sources(
-        LEGAL_ENTITY,
+        replace(legal_entity(), designated={}, sources=()),
         RegisterSource(
             "standard.market_entity", "市场主体登记信息", {item.name: item.name for item in _ENTITY}, trust=1
         ),

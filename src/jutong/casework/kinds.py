@@ -200,6 +200,32 @@ _VIOLATION = Kind(
     ),
 )  # fmt: skip
 
+_MERGE_REVIEW = Kind(
+    "merge_review", "归并复核", "GB", sides=("keeper",),
+    states=(
+        State("reviewing", "待判断", "steward"),
+        State("same", "是同一主体"),
+        State("different", "不是同一主体"),
+    ),
+    moves=(
+        Move("join", "是同一主体", ("reviewing",), "same", "steward", _STEWARD, (_SAID,), tone="main"),
+        Move("part", "不是同一主体", ("reviewing",), "different", "steward", _STEWARD, (_SAID,)),
+    ),
+)  # fmt: skip
+
+_REGISTER_HOLD = Kind(
+    "register_hold", "融合待确认", "RH", sides=("keeper",),
+    states=(
+        State("waiting", "待确认", "steward"),
+        State("released", "已放行"),
+        State("refused", "不放行", "steward"),
+    ),
+    moves=(
+        Move("release", "放行", ("waiting", "refused"), "released", "steward", _STEWARD, (_SAID,), tone="main"),
+        Move("refuse", "不放行，先查来源", ("waiting",), "refused", "steward", _STEWARD, (_REASON,)),
+    ),
+)  # fmt: skip
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -212,5 +238,7 @@ KINDS: dict[str, Kind] = {
         _DEMAND,
         _EXTENSION,
         _VIOLATION,
+        _MERGE_REVIEW,
+        _REGISTER_HOLD,
     )
 }

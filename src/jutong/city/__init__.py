@@ -15,7 +15,7 @@ from jutong.city.departments import departments
 from jutong.city.dirt import DUPLICATES, KINDS, Dirt
 from jutong.city.evaluation import Score, evaluate_dirt, wrongly_cleaned
 from jutong.city.plan import DEFAULT_SCALE, CityPlan, SourcePlan, TablePlan, plan, units_with_sources
-from jutong.city.registers import legal_entity, models
+from jutong.city.registers import legal_entity, models, registers
 from jutong.city.rows import Application, Call, Delivered, Demand, Department, User
 from jutong.city.systems import Mark, Written, advance, drop_sources, marks, write_sources
 from jutong.city.truth import truth, truth_folder
@@ -52,6 +52,7 @@ __all__ = [
     "models",
     "outside_world",
     "plan",
+    "registers",
     "row_rules",
     "run_demo",
     "source_tables",

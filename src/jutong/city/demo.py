@@ -21,7 +21,7 @@ from jutong import develop, fuse, gather, oversee, share
 from jutong.city.applications import applications
 from jutong.city.founding import PASSWORD, declare, found
 from jutong.city.plan import plan
-from jutong.city.registers import legal_entity, models
+from jutong.city.registers import models, registers
 from jutong.city.rows import User
 from jutong.city.sharing import ask_and_grant, call_all, declare_deliveries, publish_services
 from jutong.city.systems import advance, write_sources
@@ -108,13 +108,14 @@ def _first_round(platform: Platform, outside: EmbeddedPostgres, bar: Bar) -> Non
         found(platform)
         declare(platform, home, outside.url(), scale)
         with platform.database.connection() as connection:
-            fuse.declare_register(connection, legal_entity())
+            for register in registers():
+                fuse.declare_register(connection, register)
         tell(1, 1, "")
     with bar("归集") as tell:
         _gather(platform, "demo-0", None, tell)
     with bar("清洗转换") as tell:
         refine_waiting(platform, tell=tell)
-    with bar("处理：法人库") as tell:
+    with bar("处理：基础库") as tell:
         fuse_all(platform, tell=tell)
     with bar("应用开发：模型") as tell:
         with platform.database.connection() as connection:

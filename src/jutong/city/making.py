@@ -54,15 +54,15 @@ def rows_sql(city: CityPlan, spans: Sequence[Span], round_no: int, *, changed_on
     The spans' tables are of one template and lie in sources of one kind.  Columns: the source's own, in order,
     under the items' names, then ``_slot_number`` (the table's number), ``_i``, ``_fault`` (0 or the place of the
     fault, from 1), ``_key`` (the key's text as it should be, parts joined by ``|``), ``_given`` and ``_meant``
-    (the text of the item the fault befell, as written and as it should have been), ``_subject`` (the company's
-    number in the fused sources, else NULL) and ``_twice`` (0, 1 the whole row again, 2 superseding the first).
+    (the text of the item the fault befell, as written and as it should have been), ``_subject`` and ``_holder`` (who
+    the row is of and whose, in tables a register is fused from, else NULL) and ``_twice`` (0, 1 the whole row again, 2 superseding the first).
     ``changed_only``: only rows whose last change was in this round.
     """
     first = spans[0].table
     form = shape(first.template, first.source.kind)
     columns = _columns(form, city, round_no)
     own = [f"o_{column.name}" for column in form.columns]
-    facts = ["slot_number", "i", "fault", "key", "given", "meant", "subject", "twice"]
+    facts = ["slot_number", "i", "fault", "key", "given", "meant", "subject", "holder", "twice"]
     inner = layered(columns, [*own, *facts, "alive", "version"], _start(spans), [*_SLOT, "i"])
     shown = ", ".join(f'{out} AS "{column.name}"' for out, column in zip(own, form.columns, strict=True))
     where = "alive" + (f" AND version = {round_no}" if changed_only else "") if round_no else "true"
@@ -108,9 +108,26 @@ def _columns(form: Shape, city: CityPlan, round_no: int) -> dict[str, str]:
     columns["key"] = " || '|' || ".join(f"$b_{name}" for name in form.template.keys)
     columns["given"] = _of_fault(form, lambda column: f"$w_{column.name}")
     columns["meant"] = _of_fault(form, lambda column: _plain(column, f"$b_{column.name}"))
-    columns["subject"] = "$c_n" if form.template.group == "legal" else "NULL::BIGINT"
+    columns |= _true_columns(form.template)
     columns["twice"] = "CASE WHEN NOT $doubled THEN 0 WHEN $superseding THEN 2 ELSE 1 END"
     return columns
+
+
+#: Persons are numbered beyond companies, so that a holder is one or the other.
+_PERSONS = 10**12
+
+
+def _true_columns(template: Template) -> dict[str, str]:
+    """subject: the entity a row is of in the register it feeds; holder: whose licence or credit it is."""
+    nothing = "NULL::BIGINT"
+    if template.group == "legal":
+        return {"subject": "$c_n", "holder": nothing}
+    if template.group in ("licence", "credit"):
+        persons = template.subject.startswith("person")
+        mother = any(field.kind == "qid" for field in template.fields)
+        person = f"{_PERSONS} + {'$q_n' if mother else '$p_n'}"
+        return {"subject": f"$slot_number * {2**33} + $src", "holder": person if persons else "$c_n"}
+    return {"subject": f"{_PERSONS} + $p_n" if template.fused else nothing, "holder": nothing}
 
 
 def _row_columns(form: Shape, round_no: int) -> dict[str, str]:

@@ -1,45 +1,30 @@
-"""处理与应用开发的声明: which of the sample city's datasets feed the legal-entity register, and its models."""
+"""处理与应用开发的声明: the sample city's registers (``declared/*.yaml``) and its models."""
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
 from jutong.develop import Input, Model
-from jutong.fuse import LEGAL_ENTITY, Register, RegisterSource, with_sources
+from jutong.fuse import Register, read_register
 from jutong.terms import Item
 
 
-def legal_entity() -> Register:
-    """法人基础库 from three sources: the register of 市场监管 is believed first, 税务 next, 人社 last.
+@cache
+def register(name: str) -> Register:
+    """A register of the sample city by its declaration."""
+    file = Path(__file__).parent / "declared" / f"{name}.yaml"
+    return read_register(file.read_text(encoding="utf-8"))
 
-    For the number of insured only the social security office knows.
-    """
-    return with_sources(
-        LEGAL_ENTITY,
-        RegisterSource(
-            "standard.market_entity", "市场主体登记信息",
-            {
-                "name": "entity_name", "uscc": "uscc", "business_reg_no": "reg_no", "kind": "entity_kind",
-                "legal_rep": "legal_rep", "address": "address", "division_code": "division_code", "phone": "phone",
-                "capital": "capital", "founded_on": "founded_on", "industry": "industry", "state": "state",
-            },
-            trust=1, time_item="updated_at",
-        ),
-        RegisterSource(
-            "standard.tax_payer", "税务登记信息",
-            {
-                "name": "taxpayer_name", "uscc": "uscc", "business_reg_no": "reg_no", "legal_rep": "legal_rep",
-                "phone": "phone", "address": "address", "taxpayer_kind": "taxpayer_kind", "tax_state": "tax_state",
-            },
-            trust=2, time_item="updated_at",
-        ),
-        RegisterSource(
-            "standard.social_employer", "社会保险参保单位信息",
-            {
-                "name": "unit_name", "uscc": "uscc", "org_code": "org_code", "legal_rep": "legal_rep",
-                "phone": "phone", "address": "address", "insured_people": "insured_people",
-            },
-            trust=3, time_item="updated_at",
-        ),
-    )  # fmt: skip
+
+def registers() -> tuple[Register, ...]:
+    """法人, 人口, 电子证照, 公共信用: in the order they lean on one another."""
+    return tuple(register(name) for name in ("legal_entity", "person", "licence", "credit"))
+
+
+def legal_entity() -> Register:
+    """法人基础库 from three sources: 市场监管, 税务, 人社."""
+    return register("legal_entity")
 
 
 def models() -> tuple[Model, ...]:

@@ -19,6 +19,8 @@ _BUNDLES = {
     "@entity": "entity_name=单位名称:ename* uscc=统一社会信用代码:uscc legal_rep=法定代表人:rep",
     "@place": "division_code=行政区划代码:division town=乡镇（街道）:town address=详细地址:addr",
 }
+#: Tables of persons that feed 人口基础库.
+_PERSONS = frozenset({"population", "residence_permit", "driver"})
 _WATERMARK = "updated_at=更新时间:updated~"
 
 
@@ -66,6 +68,11 @@ class Template:
     @property
     def group(self) -> str | None:
         return self.note("group")
+
+    @property
+    def fused(self) -> bool:
+        """Whether a register is fused from it, and its truth is written down."""
+        return self.group in ("legal", "licence", "credit") or self.name in _PERSONS
 
     @property
     def whole(self) -> bool:

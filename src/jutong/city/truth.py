@@ -5,7 +5,8 @@ Parquet files per source, so that making a source again replaces its truth whole
 
 - ``rows``: one line per table: rows in the source after the round, rows its delivery must give, removed rows;
 - ``errors``: one line per seeded error and per doubled row;
-- ``entities``: which company (``entity``) each row of the tables fused into 法人基础库 is about.
+- ``entities``: which company or person (``entity``) each row of the tables fused into registers is about; a licence
+  or a fact of credit is an entity of its own, ``holder`` says whose.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ _ERRORS = _schema({
 })  # fmt: skip
 _ENTITIES = _schema({
     "source_table": pa.string(), "round": pa.int32(), "key": pa.string(), "entity": pa.int64(),
-    "rejected": pa.bool_(),
+    "rejected": pa.bool_(), "holder": pa.int64(),
 })  # fmt: skip
 SCHEMAS: dict[str, pa.Schema] = {"rows": _ROWS, "errors": _ERRORS, "entities": _ENTITIES}
 
@@ -84,11 +85,11 @@ class Witness:
             which = np.where(twice > 0, len(form.faults) + twice, fault)[wrong] - 1
             facts = rows.select(["_key", "_given", "_meant"]).take(wrong)
             self._write("errors", self._errors(table, form, facts, which, wrong + before + 1))
-        if table.template.group == "legal":
+        if table.template.fused:
             rejecting = [n for n, fault in enumerate(form.faults, start=1) if fault.kind.outcome == "reject"]
             self._write("entities", pa.table({
                 "source_table": _repeated(table.name, rows.num_rows), "round": _round(self.round_no, rows.num_rows),
-                "key": rows["_key"], "entity": rows["_subject"], "rejected": np.isin(fault, rejecting),
+                "key": rows["_key"], "entity": rows["_subject"], "rejected": np.isin(fault, rejecting), "holder": rows["_holder"],
             }))  # fmt: skip
 
     def counted(self, table: TablePlan, written: int, given: int, removed: int) -> None:

@@ -25,7 +25,7 @@ _COMMANDS = {
     "app": "running",
     "gather": "journey",
     "refine": "journey",
-    "fuse": "journey",
+    "fuse": "fusing",
     "run": "journey",
     "deliver": "journey",
     "source": "journey",

@@ -126,38 +126,6 @@ def refine_explain(context: click.Context, name: str) -> None:
         click.echo(explain(plan_of(connection, platform.store, name)))
 
 
-@click.group()
-def fuse() -> None:
-    """处理：基础库。"""
-
-
-@fuse.command("run")
-@click.argument("names", nargs=-1)
-@as_json
-@click.pass_context
-def fuse_run(context: click.Context, names: tuple[str, ...], machine: bool) -> None:
-    """融合这些基础库（缺省为全部）。"""
-    from jutong.flows import fuse_all
-
-    with platform_of(context) as platform, bar("处理", machine) as tell:
-        done = fuse_all(platform, names or None, tell=tell)  # type: ignore[arg-type]
-    say(done, machine, lambda: console.print(*done, sep="\n"))
-
-
-@fuse.command("evaluate")
-@click.argument("register")
-@click.option("--truth", type=click.Path(exists=True, path_type=Path), required=True, help="真值目录")
-@as_json
-@click.pass_context
-def fuse_evaluate(context: click.Context, register: str, truth: Path, machine: bool) -> None:
-    """用样例城市的真值评价基础库 REGISTER。"""
-    from jutong.fuse import evaluate
-
-    with platform_of(context) as platform:
-        result = evaluate(register, truth, database=platform.database, store=platform.store)
-    say(result, machine, lambda: console.print(result))
-
-
 @click.command()
 @as_json
 @click.pass_context

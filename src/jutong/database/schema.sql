@@ -682,6 +682,42 @@ COMMENT ON TABLE jutong.exchange_subjects IS '谁看过我: keyed 8-byte hashes 
 COMMENT ON COLUMN jutong.exchange_subjects.bucket IS 'first byte of the hashes in this row: a look-up reads one bucket';
 COMMENT ON COLUMN jutong.exchange_subjects.period IS 'year of the key the hashes were made with';
 COMMENT ON COLUMN jutong.exchange_subjects.hashes IS 'sorted 8-byte hashes, one after another';
+CREATE TABLE jutong.fuse_hold (
+    case_id bigint NOT NULL,
+    register text NOT NULL,
+    used_at timestamp with time zone
+);
+COMMENT ON TABLE jutong.fuse_hold IS '融合待确认: a run that a person must let through; used_at: a run has gone through with that consent';
+CREATE TABLE jutong.fuse_objection (
+    case_id bigint NOT NULL,
+    register text NOT NULL,
+    dataset text NOT NULL,
+    item text NOT NULL,
+    entities bigint NOT NULL
+);
+COMMENT ON TABLE jutong.fuse_objection IS '与数源部门不一致: objections opened because a source contradicts the designated one (一数一源)';
+CREATE TABLE jutong.fuse_pair (
+    id bigint NOT NULL,
+    register text NOT NULL,
+    dataset_l text NOT NULL,
+    key_l text NOT NULL,
+    dataset_r text NOT NULL,
+    key_r text NOT NULL,
+    weight numeric(9,4) NOT NULL,
+    rows jsonb NOT NULL,
+    case_id bigint,
+    CONSTRAINT fuse_pair_rows_check CHECK ((jsonb_typeof(rows) = 'object'::text))
+);
+COMMENT ON TABLE jutong.fuse_pair IS '疑似同一主体: two rows that look alike and were not joined; what people say is the state of the case';
+COMMENT ON COLUMN jutong.fuse_pair.rows IS 'both records as they were: left, right';
+ALTER TABLE jutong.fuse_pair ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.fuse_pair_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE jutong.fusion (
     commit_id text NOT NULL,
     register text NOT NULL,
@@ -691,16 +727,27 @@ CREATE TABLE jutong.fusion (
     entities bigint NOT NULL,
     by_key bigint NOT NULL,
     by_likeness bigint NOT NULL,
+    residue bigint DEFAULT 0 NOT NULL,
+    merges bigint DEFAULT 0 NOT NULL,
+    splits bigint DEFAULT 0 NOT NULL,
+    doubtful bigint DEFAULT 0 NOT NULL,
+    reached bigint DEFAULT 0 NOT NULL,
+    whole boolean DEFAULT true NOT NULL,
     inserted bigint NOT NULL,
     updated bigint NOT NULL,
     deleted bigint NOT NULL,
+    sources jsonb DEFAULT '{}'::jsonb NOT NULL,
     started_at timestamp with time zone NOT NULL,
-    finished_at timestamp with time zone NOT NULL
+    finished_at timestamp with time zone NOT NULL,
+    CONSTRAINT fusion_sources_check CHECK ((jsonb_typeof(sources) = 'object'::text))
 );
 COMMENT ON TABLE jutong.fusion IS '融合记录: one run of a register that changed something';
 COMMENT ON COLUMN jutong.fusion.from_snapshot IS 'the lake snapshot whose standard rows were fused';
 COMMENT ON COLUMN jutong.fusion.by_key IS 'records joined to others by a code; by_likeness: by name, person, address';
+COMMENT ON COLUMN jutong.fusion.residue IS 'rows the register cannot place; merges, splits: entities this run merged or split';
+COMMENT ON COLUMN jutong.fusion.doubtful IS 'pairs for people; reached: records looked at again; whole: everything was computed anew';
 COMMENT ON COLUMN jutong.fusion.inserted IS 'golden records inserted, updated, deleted by this run';
+COMMENT ON COLUMN jutong.fusion.sources IS 'dataset → rows, to notice one that brings far too many or too few';
 CREATE TABLE jutong.gathering (
     commit_id text NOT NULL,
     source_names text[] NOT NULL,
@@ -950,14 +997,17 @@ CREATE TABLE jutong.register (
     label text NOT NULL,
     prefix text NOT NULL,
     items jsonb NOT NULL,
+    rules jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT register_items_check CHECK ((jsonb_typeof(items) = 'array'::text)),
     CONSTRAINT register_label_check CHECK ((btrim(label) <> ''::text)),
     CONSTRAINT register_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,54}$'::text)),
-    CONSTRAINT register_prefix_check CHECK ((prefix ~ '^[A-Z]{1,4}$'::text))
+    CONSTRAINT register_prefix_check CHECK ((prefix ~ '^[A-Z]{1,4}$'::text)),
+    CONSTRAINT register_rules_check CHECK ((jsonb_typeof(rules) = 'object'::text))
 );
 COMMENT ON TABLE jutong.register IS '基础库: golden records in base.<name>, all values in base.<name>_value, memberships in base.<name>_member';
 COMMENT ON COLUMN jutong.register.prefix IS 'entity ids begin with it: LE…';
 COMMENT ON COLUMN jutong.register.items IS 'list of items of the golden record';
+COMMENT ON COLUMN jutong.register.rules IS 'match, survivorship, designated, links, holds as the YAML declaration says';
 CREATE TABLE jutong.register_source (
     register text NOT NULL,
     dataset text NOT NULL,
@@ -972,7 +1022,8 @@ CREATE TABLE jutong.register_source (
     CONSTRAINT register_source_trust_check CHECK (((trust >= 1) AND (trust <= 99)))
 );
 COMMENT ON TABLE jutong.register_source IS '基础库来源: a standard dataset that feeds a register, and how far it is believed';
-COMMENT ON COLUMN jutong.register_source.mapping IS 'register item → item of the dataset';
+COMMENT ON COLUMN jutong.register_source.dataset IS 'a dataset, or a pattern with * for many of one shape';
+COMMENT ON COLUMN jutong.register_source.mapping IS 'register item → item of the dataset, =constant, $dataset $department $label';
 COMMENT ON COLUMN jutong.register_source.trust IS '1 is believed first; equal trust is decided by time';
 COMMENT ON COLUMN jutong.register_source.time_item IS 'item that says when a row was last true; else the time its batch was received';
 COMMENT ON COLUMN jutong.register_source.item_trust IS 'item → trust where it differs';
@@ -1604,6 +1655,14 @@ ALTER TABLE ONLY jutong.exchange
     ADD CONSTRAINT exchange_pkey PRIMARY KEY (origin, log_index);
 ALTER TABLE ONLY jutong.exchange_subjects
     ADD CONSTRAINT exchange_subjects_pkey PRIMARY KEY (bucket, period, request_id, attempt);
+ALTER TABLE ONLY jutong.fuse_hold
+    ADD CONSTRAINT fuse_hold_pkey PRIMARY KEY (case_id);
+ALTER TABLE ONLY jutong.fuse_objection
+    ADD CONSTRAINT fuse_objection_pkey PRIMARY KEY (case_id);
+ALTER TABLE ONLY jutong.fuse_pair
+    ADD CONSTRAINT fuse_pair_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.fuse_pair
+    ADD CONSTRAINT fuse_pair_register_dataset_l_key_l_dataset_r_key_r_key UNIQUE (register, dataset_l, key_l, dataset_r, key_r);
 ALTER TABLE ONLY jutong.fusion
     ADD CONSTRAINT fusion_pkey PRIMARY KEY (commit_id);
 ALTER TABLE ONLY jutong.gathering
@@ -1736,6 +1795,9 @@ CREATE INDEX exchange_at ON jutong.exchange USING btree (at);
 CREATE INDEX exchange_attempt ON jutong.exchange USING btree (attempt) WHERE (attempt IS NOT NULL);
 CREATE INDEX exchange_entry ON jutong.exchange USING btree (entry, at);
 CREATE INDEX exchange_request ON jutong.exchange USING btree (request_id) WHERE (request_id <> ''::text);
+CREATE INDEX fuse_hold_register ON jutong.fuse_hold USING btree (register);
+CREATE INDEX fuse_objection_register ON jutong.fuse_objection USING btree (register, dataset, item);
+CREATE INDEX fuse_pair_case ON jutong.fuse_pair USING btree (case_id);
 CREATE INDEX fusion_register ON jutong.fusion USING btree (register, finished_at DESC);
 CREATE INDEX grant_change_grant ON jutong.grant_change USING btree (grant_id, id);
 CREATE INDEX housekeeping_run_task ON jutong.housekeeping_run USING btree (task, started_at DESC);
@@ -1830,6 +1892,18 @@ ALTER TABLE ONLY jutong.entry_search
     ADD CONSTRAINT entry_search_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id) ON DELETE CASCADE;
 ALTER TABLE ONLY jutong.entry_version
     ADD CONSTRAINT entry_version_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id) ON DELETE CASCADE;
+ALTER TABLE ONLY jutong.fuse_hold
+    ADD CONSTRAINT fuse_hold_case_id_fkey FOREIGN KEY (case_id) REFERENCES jutong.case_file(id);
+ALTER TABLE ONLY jutong.fuse_hold
+    ADD CONSTRAINT fuse_hold_register_fkey FOREIGN KEY (register) REFERENCES jutong.register(name);
+ALTER TABLE ONLY jutong.fuse_objection
+    ADD CONSTRAINT fuse_objection_case_id_fkey FOREIGN KEY (case_id) REFERENCES jutong.case_file(id);
+ALTER TABLE ONLY jutong.fuse_objection
+    ADD CONSTRAINT fuse_objection_register_fkey FOREIGN KEY (register) REFERENCES jutong.register(name);
+ALTER TABLE ONLY jutong.fuse_pair
+    ADD CONSTRAINT fuse_pair_case_id_fkey FOREIGN KEY (case_id) REFERENCES jutong.case_file(id);
+ALTER TABLE ONLY jutong.fuse_pair
+    ADD CONSTRAINT fuse_pair_register_fkey FOREIGN KEY (register) REFERENCES jutong.register(name);
 ALTER TABLE ONLY jutong.fusion
     ADD CONSTRAINT fusion_register_fkey FOREIGN KEY (register) REFERENCES jutong.register(name);
 ALTER TABLE ONLY jutong.grant_change

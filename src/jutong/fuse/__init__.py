@@ -1,37 +1,58 @@
 """处理: standard rows become base registers, with every losing value kept (use case UC-FUSE-01).
 
-``fuse`` runs, ``explain`` says why a register shows what it shows, ``evaluate`` measures it against the truth.
+A register is a declaration (``read_register``); ``fuse`` runs, ``explain`` says why a register shows what it shows,
+``evaluate`` measures it against the truth.
 """
 
-from jutong.fuse.evaluating import Evaluation, evaluate
-from jutong.fuse.explaining import ExplainedItem, Explanation, Membership, Value, explain, find_entities
-from jutong.fuse.fusing import Fused, fuse
-from jutong.fuse.register import (
-    LEGAL_ENTITY,
-    Register,
-    RegisterSource,
+from jutong.fuse.declaring import (
     declare_register,
     find_register,
     list_registers,
-    with_sources,
+    read_register,
+    register_yaml,
 )
+from jutong.fuse.evaluating import Evaluation, evaluate, evaluate_csv
+from jutong.fuse.explaining import (
+    Event,
+    ExplainedItem,
+    Explanation,
+    Membership,
+    Value,
+    explain,
+    find_entities,
+    history,
+)
+from jutong.fuse.fusing import Fused, fuse
+from jutong.fuse.likeness import settings as likeness_model
+from jutong.fuse.names import NameParts, split_name
+from jutong.fuse.register import Register, RegisterSource, with_sources
+from jutong.fuse.reviewing import Doubt, doubts
 
 __all__ = [
-    "LEGAL_ENTITY",
+    "Doubt",
     "Evaluation",
+    "Event",
     "ExplainedItem",
     "Explanation",
     "Fused",
     "Membership",
+    "NameParts",
     "Register",
     "RegisterSource",
     "Value",
     "declare_register",
+    "doubts",
     "evaluate",
+    "evaluate_csv",
     "explain",
     "find_entities",
     "find_register",
     "fuse",
+    "history",
+    "likeness_model",
     "list_registers",
+    "read_register",
+    "register_yaml",
+    "split_name",
     "with_sources",
 ]

@@ -1,7 +1,8 @@
 """Fusing a register: standard rows become entities, golden records, and reasons (use case UC-FUSE-01).
 
 All is computed in an engine of its own from one snapshot of the lake; only what differs from what the register
-holds is written, in one lake transaction.  The same rows give the same register in whatever order they came.
+holds is written, in one lake transaction.  The same rows give the same register in whatever order they came, and
+a run after a change works only on the clusters the change can reach, with the answer of a full one.
 """
 
 from __future__ import annotations
@@ -13,22 +14,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import psycopg
-import pyarrow as pa
+from psycopg.types.json import Jsonb
 
 from jutong.database import Database, named_sql
-from jutong.fuse import golden, likeness, matching
+from jutong.fuse import golden, holding, known, likeness, linking, matching, reading, reviewing
+from jutong.fuse.datasets import specs
+from jutong.fuse.declaring import concrete
 from jutong.fuse.register import Register
+from jutong.fuse.steps import MACROS, Step, drops, run
+from jutong.fuse.writing import write_register
 from jutong.settings import Settings
-from jutong.store import AlreadyCommitted, Merged, Store, Writer
-from jutong.store import Reading as View
-from jutong.terms import BadInput, Conflict, DatasetName, NotFound, Unavailable
+from jutong.store import Store
+from jutong.terms import BadInput, Conflict, NotFound, Unavailable
 
-_sql = named_sql(__file__)
-
-_BATCH_ROWS = 100_000
+_sql = named_sql(__file__, "queries.sql")
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,27 @@ class Fused:
     deleted: int
     snapshot: int | None
     seconds: float
+    #: Rows that bear nothing to place them by.
+    residue: int = 0
+    merges: int = 0
+    splits: int = 0
+    #: Pairs that wait for a person.
+    doubtful: int = 0
+    #: Records that were looked at again.
+    reached: int = 0
+    #: Why the register was left as it was, when a person must see it first.
+    held: tuple[str, ...] = ()
 
 
-def fuse(register: Register, *, database: Database, store: Store, settings: Settings | None = None) -> Fused:
-    """Bring a register up to its sources.
+def fuse(
+    register: Register,
+    *,
+    database: Database,
+    store: Store,
+    settings: Settings | None = None,
+    whole: bool = False,
+) -> Fused:
+    """Bring a register up to its sources; ``whole`` computes everything anew.
 
     Raises BadInput ``fuse.no_sources`` or ``fuse.bad_mapping``, NotFound ``fuse.nothing_refined``, Conflict ``fuse.busy``,
     Unavailable ``fuse.out_of_memory``; store errors as they come.
@@ -57,193 +77,217 @@ def fuse(register: Register, *, database: Database, store: Store, settings: Sett
     began = dt.datetime.now(dt.UTC)
     if not register.sources:
         raise BadInput("fuse.no_sources", f"基础库 {register.label} 没有登记来源")
-    store.declare(register.specs())
+    store.declare(specs(register))
     with _alone(database, register), _engine(settings) as duck:
-        snapshot = _read(register, database, store, duck)  # 1
-        _match(register, duck)  # 2, 3
-        _decide(register, duck, salt=str(snapshot))  # 4
-        first = _compare(duck)  # 5
-        return _write(register, database, store, duck, snapshot, began, first=first)  # 6
+        given, stamp = _read(register, database, store, settings, duck, whole=whole)  # 1
+        if not given.whole and not given.changed:
+            known.restamp(duck, stamp)
+            linking.link(register, store)
+            return _unchanged(register, database, began)
+        compute(register, duck, salt=str(given.snapshot))  # 2, 3, 4
+        _compare(duck)  # 5
+        with database.connection() as control:
+            held = holding.reasons(register, duck, control)
+            if held:
+                return Fused(
+                    register.name,
+                    *_counts(duck),
+                    0,
+                    0,
+                    0,
+                    None,
+                    _seconds(began),
+                    held=holding.hold(register, control, held),
+                )
+        return _keep(register, database, store, duck, given, stamp, began)  # 6
 
 
-def _read(register: Register, database: Database, store: Store, duck: duckdb.DuckDBPyConnection) -> int:
-    """Standard rows in the register's terms, and what the register holds now, of one snapshot."""
-    tables = [DatasetName.parse(source.dataset).table for source in register.sources]
+def _read(
+    register: Register,
+    database: Database,
+    store: Store,
+    settings: Settings | None,
+    duck: duckdb.DuckDBPyConnection,
+    *,
+    whole: bool,
+) -> tuple[reading.Given, known.Stamp]:
+    """1: what can have changed since the memory was made, or everything."""
+    sources = concrete(register, store)
+    if not sources:
+        raise NotFound("fuse.nothing_refined", f"{register.label}的来源都还没有标准数据")
     with database.connection() as control:
-        rows = control.execute(_sql.batch_times, {"tables": tables}).fetchall()
-    times = [(row["id"], row["received_at"].astimezone(_CITY).replace(tzinfo=None)) for row in rows]
-    duck.execute("CREATE TABLE batch_time (id VARCHAR, received TIMESTAMP)")
-    if times:
-        duck.register(
-            "times", pa.table({"id": [one for one, _ in times], "received": [at for _, at in times]})
-        )
-        duck.execute("INSERT INTO batch_time SELECT * FROM times")
-        duck.unregister("times")
+        decisions = reading.read_control(register, sources, control, duck)
+        row = control.execute(_sql.last_commit, {"register": register.name}).fetchone()
+    last = row["commit_id"] if row else ""
+    remembered = known.attach(duck, settings.home / "fuse" / f"{register.name}.duckdb" if settings else None)
     with store.reading() as view:
-        for source in register.sources:
-            try:
-                spec = store.spec(source.dataset)
-            except NotFound:
-                continue  # nothing of this source has been refined yet
-            sql = matching.records_sql(register, source, spec, view.table(source.dataset))
-            _copy(view, sql, "incoming", duck)
-        if not duck.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'incoming'").fetchone():
-            raise NotFound("fuse.nothing_refined", f"{register.label}的来源都还没有标准数据")
-        held = f"SELECT dataset, source_key, entity, digest FROM {view.table(register.members)}"
-        _copy(view, held, "held", duck)
-        return view.snapshot
+        now = known.Stamp(
+            known.digest_of(register),
+            tuple(source.dataset for source, _ in sources),
+            view.snapshot,
+            last,
+            decisions,
+        )
+        fits = remembered is not None and (remembered.declared, remembered.datasets, remembered.written, remembered.decisions) == (
+            now.declared, now.datasets, now.written, now.decisions,
+        )  # fmt: skip
+        given = None
+        if remembered and fits and not whole:
+            given = reading.read_changes(register, sources, remembered.read, view, store, duck)
+            if given is None:
+                reading.forget_reading(duck)
+        return given or reading.read_everything(register, sources, view, duck), now
 
 
-def _copy(view: View, sql: str, table: str, duck: duckdb.DuckDBPyConnection) -> None:
-    duck.register("passing", view.reader(sql, batch_rows=_BATCH_ROWS))
-    exists = duck.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]).fetchone()
-    verb = f"INSERT INTO {table}" if exists else f"CREATE TABLE {table} AS"
-    duck.execute(f"{verb} SELECT * FROM passing")
-    duck.unregister("passing")
-
-
-def _match(register: Register, duck: duckdb.DuckDBPyConnection) -> None:
-    """By code, then the residue by likeness: ``anchored (rid, anchor, rule, weight)``."""
-    _run(duck, *matching.record_sqls(register), "DROP TABLE incoming", *matching.anchor_sqls())
-    duck.execute("ALTER TABLE anchored ADD COLUMN weight DOUBLE")
-    _run(duck, *likeness.candidate_sqls())
-    if not duck.execute("SELECT 1 FROM likely_record WHERE free LIMIT 1").fetchone():
-        return
-    likeness.score(duck)
-    for kind, owners in likeness.ADOPTIONS:
-        _run(duck, *likeness.adoption_sqls(kind, owners))
-    likeness.join_components(duck)
-
-
-def _decide(register: Register, duck: duckdb.DuckDBPyConnection, *, salt: str) -> None:
-    """Names, places, choices and reasons: ``chosen`` per entity, ``judged`` per record."""
-    _run(
+def compute(register: Register, duck: duckdb.DuckDBPyConnection, *, salt: str) -> None:
+    """From ``incoming``, ``held``, ``decision`` and ``batch_time`` to ``judged`` per record, ``chosen`` per entity,
+    ``residue``, ``doubt`` and ``trace``."""
+    run(duck, [*matching.record_steps(register), Step("incoming")])
+    run(duck, [Step("trace", known.traces_sql(register, "record"))])
+    if duck.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reach'").fetchone():
+        run(duck, known.crowded_steps(register))
+    run(duck, matching.anchor_steps(register))
+    likeness.match(register, duck)
+    if not duck.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'elsewhere'").fetchone():
+        ids = f"'{register.prefix}' || upper(left(md5(anchor), 16))"
+        run(duck, [Step("elsewhere", f"SELECT DISTINCT entity FROM known.record WHERE entity IN (SELECT {ids} FROM anchored) "
+                                     "AND entity NOT IN (SELECT entity FROM held)")])  # fmt: skip
+    run(
         duck,
-        *golden.entity_sqls(register, "held", salt),
-        golden.placed_sql(register),
-        "DROP TABLE record",
-        "DROP TABLE anchored",
-        golden.chosen_sql(register),
-        golden.judged_sql(register),
-        "DROP TABLE placed",
+        [
+            *golden.entity_steps(register, salt),
+            Step("doubtful", golden.doubtful_sql()),
+            *golden.placed_steps(),
+            *drops("anchored", "named", "doubt"),
+            Step("chosen", golden.chosen_sql(register)),
+            Step("judged", golden.judged_sql(register)),
+            *drops("placed", "numbered", "record"),
+        ],
     )
 
 
-def _compare(duck: duckdb.DuckDBPyConnection) -> bool:
-    """``touched`` records and entities; True when the register holds nothing yet."""
-    _run(
+def _compare(duck: duckdb.DuckDBPyConnection) -> None:
+    """``touched_record`` and ``touched_entity``: what differs from what the register holds."""
+    run(
         duck,
-        "CREATE TABLE touched_record AS SELECT coalesce(j.dataset, h.dataset) AS dataset, "
-        "coalesce(j.source_key, h.source_key) AS source_key, j.entity, h.entity AS was, "
-        "j.digest IS NULL AS gone FROM judged j FULL JOIN held h USING (dataset, source_key) "
-        "WHERE j.digest IS DISTINCT FROM h.digest",
-        "CREATE TABLE touched_entity AS SELECT DISTINCT entity FROM (SELECT entity FROM touched_record UNION ALL "
-        "SELECT was FROM touched_record) WHERE entity IS NOT NULL",
-        "CREATE TABLE touched_judged AS SELECT j.* FROM judged j SEMI JOIN touched_record t "
-        "ON t.dataset = j.dataset AND t.source_key = j.source_key ORDER BY j.entity",
+        [
+            Step(
+                "touched_record",
+                "SELECT coalesce(j.dataset, h.dataset) AS dataset, coalesce(j.source_key, h.source_key) AS source_key, "
+                "j.entity, h.entity AS was, j.digest IS NULL AS gone "
+                "FROM judged j FULL JOIN held h ON h.dataset = j.dataset AND h.source_key = j.source_key "
+                "WHERE j.digest IS DISTINCT FROM h.digest",
+            ),
+            Step(
+                "touched_entity",
+                "SELECT DISTINCT entity FROM (SELECT entity FROM touched_record UNION ALL SELECT was FROM touched_record) "
+                "WHERE entity IS NOT NULL",
+            ),
+            Step(
+                "moved",
+                "SELECT was AS entity, entity AS other, count(*) AS records FROM touched_record "
+                "WHERE was IS NOT NULL AND entity IS NOT NULL AND was <> entity GROUP BY 1, 2",
+            ),
+            Step(
+                "happening",
+                "SELECT m.entity, CASE WHEN s.entity IS NULL THEN 'merged' ELSE 'split' END AS event, m.other, m.records "
+                "FROM moved m LEFT JOIN (SELECT DISTINCT entity FROM judged) s ON s.entity = m.entity UNION ALL "
+                "SELECT h.entity, 'ended', '', count(*) FROM held h WHERE h.entity NOT IN (SELECT entity FROM judged) "
+                "AND h.entity NOT IN (SELECT entity FROM moved) GROUP BY 1",
+            ),
+            *drops("moved"),
+        ],
     )
-    return duck.execute("SELECT 1 FROM held LIMIT 1").fetchone() is None
 
 
-def _write(
+def _keep(
     register: Register,
     database: Database,
     store: Store,
     duck: duckdb.DuckDBPyConnection,
-    snapshot: int,
+    given: reading.Given,
+    stamp: known.Stamp,
     began: dt.datetime,
-    *,
-    first: bool,
 ) -> Fused:
+    """6: write what differs, remember, count, and leave to people what only people can say."""
+    commit_id = f"fuse:{register.name}:{given.snapshot}:{stamp.declared[:8]}{stamp.decisions}"
+    merged, written = write_register(register, store, duck, commit_id, given, began)
     counted = _counts(duck)
-    if not _number(duck, "SELECT count(*) FROM touched_record"):
-        return Fused(register.name, *counted, 0, 0, 0, None, _seconds(began))
-    commit_id = f"fuse:{register.name}:{snapshot}"
-    body = _load if first else _merge
-    try:
-        merged, written = store.write(
-            commit_id, register.golden, register.values, register.members, author="fuse",
-            body=lambda writer: body(register, duck, writer),
-        )  # fmt: skip
-    except AlreadyCommitted as done:
-        merged, written = Merged(0, 0, 0), done.snapshot
+    values: dict[str, Any] = {
+        "records": counted[0], "entities": counted[1], "by_key": counted[2], "by_likeness": counted[3],
+        "residue": store.count(register.residue),
+        "merges": _number(duck, "SELECT count(*) FROM happening WHERE event = 'merged'"),
+        "splits": _number(duck, "SELECT count(*) FROM happening WHERE event = 'split'"),
+        "doubtful": _number(duck, "SELECT count(*) FROM doubtful"), "reached": _number(duck, "SELECT count(*) FROM judged"),
+        "inserted": merged.inserted, "updated": merged.updated, "deleted": merged.deleted,
+    }  # fmt: skip
     with database.connection() as control:
-        control.execute(
-            _sql.save_fusion,
-            {
-                "commit_id": commit_id, "register": register.name, "from_snapshot": snapshot, "snapshot": written,
-                "records": counted[0], "entities": counted[1], "by_key": counted[2], "by_likeness": counted[3],
-                "inserted": merged.inserted, "updated": merged.updated, "deleted": merged.deleted,
-                "started_at": began, "finished_at": dt.datetime.now(dt.UTC),
-            },
-        )  # fmt: skip
+        if not given.whole:
+            _carry_on(register, control, values, duck)
+        if written is not None:
+            control.execute(
+                _sql.save_fusion,
+                {**values, "commit_id": commit_id, "register": register.name, "from_snapshot": given.snapshot,
+                 "snapshot": written, "whole": given.whole, "sources": Jsonb(holding.rows_by_source(duck)), "started_at": began, "finished_at": dt.datetime.now(dt.UTC)},
+            )  # fmt: skip
+        reviewing.ask(register, control, duck, whole=given.whole)
+        holding.used(register, control)
+    last = commit_id if written is not None else stamp.written
+    known.remember(
+        register,
+        duck,
+        known.Stamp(stamp.declared, stamp.datasets, given.snapshot, last, stamp.decisions),
+        whole=given.whole,
+    )
+    linking.link(register, store)
+    return Fused(register.name, snapshot=written, seconds=_seconds(began), **values)
+
+
+def _carry_on(
+    register: Register,
+    control: psycopg.Connection[Any],
+    values: dict[str, Any],
+    duck: duckdb.DuckDBPyConnection,
+) -> None:
+    """Counts of an incremental run: those the last run left, and what this one made of the records it reached."""
+    last = control.execute(_sql.last_fusion, {"register": register.name}).fetchone()
+    names = ("records", "entities", "by_key", "by_likeness")
+    if last:
+        for name, before in zip(names, _counts(duck, "held"), strict=True):
+            values[name] += last[name] - before
+
+
+def _unchanged(register: Register, database: Database, began: dt.datetime) -> Fused:
+    with database.connection() as control:
+        row = control.execute(_sql.last_fusion, {"register": register.name}).fetchone() or {}
+    records, entities, by_key, by_likeness, residue, doubtful = (
+        int(row.get(name, 0))
+        for name in ("records", "entities", "by_key", "by_likeness", "residue", "doubtful")
+    )
     return Fused(
-        register.name, *counted, merged.inserted, merged.updated, merged.deleted, written, _seconds(began)
+        register.name,
+        records,
+        entities,
+        by_key,
+        by_likeness,
+        0,
+        0,
+        0,
+        None,
+        _seconds(began),
+        residue=residue,
+        doubtful=doubtful,
     )
 
 
-def _load(register: Register, duck: duckdb.DuckDBPyConnection, writer: Writer) -> Merged:
-    """The first time everything is new, and streams straight into the lake."""
-    _append(writer, register.members, duck, golden.members_sql("judged"))
-    _append(writer, register.values, duck, golden.values_sql(register, "judged"))
-    entities = _append(writer, register.golden, duck, golden.golden_sql(register))
-    return Merged(entities, 0, 0)
-
-
-def _append(writer: Writer, dataset: DatasetName, duck: duckdb.DuckDBPyConnection, sql: str) -> int:
-    cursor = duck.cursor()
-    try:
-        writer.register("fusing", cursor.execute(sql).to_arrow_reader(_BATCH_ROWS))
-        return writer.append(dataset, "SELECT * FROM fusing")
-    finally:
-        cursor.close()
-
-
-def _merge(register: Register, duck: duckdb.DuckDBPyConnection, writer: Writer) -> Merged:
-    """Only records and entities whose digest, entity or value differ from what the register holds."""
-    gone = "SELECT dataset, source_key FROM touched_record WHERE gone"
-    for name, sql in {
-        "t_record": "SELECT dataset, source_key FROM touched_record",
-        "t_gone": gone,
-        "t_member": golden.members_sql("touched_judged"),
-        "t_value": golden.values_sql(register, "touched_judged"),
-        "t_golden": golden.golden_sql(register, "touched_entity"),
-        "t_lost": "SELECT entity FROM touched_entity ANTI JOIN chosen USING (entity)",
-    }.items():
-        _hand_over(writer, duck, name, sql)
-    values = f"lake.base.{register.values.table}"
-    lost_values = (
-        f"SELECT dataset, source_key, item FROM {values} SEMI JOIN t_record USING (dataset, source_key) "
-        "ANTI JOIN t_value USING (dataset, source_key, item)"
-    )
-    writer.merge(register.members, "SELECT * FROM t_member", delete_keys_sql="SELECT * FROM t_gone")
-    writer.merge(register.values, "SELECT * FROM t_value", delete_keys_sql=lost_values)
-    return writer.merge(register.golden, "SELECT * FROM t_golden", delete_keys_sql="SELECT * FROM t_lost")
-
-
-def _hand_over(writer: Writer, duck: duckdb.DuckDBPyConnection, name: str, sql: str) -> None:
-    """A result of ours as a temporary table in the writer's engine."""
-    cursor = duck.cursor()
-    try:
-        writer.register("fusing", cursor.execute(sql).to_arrow_reader(_BATCH_ROWS))
-        writer.run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM fusing")
-    finally:
-        cursor.close()
-
-
-def _counts(duck: duckdb.DuckDBPyConnection) -> tuple[int, int, int, int]:
+def _counts(duck: duckdb.DuckDBPyConnection, table: str = "judged") -> tuple[int, int, int, int]:
     """Records, entities, records joined to another by a code, by likeness."""
-    shared = "SELECT entity FROM judged GROUP BY entity HAVING count(*) > 1"
+    liked = "rule IN ('likeness', 'decided')" if table == "judged" else "liked"
     row = duck.execute(
-        f"SELECT count(*), count(DISTINCT entity), count(*) FILTER (rule <> 'likeness' AND entity IN ({shared})), "
-        "count(*) FILTER (rule = 'likeness') FROM judged"
+        "SELECT coalesce(sum(n), 0), count(*), coalesce(sum(n - liked) FILTER (n > 1), 0), coalesce(sum(liked), 0) FROM ("
+        f"SELECT entity, count(*) AS n, count(*) FILTER ({liked}) AS liked FROM {table} GROUP BY 1)"
     ).fetchone()
-    return tuple(row)  # type: ignore[arg-type]
-
-
-def _run(duck: duckdb.DuckDBPyConnection, *statements: str) -> None:
-    for statement in statements:
-        duck.execute(statement)
+    return tuple(int(one) for one in row)  # type: ignore[union-attr,return-value]
 
 
 def _number(duck: duckdb.DuckDBPyConnection, sql: str) -> int:
@@ -253,9 +297,6 @@ def _number(duck: duckdb.DuckDBPyConnection, sql: str) -> int:
 
 def _seconds(began: dt.datetime) -> float:
     return round((dt.datetime.now(dt.UTC) - began).total_seconds(), 3)
-
-
-_CITY = dt.timezone(dt.timedelta(hours=8))
 
 
 @contextmanager
@@ -269,6 +310,8 @@ def _engine(settings: Settings | None) -> Iterator[duckdb.DuckDBPyConnection]:
     duck = duckdb.connect(config={"memory_limit": memory, "threads": threads, "temp_directory": str(spill)})
     try:
         duck.execute("SET TimeZone = 'Asia/Shanghai'")
+        for macro in MACROS:
+            duck.execute(macro)
         yield duck
     except duckdb.OutOfMemoryException:
         raise Unavailable(

@@ -1,83 +1,131 @@
-"""The golden record: for every item the value of the most trusted source, then the most recent, and why.
+"""The golden record: for every item the value its rule prefers, and why.
 
-Every record gets a place in one fixed order (newest first, then source and key), so that a choice is the
-smallest of (invalid?, trust of the source in the item, place): one number per item, no window over all rows.
+Every record gets a place in one fixed order (newest first, then source and key), so that a choice is the smallest
+of (invalid?, shorter?, trust of the source in the item, place): one number per item, no window over all rows.
 No losing value is lost (law 6): all are kept with source, time and reason.
 """
 
 from __future__ import annotations
 
 from jutong.elements import ELEMENTS, FLAG
-from jutong.fuse.register import Register
+from jutong.fuse.matching import key_column
+from jutong.fuse.register import COMPLETENESS, RECENCY, Register
+from jutong.fuse.steps import Step, drops
 from jutong.terms import Item, literal, quote
 
-#: rank = invalid · 2^47 + trust · 2^40 + place
-_INVALID, _TRUST = 1 << 47, 1 << 40
+#: rank = invalid · 2^60 + missing letters · 2^43 + trust · 2^36 + place
+_INVALID, _SHORT, _TRUST = 1 << 60, 1 << 43, 1 << 36
+_LONGEST = 4095
 
 #: Why a value is shown or not; ``explaining.py`` has the sentences.
 CHOSEN, SAME = "chosen", "same"
-INVALID, LESS_TRUSTED, OLDER = "invalid", "less_trusted", "older"
+INVALID, LESS_TRUSTED, OLDER, SHORTER = "invalid", "less_trusted", "older", "shorter"
 
-#: Columns of ``record`` that hold a code only when it is valid.
-_CODES = {"uscc": "k_uscc", "org_code": "k_org", "business_reg_no": "k_reg"}
 _DUCKDB = {"integer": "BIGINT", "date": "DATE", "timestamp": "TIMESTAMP", "boolean": "BOOLEAN"}
 
 
-def entity_sqls(register: Register, known: str, salt: str) -> list[str]:
-    """From ``anchored`` to ``named (anchor, entity)``; ``known (dataset, source_key, entity)`` are earlier members.
+def entity_steps(register: Register, salt: str) -> list[Step]:
+    """From ``anchored`` to ``named (anchor, entity)``.
 
-    An anchor keeps the id that most of its records bore (between equals, the one that was made for it); of two
-    that claim one id, the one with more records has it.  A new id follows from the anchor alone, so that no history means no difference; ``salt`` goes into it
-    only where an entity that has moved on still bears that id.
+    ``held (dataset, source_key, entity)`` are earlier members among these records, ``elsewhere (entity)`` ids that
+    other entities bear.  An anchor keeps the id that most of its records bore (between equals, the one that was made
+    for it); of two that claim one id, the one with more records has it.  A new id follows from the anchor alone, so
+    that no history means no difference; ``salt`` goes into it only where an entity that has moved on bears that id.
     """
     fresh = f"{literal(register.prefix)} || upper(left(md5(a.anchor || '%s'), 16))"
     return [
-        (
-            "CREATE TABLE claim AS SELECT a.anchor, k.entity, count(*) AS n FROM anchored a JOIN record r USING (rid) "
-            f"JOIN {known} k ON k.dataset = r.dataset AND k.source_key = r.source_key GROUP BY 1, 2"
+        Step(
+            "claim",
+            "SELECT a.anchor, k.entity, count(*) AS n FROM anchored a JOIN record r USING (rid) "
+            "JOIN held k ON k.dataset = r.dataset AND k.source_key = r.source_key GROUP BY 1, 2",
         ),
-        (
-            f"CREATE TABLE claimed AS SELECT anchor, min_by(entity, (-n, entity <> {fresh % ''}, entity)) AS entity, "
-            "max(n) AS n FROM claim a GROUP BY 1"
+        Step(
+            "claimed",
+            f"SELECT anchor, min_by(entity, (-n, entity <> {fresh % ''}, entity)) AS entity, max(n) AS n FROM claim a GROUP BY 1",
         ),
-        "CREATE TABLE granted AS SELECT min_by(anchor, (-n, anchor)) AS anchor, entity FROM claimed GROUP BY entity",
-        (
-            f"CREATE TABLE named AS SELECT a.anchor, coalesce(g.entity, CASE WHEN {fresh % ''} IN (SELECT entity FROM granted) "
-            f"THEN {fresh % f'#{salt}'} ELSE {fresh % ''} END) AS entity "
-            "FROM (SELECT DISTINCT anchor FROM anchored) a LEFT JOIN granted g USING (anchor)"
+        Step("granted", "SELECT min_by(anchor, (-n, anchor)) AS anchor, entity FROM claimed GROUP BY entity"),
+        Step(
+            "named",
+            "SELECT a.anchor, coalesce(g.entity, CASE WHEN t.entity IS NOT NULL THEN "
+            f"{fresh % f'#{salt}'} ELSE {fresh % ''} END) AS entity "
+            "FROM (SELECT DISTINCT anchor FROM anchored) a LEFT JOIN granted g USING (anchor) "
+            f"LEFT JOIN (SELECT entity FROM granted UNION SELECT entity FROM elsewhere) t ON t.entity = {fresh % ''}",
         ),
-        "DROP TABLE claim; DROP TABLE claimed; DROP TABLE granted",
+        *drops("claim", "claimed", "granted"),
     ]
 
 
-def placed_sql(register: Register) -> str:
-    """``placed``: every record with its entity, its place in the fixed order, and each item's rank."""
-    ranks = ", ".join(f"{_rank(register, item)} AS {quote('r_' + item.name)}" for item in register.items)
-    items = ", ".join(quote(item.name) for item in register.items)
+def doubtful_sql() -> str:
+    """``doubtful``: pairs of entities for people, with the two rows that look most alike."""
     return (
-        f"CREATE TABLE placed AS SELECT *, {ranks} FROM ("
-        "SELECT row_number() OVER () AS place, * FROM ("
-        f"SELECT n.entity, r.rid, r.dataset, r.source_key, r.batch, r.row_no, r.as_of, a.rule, a.weight, "
-        f"k_uscc, k_org, k_reg, {items} "
-        "FROM record r JOIN anchored a USING (rid) JOIN named n USING (anchor) "
-        "ORDER BY r.as_of DESC NULLS LAST, r.rid))"
+        "SELECT o.entity AS entity_l, t.entity AS entity_r, d.dataset_l, d.key_l, d.dataset_r, d.key_r, d.weight FROM doubt d "
+        "JOIN named o ON o.anchor = d.one JOIN named t ON t.anchor = d.two"
+    )
+
+
+def placed_steps() -> list[Step]:
+    """``placed (rid, eid, rule, weight, place)``: every record's entity and its place in the fixed order."""
+    return [
+        Step("numbered", "SELECT anchor, entity, row_number() OVER (ORDER BY entity) AS eid FROM named"),
+        Step(
+            "placed",
+            "SELECT a.rid, n.eid, a.rule, a.weight, row_number() OVER (ORDER BY r.as_of DESC NULLS LAST, r.dataset, r.source_key) AS place "
+            "FROM (SELECT rid, as_of, dataset, source_key FROM record) r JOIN anchored a USING (rid) JOIN numbered n USING (anchor)",
+        ),
+    ]
+
+
+def _ranked(register: Register) -> str:
+    """Every record with each item's rank; joins ``record`` with ``placed``."""
+    ranks = ", ".join(f"{_rank(register, item)} AS {quote('r_' + item.name)}" for item in register.items)
+    items = ", ".join(f"r.{quote(item.name)}" for item in register.items)
+    return (
+        f"SELECT p.eid, p.rule, p.weight, r.rid, r.dataset, r.source_key, r.batch, r.row_no, r.as_of, {items}, {ranks} "
+        "FROM record r JOIN placed p USING (rid)"
     )
 
 
 def _rank(register: Register, item: Item) -> str:
-    arms = " ".join(
-        f"WHEN {literal(source.dataset)} THEN {source.trust_in(item.name)}" for source in register.sources
-    )
-    trust = f"(CASE dataset {arms} ELSE 99 END) * {_TRUST}"
-    return f"CASE WHEN {quote(item.name)} IS NOT NULL THEN place + {trust}{_invalid(register, item)} END"
+    strategy = register.survivorship.get(item.name)
+    terms = ["place"]
+    if strategy != RECENCY:
+        terms.append(_trust(register, item))
+    if strategy == COMPLETENESS:
+        terms.append(f"({_LONGEST} - least(length({quote(item.name)}), {_LONGEST})) * {_SHORT}")
+    terms.append(_invalid(register, item))
+    return f"CASE WHEN {quote(item.name)} IS NOT NULL THEN {' + '.join(term for term in terms if term)} END"
+
+
+def _trust(register: Register, item: Item) -> str:
+    """Sources in the order they are believed for the item; patterns are matched by the dataset's name."""
+    arms = []
+    law = register.designated.get(item.name)
+    if law:
+        arms.append(f"WHEN {_is(law)} THEN 0")
+    arms += [
+        f"WHEN {_is(source.dataset)} THEN {source.trust_in(item.name)}"
+        for source in register.sources
+        if item.name in source.mapping
+    ]
+    return f"CAST((CASE {' '.join(arms)} ELSE 99 END) AS BIGINT) * {_TRUST}" if arms else ""
+
+
+def _is(pattern: str) -> str:
+    if "*" not in pattern:
+        return f"dataset = {literal(pattern)}"
+    return f"dataset LIKE {literal(pattern.replace('_', chr(92) + '_').replace('*', '%'))} ESCAPE '{chr(92)}'"
 
 
 def _invalid(register: Register, item: Item) -> str:
     """A value its element questions gives way to another source's; of codes, matching knows already."""
     if sum(item.name in source.mapping for source in register.sources) < 2:
         return ""
-    if item.element in _CODES:
-        return f" + CASE WHEN {quote(item.name)} IS DISTINCT FROM {_CODES[item.element]} THEN {_INVALID} ELSE 0 END"
+    key = next(
+        (one for one in register.keys if one.valid and one.whole_item == item.name and len(one.ways) == 1),
+        None,
+    )
+    if key:
+        return f"CASE WHEN {key_column(key)} IS NULL THEN {_INVALID} ELSE 0 END"
     element = ELEMENTS.get(item.element or "")
     if element is None:
         return ""
@@ -87,7 +135,9 @@ def _invalid(register: Register, item: Item) -> str:
     ]
     if not doubts:
         return ""
-    return f" + CASE WHEN {' OR '.join(f'coalesce({doubt}, false)' for doubt in doubts)} THEN {_INVALID} ELSE 0 END"
+    return (
+        f"CASE WHEN {' OR '.join(f'coalesce({doubt}, false)' for doubt in doubts)} THEN {_INVALID} ELSE 0 END"
+    )
 
 
 def chosen_sql(register: Register) -> str:
@@ -98,8 +148,8 @@ def chosen_sql(register: Register) -> str:
         for name, rank in [_columns(item)]
     )
     return (
-        f"CREATE TABLE chosen AS SELECT entity, {columns}, count(DISTINCT dataset) AS sources, count(*) AS records, "
-        "max(as_of) AS updated_at FROM placed GROUP BY entity"
+        f"SELECT n.entity, c.* FROM (SELECT eid, {columns}, count(DISTINCT dataset) AS sources, count(*) AS records, "
+        f"max(as_of) AS updated_at FROM ({_ranked(register)}) GROUP BY eid) c JOIN numbered n USING (eid)"
     )
 
 
@@ -116,11 +166,11 @@ def judged_sql(register: Register) -> str:
     items = ", ".join(f"p.{quote(item.name)}" for item in register.items)
     told = ", ".join(f"{quote(name)}" for item in register.items for name in (item.name, f"w_{item.name}"))
     return (
-        "CREATE TABLE judged AS SELECT *, CAST(hash(entity, batch, row_no, as_of, rule, weight, "
+        "SELECT * EXCLUDE (eid), CAST(hash(entity, batch, row_no, as_of, rule, weight, "
         f"{told}) AS VARCHAR) AS digest FROM ("
-        f"SELECT p.dataset, p.source_key, p.entity, p.batch, p.row_no, p.as_of, p.rule, "
+        f"SELECT c.eid, p.rid, p.dataset, p.source_key, c.entity, p.batch, p.row_no, p.as_of, p.rule, "
         f"CAST(p.weight AS DECIMAL(9,4)) AS weight, {items}, {reasons} "
-        "FROM placed p JOIN chosen c USING (entity)) ORDER BY entity"
+        f"FROM ({_ranked(register)}) p JOIN chosen c USING (eid)) ORDER BY eid, dataset, source_key"
     )
 
 
@@ -131,6 +181,7 @@ def _reason(item: Item) -> str:
         f"CASE WHEN {mine} IS NULL THEN NULL WHEN {mine} = {best} THEN '{CHOSEN}' "
         f"WHEN p.{name} = c.{name} THEN '{SAME}' "
         f"WHEN {mine} // {_INVALID} > {best} // {_INVALID} THEN '{INVALID}' "
+        f"WHEN {mine} // {_SHORT} > {best} // {_SHORT} THEN '{SHORTER}' "
         f"WHEN {mine} // {_TRUST} > {best} // {_TRUST} THEN '{LESS_TRUSTED}' ELSE '{OLDER}' END"
     )
 

@@ -1,113 +1,60 @@
-"""Likeness: the residue that no code ties to anything, compared by name, person, address and telephone.
+"""Likeness: the residue that no strong key ties to anything, compared item by item.
 
-Splink weighs the evidence as Fellegi and Sunter do: each level of agreement adds log2(m/u).  The probabilities
-are declared, not trained, so the same rows give the same entities whatever came before and in whatever order.
-Only records whose anchor is R or S are *free*; a free anchor goes to the one anchor that is most like it, if it
-is like enough and no other comes near.
+Splink weighs the evidence as Fellegi and Sunter do: each level of agreement adds log2(m/u).  Records whose anchor
+does not settle them are *free*; a free anchor goes to the one anchor that is most like it, if it is like enough
+and no other comes near.  What stays between is for people, and what people decided is replayed.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
-#: Bits of evidence from which two records are one entity, and by which the best must lead the next best.
-THRESHOLD = 6.0
-LEAD = 3.0
-#: DuckDB's levenshtein counts bytes, and a Chinese character has three.
-_ONE_CHARACTER = 3
-#: One pair in so many belongs together before anything is known.
-_PRIOR = 1 / 1_000_000
-_RECORDS, _PAIRS = "likely_record", "likely_pair"
+from jutong.fuse.comparing import Comparison, Level
+from jutong.fuse.folding import sounding
+from jutong.fuse.matching import block_column, key_column, level, needed, settled
+from jutong.fuse.register import Register
+from jutong.fuse.steps import Step, drops, run
+from jutong.terms import literal, quote
 
-
-@dataclass(frozen=True)
-class Level:
-    """One degree of agreement: how often it is met among the same (m) and among different entities (u)."""
-
-    label: str
-    sql: str
-    m: float
-    u: float
+#: The weight of a pair that a person found to be one.
+DECIDED = 1000.0
+_SAME, _DIFFERENT = "same", "different"
 
 
-def _null(column: str) -> str:
-    return f'"{column}_l" IS NULL OR "{column}_r" IS NULL'
-
-
-COMPARISONS: dict[str, tuple[Level, ...]] = {
-    "name": (
-        Level("名称相同", '"n_plain_l" = "n_plain_r"', 0.80, 5e-6),
-        Level("字号和行业相同", '"n_core_l" = "n_core_r" AND length("n_core_l") >= 3', 0.17, 2e-5),
-        Level(
-            "字号和行业差一字",
-            f'length("n_core_l") >= 4 AND levenshtein("n_core_l", "n_core_r") <= {_ONE_CHARACTER}',
-            0.02,
-            2e-4,
-        ),
-        Level("名称不同", "ELSE", 0.01, 0.99),
-    ),
-    "person": (
-        Level("法定代表人相同", '"n_person_l" = "n_person_r"', 0.93, 3e-4),
-        Level("法定代表人不同", "ELSE", 0.07, 0.99),
-    ),
-    "address": (
-        Level("住所相同", '"n_address_l" = "n_address_r"', 0.85, 1e-5),
-        Level(
-            "住所相近",
-            f'length("n_address_l") >= 8 AND levenshtein("n_address_l", "n_address_r") <= {_ONE_CHARACTER}',
-            0.06,
-            1e-3,
-        ),
-        Level("住所不同", "ELSE", 0.09, 0.99),
-    ),
-    "phone": (
-        Level("电话相同", '"n_phone_l" = "n_phone_r"', 0.70, 1e-5),
-        Level("电话不同", "ELSE", 0.30, 0.99),
-    ),
-}
-
-#: Which free anchors are given to whom, in this order: those with a registration number first, so that a record
-#: without any code never comes to stand between two of them.
-ADOPTIONS = (("R", "UO"), ("S", "UO"), ("S", "R"))
-
-#: Pairs are only looked at when they agree on one of these, and one of the two is free.
-_BLOCKS = (
-    ("n_core",),
-    ("n_person", "n_address"),
-    ("n_phone",),
-)
-
-
-def settings() -> dict[str, Any]:
+def settings(register: Register) -> dict[str, Any]:
     """The model as Splink reads it; it can be kept as a file and shown to anyone."""
+    likeness = register.likeness
     return {
         "link_type": "dedupe_only",
         "unique_id_column_name": "rid",
-        "probability_two_random_records_match": _PRIOR,
+        "probability_two_random_records_match": likeness.prior,
         "blocking_rules_to_generate_predictions": [
-            {"blocking_rule": f"{_equal(block)} AND (l.free OR r.free)", "sql_dialect": "duckdb"}
-            for block in _BLOCKS
+            {
+                "blocking_rule": f"l.{block_column(number)} = r.{block_column(number)} AND (l.free OR r.free)",
+                "sql_dialect": "duckdb",
+            }
+            for number in range(len(likeness.blocks))
         ],
-        "comparisons": [_comparison(name, levels) for name, levels in COMPARISONS.items()],
+        "comparisons": [_comparison(one) for one in likeness.comparisons],
         "retain_matching_columns": False,
         "retain_intermediate_calculation_columns": False,
     }
 
 
-def _equal(block: tuple[str, ...]) -> str:
-    return " AND ".join(f"l.{column} = r.{column}" for column in block)
-
-
-def _comparison(name: str, levels: tuple[Level, ...]) -> dict[str, Any]:
-    column = {"name": "n_plain", "person": "n_person", "address": "n_address", "phone": "n_phone"}[name]
-    null = {"sql_condition": _null(column), "label_for_charts": "缺失", "is_null_level": True}
+def _comparison(one: Comparison) -> dict[str, Any]:
+    main = one.column(one.how.main)
+    null = {
+        "sql_condition": f'"{main}_l" IS NULL OR "{main}_r" IS NULL',
+        "label_for_charts": "缺失",
+        "is_null_level": True,
+    }
     return {
-        "output_column_name": name,
-        "comparison_levels": [null, *(_level(level) for level in levels)],
+        "output_column_name": one.name,
+        "comparison_levels": [null, *(_level(each) for each in one.levels)],
     }
 
 
@@ -122,118 +69,314 @@ def _level(level: Level) -> dict[str, Any]:
     }
 
 
-def candidate_sqls() -> list[str]:
-    """From ``record`` and ``anchored`` to ``likely_record``: the free ones and whoever shares a block with one."""
-    shares = " OR ".join(
-        f"EXISTS (SELECT 1 FROM free_{number} f WHERE {' AND '.join(f'f.{column} = r.{column}' for column in block)})"
-        for number, block in enumerate(_BLOCKS)
+def _is_free(register: Register, anchor: str) -> str:
+    return f"left({anchor}, 1) NOT IN ({', '.join(literal(one) for one in settled(register) or '-')})"
+
+
+def candidate_steps(register: Register) -> list[Step]:
+    """``likely_record``: the free records and whoever shares a block with one, crowded blocks left out."""
+    likeness = register.likeness
+    columns = [block_column(number) for number in range(len(likeness.blocks))]
+    early = needed(register)
+    late: list[dict[str, str]] = [{}, {}, {}]
+    for one in likeness.comparisons:
+        for number, layer in enumerate(one.late(early)):
+            late[number] |= layer
+    features = [
+        *(quote(column) for column in sorted(early)),
+        *sorted({quote(one.item) for one in likeness.comparisons if any(one.late(early))}),
+    ]
+    steps = [Step("free_record", f"SELECT rid FROM anchored WHERE {_is_free(register, 'anchor')}")]
+    for column in columns:
+        steps += [
+            Step(
+                f"free_{column}",
+                f"SELECT DISTINCT {column} FROM record SEMI JOIN free_record USING (rid) WHERE {column} IS NOT NULL",
+            ),
+            # A value too many share is passed over: pairs grow with records, not with their square.
+            Step(
+                f"block_{column}",
+                f"SELECT {column} FROM record SEMI JOIN free_{column} USING ({column}) "
+                f"WHERE {column} NOT IN (SELECT value FROM crowded WHERE block = '{column}') "
+                f"GROUP BY 1 HAVING count(*) <= {likeness.crowd}",
+            ),
+            Step(f"free_{column}"),
+        ]
+    kept = "".join(
+        f", CASE WHEN x{column}.{column} IS NOT NULL THEN r.{column} END AS {column}" for column in columns
     )
-    made = [
-        f"CREATE TEMP TABLE free_{number} AS SELECT DISTINCT {', '.join(block)} FROM record "
-        f"SEMI JOIN (SELECT rid FROM anchored WHERE anchor[1] IN ('R', 'S')) USING (rid)"
-        for number, block in enumerate(_BLOCKS)
-    ]
+    joins = " ".join(
+        f"LEFT JOIN block_{column} x{column} ON x{column}.{column} = r.{column}" for column in columns
+    )
+    wanted = " OR ".join(f"x{column}.{column} IS NOT NULL" for column in columns)
+    likely = (
+        f"SELECT r.rid, f.rid IS NOT NULL AS free{kept}, {', '.join('r.' + name for name in features)} FROM record r "
+        f"LEFT JOIN free_record f ON f.rid = r.rid {joins} WHERE {wanted}"
+    )
+    for layer in late:
+        if layer:
+            likely = f"SELECT *, {', '.join(f'{sql} AS {quote(name)}' for name, sql in layer.items())} FROM ({likely})"
     return [
-        *made,
-        (
-            f"CREATE TABLE {_RECORDS} AS SELECT r.rid, a.anchor[1] IN ('R', 'S') AS free, r.n_plain, r.n_core, "
-            "r.n_person, r.n_address, r.n_phone FROM record r JOIN anchored a USING (rid) "
-            f"WHERE a.anchor[1] IN ('R', 'S') OR {shares}"
-        ),
-        *(f"DROP TABLE free_{number}" for number in range(len(_BLOCKS))),
-    ]
+        *steps,
+        Step("likely_record", likely),
+        *drops("free_record", *(f"block_{column}" for column in columns)),
+    ]  # fmt: skip
 
 
-def score(duck: duckdb.DuckDBPyConnection) -> None:
-    """Fill ``likely_pair (rid_l, rid_r, weight)`` with the pairs above the threshold."""
+def add_sounds(register: Register, duck: duckdb.DuckDBPyConnection) -> None:
+    """``near_…`` columns: features by sound and shape, for the few records that are compared."""
+    for one in register.likeness.comparisons:
+        for feature in one.how.sounds:
+            column, near = quote(one.column(feature)), quote(one.column(f"near_{feature}"))
+            texts = [
+                row[0]
+                for row in duck.execute(f"SELECT DISTINCT {column} FROM likely_record").fetchall()
+                if row[0]
+            ]
+            table = pa.table(
+                {
+                    "text": pa.array(texts, pa.string()),
+                    "near": pa.array([sounding(text) for text in texts], pa.string()),
+                }
+            )
+            duck.register("sounds", table)
+            run(
+                duck,
+                [
+                    Step(
+                        "likely_sounding",
+                        f"SELECT r.*, s.near AS {near} FROM likely_record r LEFT JOIN sounds s ON s.text = r.{column}",
+                    ),
+                    Step("likely_record", "SELECT * FROM likely_sounding"),
+                    Step("likely_sounding"),
+                ],
+            )
+            duck.unregister("sounds")
+
+
+def score(register: Register, duck: duckdb.DuckDBPyConnection) -> None:
+    """Fill ``likely_pair (rid_l, rid_r, weight)`` with the pairs worth a look, decisions applied."""
     from splink import DuckDBAPI, Linker  # slow to import, needed only when there is a residue
 
     logging.getLogger("splink").setLevel(logging.ERROR)
     api = DuckDBAPI(connection=duck)
-    linker = Linker(api.register(_RECORDS, dataset_display_name="records"), settings(), log_level=None)
-    pairs = linker.inference.predict(threshold_match_weight=THRESHOLD, warning_mode="never")
-    duck.execute(
-        f"CREATE TABLE {_PAIRS} AS SELECT rid_l, rid_r, match_weight AS weight FROM {pairs.physical_name}"
+    linker = Linker(
+        api.register("likely_record", dataset_display_name="records"), settings(register), log_level=None
+    )
+    lowest = min(register.likeness.review, register.likeness.threshold)
+    pairs = linker.inference.predict(threshold_match_weight=lowest, warning_mode="never")
+    run(
+        duck, [Step("scored_pair", f"SELECT rid_l, rid_r, match_weight AS weight FROM {pairs.physical_name}")]
     )
     pairs.drop_table_from_database_and_remove_from_cache()
 
 
-def adoption_sqls(kind: str, owners: str) -> list[str]:
-    """Give every free anchor of one ``kind`` (R or S) to the anchor of ``owners`` (letters) most like it.
+def decision_steps() -> list[Step]:
+    """``likely_pair``: scored pairs with what people decided in the place of what was weighed.
 
-    Two anchors that both know a registration number know different ones, or they would be one anchor.  The best
-    must lead the next best by LEAD bits, or the anchor stays as it is: a wrong join is worse than a missing one.
+    ``decision (dataset_l, key_l, dataset_r, key_r, verdict)``.
     """
-    letters = ", ".join(f"'{letter}'" for letter in owners)
-    known = "AND b.anchor NOT IN (SELECT anchor FROM knows_reg)" if kind == "R" else ""
     return [
-        (
-            "CREATE OR REPLACE TEMP TABLE knows_reg AS SELECT DISTINCT a.anchor FROM anchored a "
-            "JOIN record r USING (rid) WHERE r.k_reg IS NOT NULL"
+        Step(
+            "decided_pair",
+            "SELECT least(l.rid, r.rid) AS rid_l, greatest(l.rid, r.rid) AS rid_r, d.verdict FROM decision d "
+            "JOIN record l ON l.dataset = d.dataset_l AND l.source_key = d.key_l "
+            "JOIN record r ON r.dataset = d.dataset_r AND r.source_key = d.key_r",
         ),
-        (
-            "CREATE OR REPLACE TEMP TABLE offer AS SELECT a.anchor, b.anchor AS owner, max(p.weight) AS weight FROM ("
-            f"SELECT rid_l AS mine, rid_r AS other, weight FROM {_PAIRS} UNION ALL "
-            f"SELECT rid_r, rid_l, weight FROM {_PAIRS}) p "
+        Step(
+            "likely_pair",
+            "SELECT p.rid_l, p.rid_r, p.weight FROM scored_pair p "
+            "LEFT JOIN decided_pair d ON d.rid_l = least(p.rid_l, p.rid_r) AND d.rid_r = greatest(p.rid_l, p.rid_r) "
+            f"WHERE d.verdict IS NULL UNION ALL SELECT rid_l, rid_r, {DECIDED} FROM decided_pair WHERE verdict = '{_SAME}'",
+        ),
+        Step("scored_pair"),
+    ]  # fmt: skip
+
+
+def free_levels(register: Register) -> list[str]:
+    """First characters of anchors that may be given away, strong before weak."""
+    kept = settled(register)
+    return [one for one in (level(place) for place in range(len(register.keys))) if one not in kept] + ["S"]
+
+
+def adoptions(register: Register) -> list[tuple[str, str]]:
+    """Which free anchors are given to whom, in this order: those with a key first, so that a record without any
+    never comes to stand between two of them."""
+    kept, free = settled(register), free_levels(register)
+    first = [(one, kept) for one in free if kept]
+    return first + [(one, owner) for place, one in enumerate(free) for owner in free[:place]]
+
+
+def adoption_steps(register: Register, kind: str, owners: str) -> list[Step]:
+    """Give every free anchor of one ``kind`` to the anchor of ``owners`` most like it.
+
+    Two anchors that both know a value of an exclusive key know different ones, or they would be one anchor.  The
+    best must lead the next best, or the anchor stays as it is: a wrong join is worse than a missing one.  What is
+    too close to call is kept in ``doubt`` for people.
+    """
+    likeness = register.likeness
+    letters = ", ".join(literal(letter) for letter in owners)
+    exclusive = [key_column(key) for key in register.keys if key.exclusive or key.settles]
+    knows = " UNION ".join(
+        f"SELECT anchor, {literal(column)} AS key FROM anchored JOIN record USING (rid) WHERE {column} IS NOT NULL"
+        for column in exclusive
+    )
+    knowing = knows or "SELECT anchor, anchor AS key FROM anchored WHERE false"
+    return [
+        Step("knows", knowing),
+        Step(
+            "offer",
+            "SELECT a.anchor, b.anchor AS owner, max(p.weight) AS weight FROM ("
+            "SELECT rid_l AS mine, rid_r AS other, weight FROM likely_pair UNION ALL "
+            "SELECT rid_r, rid_l, weight FROM likely_pair) p "
             "JOIN anchored a ON a.rid = p.mine JOIN anchored b ON b.rid = p.other "
-            f"WHERE a.anchor[1] = '{kind}' AND b.anchor[1] IN ({letters}) AND a.anchor <> b.anchor {known} GROUP BY 1, 2"
+            f"WHERE left(a.anchor, 1) = '{kind}' AND left(b.anchor, 1) IN ({letters}) AND a.anchor <> b.anchor GROUP BY 1, 2",
         ),
-        (
-            "CREATE OR REPLACE TEMP TABLE adopted AS SELECT anchor, min_by(owner, (-weight, owner)) AS owner, "
-            "max(weight) AS weight FROM offer GROUP BY 1 "
-            f"HAVING len(list(weight)) = 1 OR list_sort(list(weight), 'DESC')[2] <= max(weight) - {LEAD}"
+        Step(
+            "fair_offer",
+            "SELECT o.* FROM offer o "
+            "LEFT JOIN (SELECT DISTINCT k.anchor, l.anchor AS owner FROM offer o JOIN knows k ON k.anchor = o.anchor "
+            "JOIN knows l ON l.anchor = o.owner AND l.key = k.key) c ON c.anchor = o.anchor AND c.owner = o.owner "
+            "LEFT JOIN (SELECT DISTINCT x.anchor, y.anchor AS owner FROM decided_pair d "
+            "JOIN anchored x ON x.rid IN (d.rid_l, d.rid_r) JOIN anchored y ON y.rid IN (d.rid_l, d.rid_r) "
+            f"WHERE d.verdict = '{_DIFFERENT}' AND x.anchor <> y.anchor) v ON v.anchor = o.anchor AND v.owner = o.owner "
+            "WHERE c.anchor IS NULL AND v.anchor IS NULL",
         ),
-        (
-            "CREATE OR REPLACE TABLE anchored AS SELECT a.rid, coalesce(d.owner, a.anchor) AS anchor, "
-            "CASE WHEN d.owner IS NULL THEN a.rule ELSE 'likeness' END AS rule, "
-            "coalesce(d.weight, a.weight) AS weight FROM anchored a LEFT JOIN adopted d ON d.anchor = a.anchor"
+        Step(
+            "best",
+            "SELECT anchor, owner, weight, row_number() OVER (PARTITION BY anchor ORDER BY weight DESC, owner) AS place, "
+            f"coalesce(lead(weight) OVER (PARTITION BY anchor ORDER BY weight DESC, owner), {-DECIDED}) AS next FROM fair_offer",
         ),
-    ]
+        Step(
+            "adopted",
+            "SELECT anchor, owner, weight FROM best "
+            f"WHERE place = 1 AND weight >= {likeness.threshold} AND next <= weight - {likeness.lead}",
+        ),
+        Step(
+            "anchored",
+            "SELECT a.rid, coalesce(d.owner, a.anchor) AS anchor, "
+            "CASE WHEN d.owner IS NULL THEN a.rule WHEN d.weight >= 1000 THEN 'decided' ELSE 'likeness' END AS rule, "
+            "coalesce(d.weight, a.weight) AS weight FROM anchored a LEFT JOIN adopted d ON d.anchor = a.anchor",
+        ),
+        *drops("knows", "offer", "fair_offer", "best", "adopted"),
+    ]  # fmt: skip
 
 
-def component_sqls() -> list[str]:
-    """Edges between anchors that stayed alone, for clustering: ``loose_node``, ``loose_edge``."""
+def loose_steps(register: Register) -> list[Step]:
+    """Pairs between anchors that stayed alone, for clustering: ``loose_edge``.  A pair of rows that people told
+    apart is no edge, nor is any other pair between their anchors."""
     return [
-        (
-            "CREATE OR REPLACE TABLE loose_edge AS SELECT a.anchor AS anchor_l, b.anchor AS anchor_r, "
-            f"max(p.weight) AS weight FROM {_PAIRS} p JOIN anchored a ON a.rid = p.rid_l JOIN anchored b ON b.rid = p.rid_r "
-            "WHERE a.anchor[1] = 'S' AND b.anchor[1] = 'S' AND a.anchor <> b.anchor GROUP BY 1, 2"
+        Step(
+            "loose_edge",
+            "SELECT a.anchor AS anchor_l, b.anchor AS anchor_r, max(p.weight) AS weight FROM likely_pair p "
+            "JOIN anchored a ON a.rid = p.rid_l JOIN anchored b ON b.rid = p.rid_r "
+            f"WHERE left(a.anchor, 1) = 'S' AND left(b.anchor, 1) = 'S' AND a.anchor <> b.anchor "
+            f"AND p.weight >= {register.likeness.threshold} GROUP BY 1, 2",
         ),
-        (
-            "CREATE OR REPLACE TABLE loose_node AS SELECT anchor_l AS anchor FROM loose_edge UNION "
-            "SELECT anchor_r FROM loose_edge"
+        Step(
+            "group_0",
+            "SELECT anchor, min(owner) AS owner FROM (SELECT anchor_l AS anchor, least(anchor_l, anchor_r) AS owner FROM loose_edge "
+            "UNION ALL SELECT anchor_r, least(anchor_l, anchor_r) FROM loose_edge) GROUP BY 1",
         ),
-    ]
+    ]  # fmt: skip
 
 
-def join_components(duck: duckdb.DuckDBPyConnection) -> None:
-    """Connected components of what is left: records that know no code at all but are alike."""
-    for sql in component_sqls():
-        duck.execute(sql)
-    row = duck.execute("SELECT count(*) FROM loose_edge").fetchone()
-    if not row or not row[0]:
-        return
-    from splink import DuckDBAPI
-    from splink.clustering import cluster_pairwise_predictions_at_threshold
+def widen_step(number: int) -> Step:
+    """One round of connected components: everyone takes the least owner among the neighbours' and its own owner's."""
+    return Step(
+        f"group_{number}",
+        "SELECT g.anchor, min(o.owner) AS owner FROM ("
+        f"SELECT anchor, owner FROM group_{number - 1} UNION ALL "
+        f"SELECT e.anchor_l, g.owner FROM loose_edge e JOIN group_{number - 1} g ON g.anchor = e.anchor_r UNION ALL "
+        f"SELECT e.anchor_r, g.owner FROM loose_edge e JOIN group_{number - 1} g ON g.anchor = e.anchor_l) g "
+        f"JOIN group_{number - 1} o ON o.anchor = g.owner GROUP BY 1",
+    )
 
-    api = DuckDBAPI(connection=duck)
-    clusters = cluster_pairwise_predictions_at_threshold(
-        api.register("loose_node", dataset_display_name="nodes"),
-        api.register("loose_edge", dataset_display_name="edges"),
-        api,
-        "anchor",
-        "anchor_l",
-        "anchor_r",
+
+def joined_steps(last: int) -> list[Step]:
+    """The components as anchors; one in which people told two rows apart stays in its pieces."""
+    return [
+        Step(
+            "torn",
+            f"SELECT DISTINCT l.owner FROM decided_pair d JOIN anchored a ON a.rid = d.rid_l JOIN anchored b ON b.rid = d.rid_r "
+            f"JOIN group_{last} l ON l.anchor = a.anchor JOIN group_{last} r ON r.anchor = b.anchor "
+            f"WHERE d.verdict = '{_DIFFERENT}' AND l.owner = r.owner",
+        ),
+        Step(
+            "anchored",
+            "SELECT a.rid, CASE WHEN t.owner IS NULL THEN coalesce(g.owner, a.anchor) ELSE a.anchor END AS anchor, "
+            "CASE WHEN g.owner IS NULL OR t.owner IS NOT NULL THEN a.rule WHEN e.weight >= 1000 THEN 'decided' "
+            "ELSE 'likeness' END AS rule, "
+            "CASE WHEN t.owner IS NULL THEN coalesce(a.weight, e.weight) ELSE a.weight END AS weight "
+            f"FROM anchored a LEFT JOIN group_{last} g ON g.anchor = a.anchor LEFT JOIN torn t ON t.owner = g.owner "
+            "LEFT JOIN (SELECT anchor, max(weight) AS weight FROM (SELECT anchor_l AS anchor, weight FROM loose_edge "
+            "UNION ALL SELECT anchor_r, weight FROM loose_edge) GROUP BY 1) e ON e.anchor = a.anchor",
+        ),
+        *drops("torn", "loose_edge", f"group_{last}"),
+    ]  # fmt: skip
+
+
+def doubt_steps(register: Register) -> list[Step]:
+    """``doubt``: pairs of entities that look alike and were not joined, one pair of rows for each, for people."""
+    exclusive = [key_column(key) for key in register.keys if key.exclusive or key.settles]
+    knows = " UNION ".join(
+        f"SELECT anchor, {literal(column)} AS key FROM anchored JOIN record USING (rid) WHERE {column} IS NOT NULL"
+        for column in exclusive
     )
-    duck.execute(
-        "CREATE OR REPLACE TEMP TABLE grouped AS SELECT anchor, min(anchor) OVER (PARTITION BY cluster_id) AS owner "
-        f"FROM {clusters.physical_name}"
+    knowing = knows or "SELECT anchor, anchor AS key FROM anchored WHERE false"
+    return [
+        Step("knows", knowing),
+        Step(
+            "doubt",
+            "SELECT least(a.anchor, b.anchor) AS one, greatest(a.anchor, b.anchor) AS two, "
+            "max_by(l.dataset, (p.weight, -p.rid_l, -p.rid_r)) AS dataset_l, max_by(l.source_key, (p.weight, -p.rid_l, -p.rid_r)) AS key_l, "
+            "max_by(r.dataset, (p.weight, -p.rid_l, -p.rid_r)) AS dataset_r, max_by(r.source_key, (p.weight, -p.rid_l, -p.rid_r)) AS key_r, "
+            "max(p.weight) AS weight FROM likely_pair p JOIN anchored a ON a.rid = p.rid_l JOIN anchored b ON b.rid = p.rid_r "
+            "JOIN record l ON l.rid = p.rid_l JOIN record r ON r.rid = p.rid_r "
+            f"WHERE a.anchor <> b.anchor AND p.weight >= {register.likeness.review} AND p.weight < {DECIDED} "
+            "AND NOT EXISTS (SELECT 1 FROM knows k JOIN knows q ON q.key = k.key WHERE k.anchor = a.anchor AND q.anchor = b.anchor) "
+            "GROUP BY 1, 2",
+        ),
+        Step("knows"),
+    ]  # fmt: skip
+
+
+def match(register: Register, duck: duckdb.DuckDBPyConnection) -> None:
+    """From ``record``, ``anchored`` and ``decision`` to the final ``anchored (rid, anchor, rule, weight)`` and
+    ``doubt``."""
+    run(duck, [Step("anchored", "SELECT *, CAST(NULL AS DOUBLE) AS weight FROM anchored")])
+    empty = Step(
+        "scored_pair",
+        "SELECT CAST(NULL AS BIGINT) AS rid_l, CAST(NULL AS BIGINT) AS rid_r, CAST(NULL AS DOUBLE) AS weight WHERE false",
     )
-    duck.execute(
-        "CREATE OR REPLACE TABLE anchored AS SELECT a.rid, coalesce(g.owner, a.anchor) AS anchor, "
-        "CASE WHEN g.owner IS NULL THEN a.rule ELSE 'likeness' END AS rule, "
-        "coalesce(a.weight, e.weight) AS weight FROM anchored a LEFT JOIN grouped g ON g.anchor = a.anchor "
-        "LEFT JOIN (SELECT anchor, max(weight) AS weight FROM (SELECT anchor_l AS anchor, weight FROM loose_edge "
-        "UNION ALL SELECT anchor_r, weight FROM loose_edge) GROUP BY 1) e ON e.anchor = a.anchor"
-    )
-    clusters.drop_table_from_database_and_remove_from_cache()
+    if register.likeness.blocks:
+        run(duck, candidate_steps(register))
+        if duck.execute("SELECT 1 FROM likely_record WHERE free LIMIT 1").fetchone():
+            add_sounds(register, duck)
+            score(register, duck)
+        else:
+            run(duck, [empty])
+        run(duck, drops("likely_record"))
+    else:
+        run(duck, [empty])
+    run(duck, decision_steps())
+    if duck.execute("SELECT 1 FROM likely_pair LIMIT 1").fetchone():
+        for kind, owners in adoptions(register):
+            run(duck, adoption_steps(register, kind, owners))
+        join_components(register, duck)
+    run(duck, [*doubt_steps(register), *drops("likely_pair", "decided_pair")])
+
+
+def join_components(register: Register, duck: duckdb.DuckDBPyConnection) -> None:
+    """Connected components of what is left: records that know no key but are alike."""
+    run(duck, loose_steps(register))
+    last = 0
+    while True:
+        run(duck, [widen_step(last + 1)])
+        same = f"SELECT 1 FROM group_{last} l JOIN group_{last + 1} n USING (anchor) WHERE l.owner <> n.owner LIMIT 1"
+        changed = duck.execute(same).fetchone()
+        run(duck, drops(f"group_{last}"))
+        last += 1
+        if not changed:
+            break
+    run(duck, joined_steps(last))

@@ -1,27 +1,22 @@
-"""Matching by code: which records bear the same identity, as SQL over the table ``record``.
+"""Matching by code: which records bear the same identity, as a plan over ``incoming``.
 
-A record's *anchor* is the strongest identity it can be tied to, told apart by its first letter:
-
-    U<code>  a valid 统一社会信用代码, its own or the only one that bears its organisation code or its
-             registration number
-    O<code>  a valid 组织机构代码 that no valid 统一社会信用代码 contains
-    R<no>    a valid 工商注册号 that no stronger anchor bears
-    S<row>   nothing but its own source and key: only likeness can tell (``likeness.py``)
-
-Everything is a grouping or an equi-join, so a million records take seconds, and nothing depends on their order:
-``rid`` counts them by source and key.
+A record's *anchor* is the strongest identity it can be tied to, told apart by its first character: the number of
+the key (1 the strongest) and the value, or ``S`` and the row itself when it bears no key.  A record without a
+strong key takes the anchor of the only one that bears its weaker key; a weaker key that two anchors bear says
+nothing.  Everything is a grouping or an equi-join, so a million records take seconds, and nothing depends on
+their order.
 """
 
 from __future__ import annotations
 
 from jutong.elements import valid_sql
-from jutong.fuse.names import address_sql, core_sql, form_sql, plain_sql
-from jutong.fuse.register import Register, RegisterSource
+from jutong.fuse.register import ABOUT, CONSTANT, KeyPart, MatchKey, Register, RegisterSource
+from jutong.fuse.steps import Step, drops
 from jutong.store import DatasetSpec
 from jutong.terms import BadInput, Item, literal, quote
 
-#: The text of a missing provenance column.
-_NOTHING = "NULL"
+#: Rows that bear no key and nothing to be compared by.
+NO_KEY = "没有可用的匹配键，也没有可比对的信息项"
 
 
 def records_sql(register: Register, source: RegisterSource, spec: DatasetSpec, table: str) -> str:
@@ -31,14 +26,15 @@ def records_sql(register: Register, source: RegisterSource, spec: DatasetSpec, t
     Raises BadInput ``fuse.bad_mapping`` when the dataset lacks an item the mapping names.
     """
     names = {item.name: item for item in spec.items}
-    missing = [name for name in (*source.mapping.values(), source.time_item) if name and name not in names]
+    mapped = [name for name in source.mapping.values() if not name.startswith(CONSTANT) and name not in ABOUT]
+    missing = [name for name in (*mapped, source.time_item) if name and name not in names]
     if missing or not spec.keys:
         raise BadInput(
             "fuse.bad_mapping",
             f"{source.dataset} 没有信息项 {', '.join(missing) or '（主键）'}，不能作为{register.label}的来源",
         )
     told = f"CAST({quote(source.time_item)} AS TIMESTAMP)" if source.time_item else "CAST(NULL AS TIMESTAMP)"
-    items = ", ".join(_item(source, item, names) for item in register.items)
+    items = ", ".join(_item(source, item, spec) for item in register.items)
     batch = quote("_batch") if "_batch" in names else "CAST(NULL AS VARCHAR)"
     row_no = quote("_row") if "_row" in names else "CAST(NULL AS BIGINT)"
     return (
@@ -52,74 +48,149 @@ def source_key_sql(spec: DatasetSpec) -> str:
     return " || '|' || ".join(f"CAST({quote(key)} AS VARCHAR)" for key in spec.keys)
 
 
-def _item(source: RegisterSource, item: Item, names: dict[str, Item]) -> str:
+def _item(source: RegisterSource, item: Item, spec: DatasetSpec) -> str:
     given = source.mapping.get(item.name)
-    text = f"CAST({quote(given)} AS VARCHAR)" if given and given in names else "CAST(NULL AS VARCHAR)"
-    return f"nullif({text}, '') AS {quote(item.name)}"
+    if given is None:
+        text = "CAST(NULL AS VARCHAR)"
+    elif given.startswith(CONSTANT):
+        text = literal(given.removeprefix(CONSTANT))
+    elif given in ABOUT:
+        told = {"$dataset": source.dataset, "$department": spec.department_code, "$label": spec.label}[given]
+        text = literal(told) if told else "CAST(NULL AS VARCHAR)"
+    else:
+        text = f"nullif(CAST({quote(given)} AS VARCHAR), '')"
+    return f"{text} AS {quote(item.name)}"
 
 
-def record_sqls(register: Register) -> list[str]:
-    """From ``incoming`` (and ``batch_time``) to ``record``: numbered, with valid codes and comparable names."""
-    uscc, org, reg = (register.item_of(name) for name in ("uscc", "org_code", "business_reg_no"))
-    name, person, phone = (register.item_of(name) for name in ("legal_name", "person_name", "mobile"))
-    address = "address" if any(item.name == "address" for item in register.items) else None
-    part = f"substr({uscc}, 9, 9)" if uscc else "''"
-    columns = {
-        "k_uscc": f"CASE WHEN {valid_sql('uscc', uscc)} THEN {uscc} END" if uscc else _NOTHING,
-        # The organisation code within has a check digit of its own: it may hold where the outer one does not.
-        "k_org": _coalesced(
-            f"CASE WHEN {valid_sql('org_code', org)} THEN {org} END" if org else None,
-            f"CASE WHEN length({uscc}) = 18 AND {valid_sql('org_code', 'part')} THEN part END"
-            if uscc
-            else None,
-        ),
-        "k_reg": f"CASE WHEN {valid_sql('business_reg_no', reg)} THEN {reg} END" if reg else _NOTHING,
-        "n_plain": plain_sql(name) if name else _NOTHING,
-        "n_person": person or _NOTHING,
-        "n_address": address_sql(address) if address else _NOTHING,
-        "n_phone": phone or _NOTHING,
+def key_column(key: MatchKey) -> str:
+    return quote(f"k_{key.name}")
+
+
+def block_column(number: int) -> str:
+    return f"b_{number}"
+
+
+def record_steps(register: Register, *, batches: str = "batch_time") -> list[Step]:
+    """From ``incoming`` to ``record`` (numbered, with keys, features and blocks) and ``residue``."""
+    likeness = register.likeness
+    keys = {key_column(key): _key_sql(key) for key in register.keys}
+    first = dict(keys)
+    layers: list[dict[str, str]] = [{}, {}, {}]
+    for comparison in likeness.comparisons:
+        for number in range(3):
+            layers[number] |= {
+                quote(name): sql for name, sql in comparison.layer(number, needed(register)).items()
+            }
+    first |= layers[0]
+    blocks = {
+        block_column(number): "hash("
+        + " || '|' || ".join(_block_part(register, part) for part in block)
+        + ")"
+        for number, block in enumerate(likeness.blocks)
     }
-    computed = ", ".join(f"{sql} AS {column}" for column, sql in columns.items())
+    # hash(NULL) is a number too; only a whole block may meet another.
+    blocks = {
+        column: f"CASE WHEN {' AND '.join(f'{_block_part(register, part)} IS NOT NULL' for part in block)} THEN {sql} END"
+        for (column, sql), block in zip(blocks.items(), likeness.blocks, strict=True)
+    }
+    usable = [f"{column} IS NOT NULL" for column in (*keys, *blocks)] or ["true"]
+    inner = (
+        "SELECT * EXCLUDE (told, received), coalesce(told, received) AS as_of"
+        f"{_more(first)} FROM (SELECT i.*, b.received FROM incoming i LEFT JOIN {batches} b ON b.id = i.batch)"
+    )
+    for layer in layers[1:]:
+        if layer:
+            inner = f"SELECT *{_more(layer)} FROM ({inner})"
+    # A sort of all rows by their key would cost more than everything else here: rid only tells rows apart.
     return [
-        (
-            "CREATE TABLE record AS SELECT row_number() OVER () AS rid, * FROM ("
-            f"SELECT *, {core_sql('n_plain')} AS n_core, {form_sql('n_plain')} AS n_form FROM ("
-            f"SELECT * EXCLUDE (part, told, received), coalesce(told, received) AS as_of, {computed} FROM ("
-            f"SELECT i.*, {part} AS part, b.received FROM incoming i LEFT JOIN batch_time b ON b.id = i.batch)) "
-            "ORDER BY dataset, source_key)"
+        Step("record", f"SELECT row_number() OVER () AS rid, *, {' OR '.join(usable)} AS usable FROM "
+                       f"(SELECT *{_more(blocks)} FROM ({inner}))"),
+        Step("residue", f"SELECT dataset, source_key, batch, row_no, as_of, {literal(NO_KEY)} AS reason FROM record WHERE NOT usable"),
+    ]  # fmt: skip
+
+
+def needed(register: Register) -> set[str]:
+    """Columns of features that blocks are made of; the others are computed for the few records that are compared."""
+    wanted = set()
+    for block in register.likeness.blocks:
+        for part in block:
+            head, _, feature = part.partition(".")
+            comparison = next(one for one in register.likeness.comparisons if one.name == head)
+            wanted |= {comparison.column(name) for name in (feature, comparison.how.main)}
+    return wanted
+
+
+def _more(columns: dict[str, str]) -> str:
+    return "".join(f", {sql} AS {column}" for column, sql in columns.items())
+
+
+def _block_part(register: Register, part: str) -> str:
+    head, _, feature = part.partition(".")
+    comparison = next(one for one in register.likeness.comparisons if one.name == head)
+    return quote(comparison.column(feature))
+
+
+def _key_sql(key: MatchKey) -> str:
+    ways = []
+    for way in key.ways:
+        text = " || '|' || ".join(_part(part) for part in way)
+        if key.valid:
+            text = f"CASE WHEN {valid_sql(key.valid, text)} THEN {text} END"
+        ways.append(text)
+    return ways[0] if len(ways) == 1 else f"coalesce({', '.join(ways)})"
+
+
+def _part(part: KeyPart) -> str:
+    if part.start is None:
+        return quote(part.item)
+    whole = part.start + (part.length or 1) - 1
+    return f"CASE WHEN length({quote(part.item)}) >= {whole} THEN substr({quote(part.item)}, {part.start}, {part.length}) END"
+
+
+def level(place: int) -> str:
+    """The first character of the anchors of the key at a place (from 0)."""
+    return "123456789"[place]
+
+
+def settled(register: Register) -> str:
+    """The first characters of anchors that are never given away."""
+    return "".join(level(place) for place, key in enumerate(register.keys) if key.settles)
+
+
+def anchor_steps(register: Register) -> list[Step]:
+    """From ``record`` to ``anchored (rid, anchor, rule)``."""
+    named = "'S' || dataset || '|' || source_key"
+    if not register.keys:
+        return [Step("anchored", f"SELECT rid, {named} AS anchor, 'alone' AS rule FROM record WHERE usable")]
+    columns = [key_column(key) for key in register.keys]
+    steps = [
+        Step(
+            "bearing_0",
+            f"SELECT rid, {named} AS named, {', '.join(columns)}, "
+            f"'1' || {columns[0]} AS anchor, CASE WHEN {columns[0]} IS NOT NULL THEN {literal(register.keys[0].name)} END AS rule "
+            "FROM record WHERE usable",
         )
     ]
-
-
-def anchor_sqls() -> list[str]:
-    """From ``record`` to ``anchored (rid, anchor, rule)``; the steps are the module's list."""
+    for place, (key, column) in enumerate(zip(register.keys[1:], columns[1:], strict=True), start=1):
+        own = f"'{level(place)}' || a.{column}"
+        steps += [
+            Step(
+                "owner",
+                f"SELECT {column}, min(anchor) AS owner FROM bearing_{place - 1} WHERE anchor IS NOT NULL "
+                f"AND {column} IS NOT NULL GROUP BY 1 HAVING min(anchor) = max(anchor)",
+            ),
+            Step(
+                f"bearing_{place}",
+                f"SELECT a.rid, a.named, {', '.join('a.' + name for name in columns)}, "
+                f"coalesce(a.anchor, o.owner, {own}) AS anchor, "
+                f"coalesce(a.rule, CASE WHEN a.{column} IS NOT NULL THEN {literal(key.name)} END) AS rule "
+                f"FROM bearing_{place - 1} a LEFT JOIN owner o ON o.{column} = CASE WHEN a.anchor IS NULL THEN a.{column} END",
+            ),
+            *drops("owner", f"bearing_{place - 1}"),
+        ]
+    last = f"bearing_{len(register.keys) - 1}"
     return [
-        # Which one organisation code, which one registration number belongs to a stronger identity.
-        (
-            "CREATE TABLE org_owner AS SELECT k_org, min(k_uscc) AS uscc FROM record "
-            "WHERE k_uscc IS NOT NULL AND k_org IS NOT NULL GROUP BY 1 HAVING min(k_uscc) = max(k_uscc)"
-        ),
-        (
-            "CREATE TABLE first_anchor AS SELECT r.rid, r.k_reg, r.dataset || '|' || r.source_key AS named, "
-            "CASE WHEN r.k_uscc IS NOT NULL THEN 'U' || r.k_uscc WHEN o.uscc IS NOT NULL THEN 'U' || o.uscc "
-            "WHEN r.k_org IS NOT NULL THEN 'O' || r.k_org END AS anchor, "
-            "CASE WHEN r.k_uscc IS NOT NULL THEN 'uscc' WHEN r.k_org IS NOT NULL THEN 'org_code' END AS rule "
-            "FROM record r LEFT JOIN org_owner o ON o.k_org = CASE WHEN r.k_uscc IS NULL THEN r.k_org END"
-        ),
-        (
-            "CREATE TABLE reg_owner AS SELECT k_reg, min(anchor) AS anchor FROM first_anchor "
-            "WHERE anchor IS NOT NULL AND k_reg IS NOT NULL GROUP BY 1 HAVING min(anchor) = max(anchor)"
-        ),
-        (
-            "CREATE TABLE anchored AS SELECT f.rid, "
-            "coalesce(f.anchor, o.anchor, 'R' || f.k_reg, 'S' || f.named) AS anchor, "
-            "coalesce(f.rule, CASE WHEN f.k_reg IS NOT NULL THEN 'business_reg_no' ELSE 'alone' END) AS rule "
-            "FROM first_anchor f LEFT JOIN reg_owner o ON o.k_reg = CASE WHEN f.anchor IS NULL THEN f.k_reg END"
-        ),
-        "DROP TABLE org_owner; DROP TABLE first_anchor; DROP TABLE reg_owner",
-    ]
-
-
-def _coalesced(*given: str | None) -> str:
-    known = [sql for sql in given if sql]
-    return f"coalesce({', '.join(known)})" if known else _NOTHING
+        *steps,
+        Step("anchored", f"SELECT rid, coalesce(anchor, named) AS anchor, coalesce(rule, 'alone') AS rule FROM {last}"),
+        Step(last),
+    ]  # fmt: skip

@@ -1,30 +1,33 @@
-"""What a register is: its items, the standard datasets it is fused from, and whom it believes for what.
+"""What a register is: its items, the standard datasets it is fused from, how records are told to be one, and whom
+it believes for what.
 
-A register is data: another one is another declaration, not another module.
+A register is data, read from a YAML declaration (``declaring.py``): another one is another file, not another module.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
-from psycopg.types.json import Jsonb
+from jutong.fuse.comparing import Comparison
+from jutong.terms import BadInput, DatasetName, Item, Zone
 
-from jutong.database import Connection, named_sql
-from jutong.store import DatasetSpec
-from jutong.terms import BadInput, DatasetName, Item, NotFound, Zone
-
-_sql = named_sql(__file__)
+#: How one value among several is chosen.
+RANKING, RECENCY, COMPLETENESS = "ranking", "recency", "completeness"
+STRATEGIES = (RANKING, RECENCY, COMPLETENESS)
+#: Mapped values that are not an item of the dataset: a constant, and what is known of the dataset itself.
+CONSTANT, ABOUT = "=", ("$dataset", "$department", "$label")
 
 
 @dataclass(frozen=True)
 class RegisterSource:
-    """A standard dataset that feeds a register.
+    """A standard dataset that feeds a register, or all whose name fits a pattern (``standard.credit_licence_*``).
 
-    ``mapping``: register item → item of the dataset.  ``trust``: 1 is believed first; ``item_trust`` says
-    otherwise for single items (the social security office knows best how many are insured).  ``time_item``
-    tells when a row was last true; without it the time its batch was received does.
+    ``mapping``: register item → item of the dataset, ``=text``, or ``$dataset`` ``$department`` ``$label``.
+    ``trust``: 1 is believed first; ``item_trust`` says otherwise for single items (the social security office
+    knows best how many are insured).  ``time_item`` tells when a row was last true; without it the time its
+    batch was received does.
     """
 
     dataset: str
@@ -37,26 +40,117 @@ class RegisterSource:
     def trust_in(self, item: str) -> int:
         return self.item_trust.get(item, self.trust)
 
+    def fits(self, dataset: str) -> bool:
+        return fnmatchcase(dataset, self.dataset)
+
+
+@dataclass(frozen=True)
+class KeyPart:
+    """A value of an item, or ``length`` characters of it from ``start`` (counted from 1)."""
+
+    item: str
+    start: int | None = None
+    length: int | None = None
+
+
+@dataclass(frozen=True)
+class MatchKey:
+    """Records with the same value are one entity, strong keys before weak ones.
+
+    ``ways``: the first way that gives a value wins; the parts of a way are joined.  ``valid``: the element whose
+    check the value must pass.  ``settles``: who bears it is never given away by likeness, so two different
+    values never meet in one entity.  ``exclusive``: the same for a weaker key between two that both bear one.
+    """
+
+    name: str
+    label: str
+    ways: tuple[tuple[KeyPart, ...], ...]
+    valid: str | None = None
+    settles: bool = False
+    exclusive: bool = False
+
+    @property
+    def whole_item(self) -> str | None:
+        """The item whose value as it stands is the key."""
+        first = self.ways[0]
+        return first[0].item if len(first) == 1 and first[0].start is None else None
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How the residue is compared: ``threshold`` bits make two records one, if the best leads the next by ``lead``;
+    from ``review`` bits up a person is asked.  Values of a block that more than ``crowd`` records share tell
+    nothing and are passed over, so the number of pairs grows with the records, not with their square."""
+
+    comparisons: tuple[Comparison, ...] = ()
+    #: Each block: features (``name.core``) that must all be equal for a pair to be looked at.
+    blocks: tuple[tuple[str, ...], ...] = ()
+    threshold: float = 6.0
+    lead: float = 3.0
+    review: float = 3.0
+    prior: float = 1e-6
+    crowd: int = 100
+
+
+@dataclass(frozen=True)
+class Link:
+    """Who an entity of this register belongs to in another one: ``item`` here equals ``to_item`` there."""
+
+    role: str
+    label: str
+    register: str
+    item: str
+    to_item: str
+
+
+@dataclass(frozen=True)
+class Holds:
+    """When a run waits for a person: a source with ``grow`` times its rows or less than ``shrink`` of them, or more
+    than these shares of all entities merged or split; never below ``at_least`` of them."""
+
+    grow: float = 10.0
+    shrink: float = 0.1
+    merges: float = 0.05
+    splits: float = 0.05
+    at_least: int = 100
+
 
 @dataclass(frozen=True)
 class Register:
-    """基础库: golden records in ``base.<name>``, every value of every source in ``base.<name>_value``, and which
-    row belongs to which entity in ``base.<name>_member``.  Entity ids begin with ``prefix``."""
+    """基础库: golden records in ``base.<name>``, every value of every source in ``base.<name>_value``, which row
+    belongs to which entity in ``base.<name>_member``, rows that cannot be placed in ``base.<name>_residue``, what
+    became of entities in ``base.<name>_history``, holders in ``base.<name>_link``.  Ids begin with ``prefix``."""
 
     name: str
     label: str
     prefix: str
     items: tuple[Item, ...]
     sources: tuple[RegisterSource, ...] = ()
+    keys: tuple[MatchKey, ...] = ()
+    likeness: Likeness = field(default_factory=Likeness)
+    #: item → RECENCY or COMPLETENESS where RANKING is not meant.
+    survivorship: Mapping[str, str] = field(default_factory=dict)
+    #: item → dataset whose word is law (数源部门, 一数一源).
+    designated: Mapping[str, str] = field(default_factory=dict)
+    links: tuple[Link, ...] = ()
+    holds: Holds = field(default_factory=Holds)
 
     def __post_init__(self) -> None:
         known = {item.name for item in self.items}
-        for source in self.sources:
-            unknown = [name for name in (*source.mapping, *source.item_trust) if name not in known]
-            if unknown:
+        told = [(name, f"来源 {one.dataset} 的对应关系") for one in self.sources for name in one.mapping]
+        told += [(name, f"来源 {one.dataset} 的可信顺序") for one in self.sources for name in one.item_trust]
+        told += [(part.item, f"匹配键 {key.name}") for key in self.keys for way in key.ways for part in way]
+        told += [(one.item, f"比较 {one.name}") for one in self.likeness.comparisons]
+        told += [(name, "取值规则") for name in (*self.survivorship, *self.designated)]
+        told += [(link.item, f"关联 {link.role}") for link in self.links]
+        for name, where in told:
+            if name not in known:
+                raise BadInput("fuse.bad_register", f"基础库 {self.name} 没有信息项 {name}（{where}）")
+        for strategy in self.survivorship.values():
+            if strategy not in STRATEGIES:
                 raise BadInput(
                     "fuse.bad_register",
-                    f"基础库 {self.name} 没有信息项 {', '.join(unknown)}（来源 {source.dataset} 的对应关系）",
+                    f"基础库 {self.name} 的取值规则「{strategy}」不认识，可用：{'、'.join(STRATEGIES)}",
                 )
 
     @property
@@ -71,140 +165,31 @@ class Register:
     def members(self) -> DatasetName:
         return DatasetName(Zone.BASE, f"{self.name}_member")
 
+    @property
+    def residue(self) -> DatasetName:
+        return DatasetName(Zone.BASE, f"{self.name}_residue")
+
+    @property
+    def history(self) -> DatasetName:
+        return DatasetName(Zone.BASE, f"{self.name}_history")
+
+    @property
+    def linked(self) -> DatasetName:
+        return DatasetName(Zone.BASE, f"{self.name}_link")
+
     def item_of(self, element: str) -> str | None:
-        """The first item of an element; matching asks for items by what they are."""
+        """The first item of an element; searching asks for items by what they are."""
         return next((item.name for item in self.items if item.element == element), None)
 
-    def specs(self) -> list[DatasetSpec]:
-        """The three datasets of the register."""
-        entity = Item("entity", "主体标识", key=True, required=True)
-        record = (
-            Item("dataset", "来源数据集", key=True, required=True),
-            Item("source_key", "来源主键", key=True, required=True),
-        )
-        arrived = (
-            Item("batch", "批次"),
-            Item("row_no", "行号", "integer"),
-            Item("as_of", "数据时间", "timestamp"),
-        )
-        return [
-            DatasetSpec(
-                self.golden,
-                self.label,
-                (
-                    entity,
-                    *self.items,
-                    Item("sources", "来源数", "integer"),
-                    Item("records", "来源记录数", "integer"),
-                    Item("updated_at", "数据时间", "timestamp"),
-                ),
-                ("entity",),
-            ),
-            DatasetSpec(
-                self.values,
-                f"{self.label}·各源取值",
-                (
-                    *record,
-                    Item("item", "信息项", key=True, required=True),
-                    entity,
-                    Item("value", "取值", grade=2),
-                    *arrived,
-                    Item("chosen", "是否采用", "boolean"),
-                    Item("reason", "采用或未采用的理由"),
-                ),
-                ("dataset", "source_key", "item"),
-            ),
-            DatasetSpec(
-                self.members,
-                f"{self.label}·来源记录",
-                (
-                    *record,
-                    entity,
-                    *arrived,
-                    Item("rule", "归并依据"),
-                    Item("weight", "相似权重", "decimal(9,4)"),
-                    Item("digest", "取值摘要"),
-                ),
-                ("dataset", "source_key"),
-            ),
-        ]
+    def trust_in(self, dataset: str, item: str) -> int:
+        """0 for the designated source of the item, else as the source declares."""
+        if fnmatchcase(dataset, self.designated.get(item, "")):
+            return 0
+        source = self.source_of(dataset)
+        return source.trust_in(item) if source else 99
 
-
-#: 法人基础库. Which datasets feed it is the city's declaration (``declare_register``).
-LEGAL_ENTITY = Register(
-    "legal_entity",
-    "法人基础信息",
-    "LE",
-    (
-        Item("name", "名称", element="legal_name", required=True),
-        Item("uscc", "统一社会信用代码", element="uscc"),
-        Item("org_code", "组织机构代码", element="org_code"),
-        Item("business_reg_no", "工商注册号", element="business_reg_no"),
-        Item("kind", "主体类型", element="text"),
-        Item("legal_rep", "法定代表人（负责人）", element="person_name", grade=2),
-        Item("address", "住所", element="text"),
-        Item("division_code", "住所行政区划", element="division_code"),
-        Item("phone", "联系电话", element="mobile", grade=2),
-        Item("capital", "注册资本（元）", "decimal(18,2)", element="amount"),
-        Item("founded_on", "成立日期", "date", element="date"),
-        Item("industry", "行业门类", element="code"),
-        Item("state", "登记状态", element="text"),
-        Item("taxpayer_kind", "纳税人类型", element="text"),
-        Item("tax_state", "纳税人状态", element="text"),
-        Item("insured_people", "参保人数", "integer", element="integer"),
-    ),
-)
-
-
-def declare_register(connection: Connection, register: Register) -> None:
-    """Save a register with its sources; the declaration replaces the one before."""
-    items = Jsonb([item.to_row() for item in register.items])
-    connection.execute(
-        _sql.save_register,
-        {"name": register.name, "label": register.label, "prefix": register.prefix, "items": items},
-    )
-    names = [source.dataset for source in register.sources]
-    connection.execute(_sql.forget_sources, {"register": register.name, "datasets": names})
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            _sql.save_source,
-            [
-                {
-                    **asdict(source),
-                    "register": register.name,
-                    "mapping": Jsonb(dict(source.mapping)),
-                    "item_trust": Jsonb(dict(source.item_trust)),
-                }
-                for source in register.sources
-            ],
-        )
-
-
-def find_register(connection: Connection, name: str) -> Register:
-    """Raises NotFound ``fuse.no_register``."""
-    found = [register for register in list_registers(connection) if register.name == name]
-    if not found:
-        raise NotFound("fuse.no_register", f"基础库 {name} 不存在")
-    return found[0]
-
-
-def list_registers(connection: Connection) -> list[Register]:
-    sources: dict[str, list[RegisterSource]] = {}
-    for row in connection.execute(_sql.list_sources):
-        sources.setdefault(row["register"], []).append(_source_from_row(row))
-    return [
-        replace(_register_from_row(row), sources=tuple(sources.get(row["name"], ())))
-        for row in connection.execute(_sql.list_registers)
-    ]
-
-
-def _register_from_row(row: Mapping[str, Any]) -> Register:
-    items = tuple(Item.from_row(item) for item in row["items"])
-    return Register(row["name"], row["label"], row["prefix"], items)
-
-
-def _source_from_row(row: Mapping[str, Any]) -> RegisterSource:
-    return RegisterSource(**{name: row[name] for name in RegisterSource.__dataclass_fields__})
+    def source_of(self, dataset: str) -> RegisterSource | None:
+        return next((source for source in self.sources if source.fits(dataset)), None)
 
 
 def with_sources(register: Register, *sources: RegisterSource) -> Register:
