@@ -25,7 +25,7 @@ _COMMANDS = {
     "refine": "journey",
     "fuse": "journey",
     "run": "journey",
-    "deliver": "journey",
+    "deliver": "deliver",
     "source": "journey",
     "catalogue": "catalogue",
     "figures": "figures",

@@ -1620,6 +1620,7 @@ CREATE INDEX exchange_at ON jutong.exchange USING btree (at);
 CREATE INDEX exchange_attempt ON jutong.exchange USING btree (attempt) WHERE (attempt IS NOT NULL);
 CREATE INDEX exchange_entry ON jutong.exchange USING btree (entry, at);
 CREATE INDEX exchange_request ON jutong.exchange USING btree (request_id) WHERE (request_id <> ''::text);
+CREATE INDEX exchange_subject_words ON jutong.exchange USING gin (string_to_array(subjects, ' '::text)) WHERE (subjects <> ''::text);
 CREATE INDEX fusion_register ON jutong.fusion USING btree (register, finished_at DESC);
 CREATE INDEX grant_change_grant ON jutong.grant_change USING btree (grant_id, id);
 CREATE INDEX job_run_open ON jutong.job_run USING btree (asked_at) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text]));

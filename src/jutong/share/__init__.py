@@ -50,7 +50,7 @@ from jutong.share.metering import (
     metered,
     recount,
 )
-from jutong.share.outgoing import Outgoing, OutItem
+from jutong.share.outgoing import Outgoing, OutItem, leaving_sql
 from jutong.share.receiver import CONTROL_TABLE, Checkpoint, Receiver
 from jutong.share.reconciling import Reconciled, reconcile
 from jutong.share.requests import (
@@ -116,6 +116,7 @@ __all__ = [
     "hash_subject",
     "issue_grant",
     "last_instant",
+    "leaving_sql",
     "looks_like_token",
     "mark_provided",
     "mask_for",

@@ -121,7 +121,7 @@ def view_sql(
     items = {item.name: item for item in outgoing.all_items}
     condition, values = filter_sql(outgoing.row_filter, items)
     parameters: list[Any] = list(values)
-    leaving = [f"{_leaving(out)} AS {quote(out.item.name)}" for out in outgoing.items]
+    leaving = [f"{leaving_sql(out)} AS {quote(out.item.name)}" for out in outgoing.items]
     if subject_key is not None:
         secret = subject_key.hex()
         for place, name in enumerate(outgoing.subjects):
@@ -203,7 +203,8 @@ def _subject_hash(name: str, secret: str) -> str:
     return f"CAST('0x' || substr({digest}, 1, 16) AS UBIGINT)"
 
 
-def _leaving(out: OutItem) -> str:
+def leaving_sql(out: OutItem) -> str:
+    """The item as it may leave, as DuckDB SQL over the dataset's row: the one definition for every way out."""
     column = quote(out.item.name)
     if out.mask is None:
         return column

@@ -255,10 +255,10 @@ WHERE s.bucket = %(bucket)s AND s.period = %(period)s AND position(%(hash)s::byt
   AND (e.attempt IS NULL OR EXISTS (SELECT 1 FROM exchange later WHERE later.after = e.attempt))
 
 -- name: single_sightings
--- Answers of the gate carry their few hashes themselves, as hexadecimal words.
+-- Answers of the gate carry their few hashes themselves, as hexadecimal words under an index of words.
 SELECT at, consumer, application, provider, entry, resource, purpose, grant_id, event, log_index
 FROM exchange e
-WHERE subjects LIKE '%%' || %(hash)s || '%%' AND to_char(at, 'YYYY')::int = %(year)s
+WHERE string_to_array(subjects, ' ') @> ARRAY[%(hash)s] AND subjects <> '' AND to_char(at, 'YYYY') = %(year)s
   AND NOT EXISTS (SELECT 1 FROM meter_void v WHERE v.origin = e.origin AND v.request_id = e.request_id)
 
 -- name: fail_runs

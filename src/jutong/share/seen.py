@@ -92,9 +92,7 @@ def who_saw(
         bulk = connection.execute(
             _SQL.bulk_sightings, {"bucket": one[0], "period": period, "hash": one}
         ).fetchall()
-        single = connection.execute(
-            _SQL.single_sightings, {"year": int(period), "hash": one.hex()}
-        ).fetchall()
+        single = connection.execute(_SQL.single_sightings, {"year": period, "hash": one.hex()}).fetchall()
         found += [_sighting(row) for row in bulk if _aligned(bytes(row["hashes"]), one)]
         found += [_sighting(row) for row in single]
     return sorted(found, key=lambda sighting: sighting.at, reverse=True)

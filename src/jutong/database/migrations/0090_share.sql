@@ -213,6 +213,7 @@ CREATE INDEX exchange_application ON exchange (application, at);
 CREATE INDEX exchange_entry ON exchange (entry, at);
 CREATE INDEX exchange_request ON exchange (request_id) WHERE request_id <> '';
 CREATE INDEX exchange_attempt ON exchange (attempt) WHERE attempt IS NOT NULL;
+CREATE INDEX exchange_subject_words ON exchange USING gin (string_to_array(subjects, ' ')) WHERE subjects <> '';
 CREATE INDEX exchange_after ON exchange (after) WHERE after IS NOT NULL;
 
 CREATE TABLE meter_daily (
