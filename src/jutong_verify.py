@@ -32,7 +32,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -385,8 +385,7 @@ def _split(body: bytes) -> list[bytes] | None:
 # Receipts
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """Proof that a record was durable: its place in a signed batch of a stream.
 
     Text form ``jt1~stream~sequence~first~count~base64url(leaf ‖ before ‖ signature ‖ path…)``.

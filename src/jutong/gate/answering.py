@@ -10,10 +10,10 @@ import datetime as dt
 import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 import orjson
 
@@ -21,7 +21,7 @@ from jutong.gate.asking import Asked, read_body, read_query
 from jutong.gate.replicas import Replica
 from jutong.gate.rights import Caller, Entitled, Rights, Served
 from jutong.gate.shape import Cell, cell
-from jutong.ledger import Exchange
+from jutong.ledger import Exchange, Form, Record
 from jutong.terms import BadInput, Denied, JutongError, NotFound, Refused, Unauthenticated, Unavailable, quote
 
 #: Rows of one answer at most, whatever the service allows: an answer's evidence must fit one log entry.
@@ -40,8 +40,7 @@ Hasher = Callable[[str, str], str]
 """(subject, year) → the keyed hash as 16 hexadecimal digits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One HTTP request, as far as the gate cares."""
 
     method: str
@@ -54,14 +53,13 @@ class Call:
     request_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """An answer that may not leave yet, and the exchange that must be durable first."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
-    exchange: Exchange
+    exchange: Exchange | Record
 
 
 @dataclass(slots=True)
@@ -72,7 +70,6 @@ class Known:
     service: Served | None = None
     asked: Asked | None = None
     entitled: Entitled | None = None
-    detail: dict[str, Any] = field(default_factory=dict)
 
 
 def compose(
@@ -95,11 +92,12 @@ def _answer(
     known.asked = asked = read(call)  # 4  which rows and items
     values = key_values(asked, service)
     held = replica(service.name)
-    for entitled in decide(caller, service, asked, rights, held, call.at):  # 5  on what ground
-        known.entitled = entitled
-        page = only_what_is_granted(service, asked, values, entitled, held)  # 6
-        if page is not None:
-            return reply(call, service, asked, entitled, page, held, hashed)  # 7
+    for ready in decide(caller, service, asked, rights, held, call.at):  # 5  on what ground
+        known.entitled = ready.entitled
+        rows = only_what_is_granted(ready, asked, values)  # 6
+        if rows or not (values and ready.entitled.where) or asked.cursor:
+            return reply(call, ready, rows, hashed)  # 7
+    # Whether a row is outside the granted range or nowhere is not told, for that would already be data.
     raise Denied("share.row_not_granted", "授权的行范围内没有这条记录")
 
 
@@ -112,12 +110,17 @@ def fresh(rights: Rights | None) -> Rights:
 
 def identify(call: Call, rights: Rights) -> Caller:
     """2. The application whose token this is."""
-    scheme, _, token = (call.authorization or "").partition(" ")
+    given = call.authorization or ""
+    caller = rights.known.get(given)
+    if caller is not None:
+        return caller
+    scheme, _, token = given.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("gate.no_token", "请在 Authorization 中给出应用令牌 (Bearer)")
     caller = rights.callers.get(hashlib.sha256(token.strip().encode()).hexdigest())
     if caller is None:
         raise Unauthenticated("gate.bad_token", "应用令牌无效，可能已更换")
+    rights.keep(rights.known, given, caller)
     return caller
 
 
@@ -156,10 +159,52 @@ def key_values(asked: Asked, service: Served) -> list[tuple[str, Cell]]:
     return values
 
 
+class Ready(NamedTuple):
+    """Everything about an answer that the same application asking the same way finds the same again."""
+
+    entitled: Entitled
+    held: Replica
+    #: Items as told, in order; and those of them that are booleans.
+    names: tuple[str, ...]
+    booleans: tuple[str, ...]
+    #: Reads items, then subjects, then row numbers; one row more than the limit.
+    sql: str
+    limit: int
+    #: The items asked by, as a JSON list.
+    by: bytes
+    form: Form
+
+
 def decide(
     caller: Caller, service: Served, asked: Asked, rights: Rights, held: Replica | None, now: dt.datetime
+) -> Sequence[Ready]:
+    """5. The caller's grants that cover the question, oldest first; else the refusal closest to an answer.
+
+    The decision holds for whoever asks alike, until the picture of rights or the replica is another, or a grant
+    begins or ends.
+    """
+    place = (caller, service.name, asked.items, asked.limit, bool(asked.where), bool(asked.cursor))
+    found: Decision | None = rights.decided.get(place)
+    if found is not None and found.held is held and found.since <= now < found.until:
+        return found.ready
+    covering = _covering(caller, service, asked, rights, held, now)
+    assert held is not None  # or nothing would have been covered
+    ready = tuple(_ready(one, service, asked, held) for one in covering)
+    since, until = rights.unchanged(caller.application, service, now)
+    rights.keep(rights.decided, place, Decision(held, since, until, ready))
+    return ready
+
+
+class Decision(NamedTuple):
+    held: Replica
+    since: dt.datetime
+    until: dt.datetime
+    ready: tuple[Ready, ...]
+
+
+def _covering(
+    caller: Caller, service: Served, asked: Asked, rights: Rights, held: Replica | None, now: dt.datetime
 ) -> list[Entitled]:
-    """5. The caller's grants that cover the question, oldest first; else the refusal closest to an answer."""
     if caller.state != "active":
         raise Denied("share.application_suspended", f"应用 {caller.application} 已停用")
     covering: list[Entitled] = []
@@ -195,92 +240,86 @@ def _covers(entitled: Entitled, service: Served, asked: Asked, held: Replica | N
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Rows (each: subjects, then items, then its number), the items' names, and the next page's cursor."""
-
-    rows: list[tuple[Cell, ...]]
-    names: list[str]
-    following: str | None
+def _ready(entitled: Entitled, service: Served, asked: Asked, held: Replica) -> Ready:
+    """The granted columns of the granted rows, and nothing else, as a SELECT; and the exchange that will say so."""
+    names = tuple(name for name in asked.items or entitled.columns if name not in entitled.signed_only)
+    by = sorted(asked.where)
+    most = min(service.max_rows, MOST_ROWS, _MOST_SUBJECTS // max(1, len(entitled.subjects)))
+    limit = min(asked.limit or most, most)
+    columns = (*(entitled.columns[name].name for name in names), *entitled.subjects)
+    where = [
+        *entitled.where,
+        *(f"{quote(name)} = ?" for name in (service.keys if asked.where else ())),
+        *(["_n > ?"] if asked.cursor else []),
+    ]
+    sql = (
+        f"SELECT {', '.join(map(quote, columns))}, _n FROM data"
+        f" WHERE {' AND '.join(where) or '1'} ORDER BY _n LIMIT {limit + 1}"
+    )
+    bound = entitled.bound
+    exchange = Exchange(
+        event="share:service:answer",
+        at=held.opened,
+        consumer=bound.consumer,
+        application=bound.application_id,
+        provider=bound.provider,
+        entry=bound.entry_code,
+        dataset=service.dataset,
+        resource=service.name,
+        grant=bound.grant_id,
+        purpose=bound.purpose,
+        items=names,
+        outcome="answered",
+    )
+    booleans = tuple(name for name in names if entitled.columns[name].boolean)
+    return Ready(entitled, held, names, booleans, sql, limit, orjson.dumps(by), Form(exchange))
 
 
 def only_what_is_granted(
-    service: Served, asked: Asked, values: list[tuple[str, Cell]], entitled: Entitled, held: Replica | None
-) -> Page | None:
-    """6. The granted columns of the granted rows, and nothing else, from the replica.
+    ready: Ready, asked: Asked, values: list[tuple[str, Cell]]
+) -> list[tuple[Cell, ...]]:
+    """6. The granted columns of the granted rows, and nothing else, from the replica."""
+    given: list[Cell] = [*ready.entitled.values, *(value for _, value in values)]
+    if asked.cursor:
+        if asked.cursor[0] != ready.held.generation:
+            raise BadInput("gate.bad_cursor", "数据已整体更新，请从第一页重新开始")
+        given.append(asked.cursor[1])
+    return ready.held.rows(ready.sql, given)
 
-    None when a grant with a row range finds nothing under the key: whether the row is outside the range or
-    nowhere is not told, for that would already be data.
-    """
-    assert held is not None
-    names = [name for name in asked.items or entitled.columns if name not in entitled.signed_only]
-    if asked.cursor and asked.cursor[0] != held.generation:
-        raise BadInput("gate.bad_cursor", "数据已整体更新，请从第一页重新开始")
-    asking = (
-        *entitled.where,
-        *(f"{quote(name)} = ?" for name, _ in values),
-        *(["_n > ?"] if asked.cursor else []),
+
+def reply(call: Call, ready: Ready, rows: list[tuple[Cell, ...]], hashed: Hasher) -> Draft:
+    """7. The body, and the exchange that says what it holds."""
+    names, held, following = ready.names, ready.held, None
+    if len(rows) > ready.limit:
+        rows = rows[: ready.limit]
+        following = f"{held.generation}.{rows[-1][-1]}"
+    # A row is longer than the names: subjects and the row number behind them are not told.
+    told = [dict(zip(names, row, strict=False)) for row in rows]
+    for name in ready.booleans:
+        for one in told:
+            one[name] = None if one[name] is None else bool(one[name])
+    body = orjson.dumps({"rows": told, "next": following})
+    subjects, year, first = "", f"{call.at.year}", len(names)
+    if ready.entitled.subjects:
+        found = {hashed(str(one), year) for row in rows for one in row[first:-1] if one is not None}
+        subjects = " ".join(sorted(found))
+    record = ready.form.filled(
+        call.at,
+        len(rows),
+        call.request_id,
+        hashlib.sha256(body).hexdigest(),
+        subjects,
+        _detail(ready.by, held.as_of, call.came_from),
     )
-    given = [*entitled.values, *(value for _, value in values), *([asked.cursor[1]] if asked.cursor else [])]
-    most = min(service.max_rows, MOST_ROWS, _MOST_SUBJECTS // max(1, len(entitled.subjects)))
-    limit = min(asked.limit or most, most)
-    columns = (*entitled.subjects, *(entitled.columns[name].name for name in names))
-    rows = held.rows(_select(columns, asking, limit + 1), given)
-    if not rows and values and entitled.where and not asked.cursor:
-        return None
-    following = f"{held.generation}.{rows[limit - 1][-1]}" if len(rows) > limit else None
-    return Page(rows[:limit], names, following)
+    return Draft(200, (_JSON, ("jutong-as-of", held.as_of)), body, record)
+
+
+_JSON = ("content-type", "application/json; charset=utf-8")
 
 
 @lru_cache(4_096)
-def _select(columns: tuple[str, ...], where: tuple[str, ...], limit: int) -> str:
-    return (
-        f"SELECT {', '.join(map(quote, columns))}, _n FROM data"
-        f" WHERE {' AND '.join(where) or '1'} ORDER BY _n LIMIT {limit}"
-    )
-
-
-def reply(
-    call: Call,
-    service: Served,
-    asked: Asked,
-    entitled: Entitled,
-    page: Page,
-    held: Replica | None,
-    hashed: Hasher,
-) -> Draft:
-    """7. The body, and the exchange that says what it holds."""
-    assert held is not None
-    first = len(entitled.subjects)
-    told = [dict(zip(page.names, row[first:-1], strict=True)) for row in page.rows]
-    for name in page.names:
-        if entitled.columns[name].boolean:
-            for one in told:
-                one[name] = None if one[name] is None else bool(one[name])
-    body = orjson.dumps({"rows": told, "next": page.following})
-    year = f"{call.at:%Y}"
-    subjects = {hashed(str(value), year) for row in page.rows for value in row[:first] if value is not None}
-    exchange = Exchange(
-        event="share:service:answer",
-        at=call.at,
-        consumer=entitled.bound.consumer,
-        application=entitled.bound.application_id,
-        provider=entitled.bound.provider,
-        entry=entitled.bound.entry_code,
-        dataset=service.dataset,
-        resource=service.name,
-        grant=entitled.bound.grant_id,
-        purpose=entitled.bound.purpose,
-        items=tuple(page.names),
-        rows=len(page.rows),
-        outcome="answered",
-        request_id=call.request_id,
-        content=hashlib.sha256(body).hexdigest(),
-        subjects=" ".join(sorted(subjects)),
-        detail={"by": sorted(asked.where), "as_of": held.as_of, "from": call.came_from},
-    )
-    headers = (("content-type", "application/json; charset=utf-8"), ("jutong-as-of", held.as_of))
-    return Draft(200, headers, body, exchange)
+def _detail(by: bytes, as_of: str, came_from: str) -> bytes:
+    return b'{"by":' + by + b"," + orjson.dumps({"as_of": as_of, "from": came_from})[1:]
 
 
 def refusal(call: Call, problem: JutongError, known: Known) -> Draft:

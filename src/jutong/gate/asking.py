@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 import orjson
@@ -20,11 +19,11 @@ from jutong.terms import BadInput
 
 MOST_BODY = 64 << 10
 _MOST_PARAMETERS = 64
+_OPTIONS = frozenset({"items", "limit", "cursor"})
 _CURSOR = re.compile(r"([0-9a-f-]{1,40})\.(\d{1,18})")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     #: Key item → the value as it was given: text from a query string, any JSON scalar from a body.
     where: Mapping[str, object]
     #: Items wanted, in order; None for all that are granted.
@@ -49,6 +48,8 @@ def read_query(query_string: str) -> Asked:
         if name in given:
             raise _bad(f"参数 {name[:62]} 给了两次")
         given[name] = value
+    if given.keys().isdisjoint(_OPTIONS):
+        return Asked(given)
     items = str(given.pop("items", ""))
     limit, cursor = given.pop("limit", None), given.pop("cursor", None)
     return Asked(given, _items(items.split(",") if items else None), _limit(limit), _cursor(cursor))

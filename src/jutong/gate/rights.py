@@ -31,6 +31,9 @@ _SQL = named_sql(__file__)
 
 #: From this grade on an item leaves unmasked only for a signed request (design §9); tokens alone do not do.
 SIGNED_GRADE = 3
+_MOST_KEPT = 4_096
+_LONG_AGO = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
+_FAR_OFF = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,10 @@ class Rights:
     services: Mapping[str, Served]
     grants: Mapping[tuple[str, int], Sequence[Mapping[str, Any]]]
     _entitled: dict[tuple[str, str], Entitled | Refused] = field(default_factory=dict, repr=False)
+    #: Whoever has presented a good token, by the header as given; and decisions by who asks what how.  Both end
+    #: with the picture.
+    known: dict[str, Caller] = field(default_factory=dict, repr=False)
+    decided: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(cls, connection: Connection) -> Self:
@@ -152,6 +159,22 @@ class Rights:
             refused = not_live(grant, now)
             decisions.append(refused or self._entitle(grant, service, now))
         return decisions
+
+    def unchanged(
+        self, application: str, service: Served, now: dt.datetime
+    ) -> tuple[dt.datetime, dt.datetime]:
+        """The span around ``now`` in which no grant of this application here begins or ends."""
+        held = self.grants.get((application, service.entry_id), ())
+        marks = [instant for grant in held for instant in (grant["valid_from"], grant["until"])]
+        before = [instant for instant in marks if instant <= now]
+        after = [instant for instant in marks if instant > now]
+        return max(before, default=_LONG_AGO), min(after, default=_FAR_OFF)
+
+    def keep(self, where: dict[Any, Any], place: Any, what: Any) -> None:
+        """Remember, but never without bound: callers choose what they ask."""
+        if len(where) >= _MOST_KEPT:
+            where.clear()
+        where[place] = what
 
     def shapes(self, now: dt.datetime) -> dict[str, Shape]:
         """What each active service's replica must hold so that every live grant can be answered."""

@@ -20,7 +20,7 @@ from jutong.gate.watching import Watch
 from jutong.keys import KeyProvider
 from jutong.ledger import Ledger
 from jutong.settings import Settings
-from jutong.share import hash_subject
+from jutong.share import subject_hasher, subject_secret
 from jutong.terms import JutongError
 
 _REFRESH_SECONDS = 0.5
@@ -123,10 +123,10 @@ async def _body(protocol: Any) -> bytes:
 
 
 def _hasher(keys: KeyProvider) -> Callable[[str, str], str]:
-    """Share's keyed hash of a subject; the same few subjects are asked for again and again."""
+    """Share's keyed hash of a subject, with each year's key derived once."""
 
-    @lru_cache(65_536)
-    def hashed(subject: str, year: str) -> str:
-        return hash_subject(keys, subject, year).hex()
+    @lru_cache(4)
+    def of_year(year: str) -> Callable[[str], bytes]:
+        return subject_hasher(subject_secret(keys, year))
 
-    return hashed
+    return lambda subject, year: of_year(year)(subject).hex()

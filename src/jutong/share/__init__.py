@@ -50,7 +50,7 @@ from jutong.share.metering import (
     metered,
     recount,
 )
-from jutong.share.outgoing import Outgoing, OutItem, leaving_sql
+from jutong.share.outgoing import Outgoing, OutItem, leaving_sql, subject_hasher
 from jutong.share.receiver import CONTROL_TABLE, Checkpoint, Receiver
 from jutong.share.reconciling import Reconciled, reconcile
 from jutong.share.requests import (
@@ -142,6 +142,7 @@ __all__ = [
     "set_delivery_state",
     "stop_service",
     "stricter",
+    "subject_hasher",
     "subject_secret",
     "suspend_grant",
     "terminate_grant",
