@@ -24,7 +24,13 @@ from jutong.ledger import Exchange, Stream
 from jutong.share.bounds import Bound, bound_of
 from jutong.share.deliveries import Delivery, find_delivery, live_bound, password_of
 from jutong.share.outgoing import Chunk, Key, Outgoing, key_of
-from jutong.share.reading import ChangesLost, changed_rows, everything, gone_keys
+from jutong.share.reading import (
+    ChangesLost,
+    changed_rows,
+    everything,
+    everything_unordered,
+    gone_keys,
+)
 from jutong.share.receiver import Checkpoint, Receiver, swap_in
 from jutong.share.requests import mark_provided
 from jutong.share.seen import keep_subjects, subject_secret, this_period
@@ -221,9 +227,13 @@ def _load(way: Way, run: Checkpoint) -> tuple[Checkpoint, ContentHash | None]:
     """Fill the table that is not shown yet; the content hash of all of it, unless an earlier run began it."""
     if run.phase != "load":
         return run, None
-    content = EMPTY_CONTENT if run.chunk == 0 else None
-    with everything(
-        way.store, way.outgoing, _until(run), after=run.last_key, size=way.size, subject_key=_secret(way)
+    there = None
+    if run.chunk:  # an earlier run brought a part; which, the receiver itself knows best
+        with way.receiver.transaction():
+            there = way.receiver.keys_there(way.load_table, way.outgoing)
+    content = EMPTY_CONTENT if there is None else None
+    with everything_unordered(
+        way.store, way.outgoing, _until(run), there=there, size=way.size, subject_key=_secret(way)
     ) as found:
         for chunk in found:
             run = _send(way, run, chunk)
