@@ -10,7 +10,12 @@ from typing import Any
 import click
 
 #: name → (module, rows by default)
-BENCHES: dict[str, tuple[str, int]] = {"gate": ("gate", 100_000)}
+BENCHES: dict[str, tuple[str, int]] = {
+    "gate": ("gate", 2_000_000),
+    "deliver": ("deliver", 10_000_000),
+    "deliver_incremental": ("deliver_incremental", 10_000_000),
+    "ledger": ("ledger", 1_000_000),
+}
 
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 

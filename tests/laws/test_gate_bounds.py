@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tests.share_city import ITEMS, SCHEMA, company
 
 from jutong.elements import element_of, masked_sql
-from jutong.gate.answering import Call, compose
+from jutong.gate.answering import Call, Means, compose
 from jutong.gate.replicas import Replica
 from jutong.gate.replicating import _Writing
 from jutong.gate.rights import Caller, Rights, Served
@@ -209,7 +209,13 @@ def test_no_field_and_no_row_without_a_live_grant(tmp_path_factory, case):
         query["uscc"] = case.asked["key"]
     call = Call("GET", "svc", urlencode(query), b"", "Bearer open sesame", "127.0.0.1", NOW, "r0000000")
     try:
-        draft = compose(call, rights, lambda _: replica, lambda subject, year: f"{subject[-6:]:0>16}")
+        means = Means(
+            lambda _: replica,
+            lambda subject, year: f"{subject[-6:]:0>16}",
+            lambda *_: True,
+            lambda *_: None,
+        )
+        draft = compose(call, rights, means)
     finally:
         replica.close()
     answers = [case.expected(grant) for grant in case.grants]

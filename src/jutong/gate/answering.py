@@ -21,6 +21,7 @@ from jutong.gate.asking import Asked, read_body, read_query
 from jutong.gate.replicas import Replica
 from jutong.gate.rights import Caller, Entitled, Rights, Served
 from jutong.gate.shape import Cell, cell
+from jutong.gate.signatures import Signed, verify
 from jutong.ledger import Exchange, Form, Record
 from jutong.terms import BadInput, Denied, JutongError, NotFound, Refused, Unauthenticated, Unavailable, quote
 
@@ -51,6 +52,8 @@ class Call(NamedTuple):
     came_from: str
     at: dt.datetime
     request_id: str
+    #: What is needed to check the request's signature, when it has one.
+    signed: Signed | None = None
 
 
 class Draft(NamedTuple):
@@ -60,6 +63,8 @@ class Draft(NamedTuple):
     headers: tuple[tuple[str, str], ...]
     body: bytes
     exchange: Exchange | Record
+    #: Whoever takes a place among calls under way until the answer has left.
+    caller: Caller | None = None
 
 
 @dataclass(slots=True)
@@ -70,33 +75,46 @@ class Known:
     service: Served | None = None
     asked: Asked | None = None
     entitled: Entitled | None = None
+    entered: bool = False
 
 
-def compose(
-    call: Call, rights: Rights | None, replica: Callable[[str], Replica | None], hashed: Hasher
-) -> Draft:
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a worker composes with, besides the picture of rights."""
+
+    replica: Callable[[str], Replica | None]
+    hashed: Hasher
+    #: Takes a nonce, or says that somebody had it: (key id, nonce, good until).
+    take_nonce: Callable[[str, str, int], bool]
+    #: Raises if the caller asks too much at once.
+    enter: Callable[[Caller, dt.datetime], None]
+
+
+def compose(call: Call, rights: Rights | None, means: Means) -> Draft:
     """Steps 1–7: the draft of an answer, or of a problem document; it never raises a JutongError."""
     known = Known()
     try:
-        return _answer(call, rights, replica, hashed, known)
+        draft = _answer(call, rights, means, known)
     except JutongError as problem:
-        return refusal(call, problem, known)
+        draft = refusal(call, problem, known)
+    return draft._replace(caller=known.caller) if known.entered else draft
 
 
-def _answer(
-    call: Call, rights: Rights | None, replica: Callable[[str], Replica | None], hashed: Hasher, known: Known
-) -> Draft:
+def _answer(call: Call, rights: Rights | None, means: Means, known: Known) -> Draft:
     rights = fresh(rights)  # 1  may we decide at all
-    known.caller = caller = identify(call, rights)  # 2  who asks
+    known.caller = caller = identify(call, rights, means)  # 2  who asks
+    if caller.limited:
+        means.enter(caller, call.at)
+        known.entered = True
     known.service = service = find_service(call, rights)  # 3  for what
     known.asked = asked = read(call)  # 4  which rows and items
     values = key_values(asked, service)
-    held = replica(service.name)
+    held = means.replica(service.name)
     for ready in decide(caller, service, asked, rights, held, call.at):  # 5  on what ground
         known.entitled = ready.entitled
         rows = only_what_is_granted(ready, asked, values)  # 6
         if rows or not (values and ready.entitled.where) or asked.cursor:
-            return reply(call, ready, rows, hashed)  # 7
+            return reply(call, ready, rows, means.hashed)  # 7
     # Whether a row is outside the granted range or nowhere is not told, for that would already be data.
     raise Denied("share.row_not_granted", "授权的行范围内没有这条记录")
 
@@ -108,15 +126,32 @@ def fresh(rights: Rights | None) -> Rights:
     return rights
 
 
-def identify(call: Call, rights: Rights) -> Caller:
-    """2. The application whose token this is."""
+def identify(call: Call, rights: Rights, means: Means) -> Caller:
+    """2. The application whose token this is, or whose key signed this."""
+    caller = _signer(call.signed, call, rights, means) if call.signed else _bearer(call, rights)
+    if caller.until is not None and call.at >= caller.until:
+        raise Unauthenticated("gate.token_expired", "应用令牌或密钥已过期，请更换")
+    if caller.networks is not None and not caller.may_come_from(call.came_from):
+        raise Denied("gate.network_not_allowed", f"应用 {caller.application} 不能从 {call.came_from} 调用")
+    return caller
+
+
+def _signer(signed: Signed, call: Call, rights: Rights, means: Means) -> Caller:
+    """The signer; a token beside the signature must be the same application's."""
+    caller = verify(signed, rights.keys.get, call.at, means.take_nonce).caller
+    if call.authorization and _bearer(call, rights).application != caller.application:
+        raise Unauthenticated("gate.bad_token", "令牌与签名密钥不属于同一应用")
+    return caller
+
+
+def _bearer(call: Call, rights: Rights) -> Caller:
     given = call.authorization or ""
     caller = rights.known.get(given)
     if caller is not None:
         return caller
     scheme, _, token = given.partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated("gate.no_token", "请在 Authorization 中给出应用令牌 (Bearer)")
+        raise Unauthenticated("gate.no_token", "请在 Authorization 中给出应用令牌 (Bearer)，或对请求签名")
     caller = rights.callers.get(hashlib.sha256(token.strip().encode()).hexdigest())
     if caller is None:
         raise Unauthenticated("gate.bad_token", "应用令牌无效，可能已更换")
@@ -189,7 +224,7 @@ def decide(
         return found.ready
     covering = _covering(caller, service, asked, rights, held, now)
     assert held is not None  # or nothing would have been covered
-    ready = tuple(_ready(one, service, asked, held) for one in covering)
+    ready = tuple(_ready(one, caller, service, asked, held) for one in covering)
     since, until = rights.unchanged(caller.application, service, now)
     rights.keep(rights.decided, place, Decision(held, since, until, ready))
     return ready
@@ -207,10 +242,12 @@ def _covering(
 ) -> list[Entitled]:
     if caller.state != "active":
         raise Denied("share.application_suspended", f"应用 {caller.application} 已停用")
+    if caller.services is not None and service.name not in caller.services:
+        raise Denied("gate.out_of_scope", f"这个令牌或密钥不能用于服务 {service.name}")
     covering: list[Entitled] = []
     refusals: list[Refused] = []
     for found in rights.granted(caller.application, service, now):
-        refused = found if isinstance(found, Refused) else _covers(found, service, asked, held)
+        refused = found if isinstance(found, Refused) else _covers(found, caller, service, asked, held)
         if refused is not None:
             refusals.append(refused)
         elif isinstance(found, Entitled):
@@ -226,23 +263,26 @@ def _covering(
     raise kind(closest.code, closest.reason)
 
 
-def _covers(entitled: Entitled, service: Served, asked: Asked, held: Replica | None) -> Refused | None:
+def _covers(
+    entitled: Entitled, caller: Caller, service: Served, asked: Asked, held: Replica | None
+) -> Refused | None:
     """Whether every item that is asked by or for is granted, and the replica holds it as it may leave."""
     used = set(asked.items or ()) | set(asked.where)
     outside = sorted(used - set(entitled.columns))
     if outside:
         return Refused("share.item_not_granted", f"信息项 {'、'.join(outside)} 不在授权范围内")
     signed = sorted(set(asked.items or entitled.columns) & entitled.signed_only)
-    if signed and (asked.items or not set(entitled.columns) - entitled.signed_only):
+    if signed and not caller.signed and (asked.items or not set(entitled.columns) - entitled.signed_only):
         return Refused("gate.signature_required", f"信息项 {'、'.join(signed)} 为三级以上，须用签名请求")
     if held is None or not entitled.needs <= held.columns:
         return Refused("gate.replica_behind", f"服务 {service.name} 的副本正在准备，请稍后再试")
     return None
 
 
-def _ready(entitled: Entitled, service: Served, asked: Asked, held: Replica) -> Ready:
+def _ready(entitled: Entitled, caller: Caller, service: Served, asked: Asked, held: Replica) -> Ready:
     """The granted columns of the granted rows, and nothing else, as a SELECT; and the exchange that will say so."""
-    names = tuple(name for name in asked.items or entitled.columns if name not in entitled.signed_only)
+    withheld = frozenset[str]() if caller.signed else entitled.signed_only
+    names = tuple(name for name in asked.items or entitled.columns if name not in withheld)
     by = sorted(asked.where)
     most = min(service.max_rows, MOST_ROWS, _MOST_SUBJECTS // max(1, len(entitled.subjects)))
     limit = min(asked.limit or most, most)
@@ -363,8 +403,8 @@ def problem_headers(status: int) -> tuple[tuple[str, str], ...]:
     headers = [("content-type", "application/problem+json; charset=utf-8")]
     if status == 401:
         headers.append(("www-authenticate", 'Bearer realm="jutong"'))
-    if status == 503:
-        headers.append(("retry-after", "2"))
+    if status in (429, 503):
+        headers.append(("retry-after", "2" if status == 503 else "1"))
     return tuple(headers)
 
 

@@ -4,6 +4,16 @@ A request becomes a grant through people and clocks; a grant lets the gate answe
 fetched; every exchange stands in the ledger before it is in effect, and the figures come from there alone.
 """
 
+from jutong.share.access import (
+    Access,
+    ApplicationKey,
+    access_of,
+    add_public_key,
+    application_keys,
+    drop_key,
+    new_shared_secret,
+    set_access,
+)
 from jutong.share.applications import (
     Application,
     add_application,
@@ -75,7 +85,9 @@ __all__ = [
     "CONTROL_TABLE",
     "METHODS",
     "PURPOSES",
+    "Access",
     "Application",
+    "ApplicationKey",
     "Bound",
     "Checkpoint",
     "Delivered",
@@ -92,9 +104,12 @@ __all__ = [
     "Service",
     "Sighting",
     "Wish",
+    "access_of",
     "add_application",
     "add_delivery",
+    "add_public_key",
     "amend",
+    "application_keys",
     "applications",
     "ask",
     "bound",
@@ -102,6 +117,7 @@ __all__ = [
     "day_of",
     "deliver",
     "deliveries",
+    "drop_key",
     "events",
     "expire_grants",
     "filter_problems",
@@ -124,6 +140,7 @@ __all__ = [
     "meter_differences",
     "metered",
     "move_request",
+    "new_shared_secret",
     "new_token",
     "not_live",
     "period_of",
@@ -138,6 +155,7 @@ __all__ = [
     "rotate_token",
     "runs",
     "services",
+    "set_access",
     "set_application_state",
     "set_delivery_state",
     "stop_service",

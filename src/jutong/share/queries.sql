@@ -10,14 +10,19 @@ RETURNING *
 SELECT coalesce(max(substr(id, 2)::int), 0) + 1 AS number FROM application WHERE id ~ '^A[0-9]{2,6}$'
 
 -- name: set_token
-UPDATE application SET token_hash = %(hash)s, token_hint = %(hint)s, token_at = now()
+-- With an overlap the token before stays good for that long; without one it stops at once.
+UPDATE application
+SET token_before = CASE WHEN %(overlap)s::interval > interval '0' THEN token_hash END,
+    token_before_until = CASE WHEN %(overlap)s::interval > interval '0' THEN now() + %(overlap)s::interval END,
+    token_hash = %(hash)s, token_hint = %(hint)s, token_at = now(), token_until = %(until)s
 WHERE id = %(id)s AND state <> 'retired'
 RETURNING id
 
 -- name: set_application_state
 -- A retired application loses its token for good.
 UPDATE application
-SET state = %(state)s, token_hash = CASE WHEN %(state)s = 'retired' THEN NULL ELSE token_hash END
+SET state = %(state)s, token_hash = CASE WHEN %(state)s = 'retired' THEN NULL ELSE token_hash END,
+    token_before = CASE WHEN %(state)s = 'retired' THEN NULL ELSE token_before END
 WHERE id = %(id)s AND state <> 'retired'
 RETURNING *
 
@@ -31,6 +36,28 @@ ORDER BY id
 
 -- name: whose_token
 SELECT * FROM application WHERE token_hash = %(hash)s AND state = 'active'
+
+-- name: add_key
+INSERT INTO application_key (key_id, application_id, algorithm, public_key, secret, valid_until)
+VALUES (%(key_id)s, %(application)s, %(algorithm)s, %(public_key)s, %(secret)s, %(valid_until)s)
+ON CONFLICT (key_id) DO NOTHING
+RETURNING *
+
+-- name: drop_key
+DELETE FROM application_key WHERE key_id = %(key_id)s
+
+-- name: keys_of_application
+SELECT key_id, application_id, algorithm, valid_until, created_at FROM application_key
+WHERE application_id = %(id)s ORDER BY created_at, key_id
+
+-- name: access_of
+SELECT services, networks::text[] AS networks, rate, concurrency, daily_quota FROM application WHERE id = %(id)s
+
+-- name: set_access
+UPDATE application
+SET services = %(services)s, networks = %(networks)s::cidr[], rate = %(rate)s, concurrency = %(concurrency)s,
+    daily_quota = %(daily_quota)s
+WHERE id = %(id)s
 
 -- name: entry_for_request
 -- The entry as a request sees it; its dataset may be missing.

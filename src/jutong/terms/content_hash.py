@@ -115,7 +115,9 @@ def _postgres_field(column: str, text: str, item_type: str) -> str:
         return f"CASE WHEN {column} THEN '1:t' WHEN NOT {column} THEN '1:f' ELSE '-' END"
     if item_type in ("date", "timestamp"):
         digits = "10:" if item_type == "date" else "26:"
-        return f"coalesce(CASE WHEN {column} < '10000-01-01' THEN '{digits}' ELSE {counted} END || {text}, '-')"
+        return (
+            f"coalesce(CASE WHEN {column} < '10000-01-01' THEN '{digits}' ELSE {counted} END || {text}, '-')"
+        )
     return f"coalesce({counted} || {text}, '-')"
 
 
