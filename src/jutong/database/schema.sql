@@ -1258,12 +1258,13 @@ CREATE TABLE jutong.service (
     changed_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT service_items_check CHECK ((cardinality(items) > 0)),
     CONSTRAINT service_keys_check CHECK ((cardinality(keys) > 0)),
-    CONSTRAINT service_kind_check CHECK ((kind = 'query'::text)),
+    CONSTRAINT service_kind_check CHECK ((kind = ANY (ARRAY['query'::text, 'verify'::text]))),
     CONSTRAINT service_max_rows_check CHECK (((max_rows >= 1) AND (max_rows <= 10000))),
     CONSTRAINT service_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
     CONSTRAINT service_state_check CHECK ((state = ANY (ARRAY['active'::text, 'stopped'::text])))
 );
 COMMENT ON TABLE jutong.service IS '接口服务：one query service of an entry, answered by the gate at /v1/{name}';
+COMMENT ON COLUMN jutong.service.kind IS 'query answers rows; verify 核验 compares what the caller says and tells only that';
 COMMENT ON COLUMN jutong.service.department_code IS 'the provider';
 COMMENT ON COLUMN jutong.service.keys IS 'items a caller may ask by; every call gives all of them';
 COMMENT ON COLUMN jutong.service.items IS 'items the service can answer with at most; a grant narrows them';

@@ -22,6 +22,7 @@ from jutong.gate.replicas import Replica
 from jutong.gate.rights import Caller, Entitled, Rights, Served
 from jutong.gate.shape import Cell, cell
 from jutong.gate.signatures import Signed, verify
+from jutong.gate.verifying import NOT_FOUND, claims_of, compared, verdicts
 from jutong.ledger import Exchange, Form, Record
 from jutong.terms import BadInput, Denied, JutongError, NotFound, Refused, Unauthenticated, Unavailable, quote
 
@@ -54,6 +55,8 @@ class Call(NamedTuple):
     request_id: str
     #: What is needed to check the request's signature, when it has one.
     signed: Signed | None = None
+    #: The ``If-None-Match`` header.
+    unless: str | None = None
 
 
 class Draft(NamedTuple):
@@ -108,8 +111,12 @@ def _answer(call: Call, rights: Rights | None, means: Means, known: Known) -> Dr
         known.entered = True
     known.service = service = find_service(call, rights)  # 3  for what
     known.asked = asked = read(call)  # 4  which rows and items
-    values = key_values(asked, service)
     held = means.replica(service.name)
+    if service.kind == "verify":
+        return _verified(call, caller, service, rights, means, held, known)
+    if asked.batch is not None:
+        return _many(call, caller, service, rights, means, held, known)
+    values = key_values(asked.where, service)
     for ready in decide(caller, service, asked, rights, held, call.at):  # 5  on what ground
         known.entitled = ready.entitled
         rows = only_what_is_granted(ready, asked, values)  # 6
@@ -176,19 +183,68 @@ def read(call: Call) -> Asked:
     raise BadInput("gate.bad_query", "接口只接受 GET 和 POST")
 
 
-def key_values(asked: Asked, service: Served) -> list[tuple[str, Cell]]:
+def _many(
+    call: Call,
+    caller: Caller,
+    service: Served,
+    rights: Rights,
+    means: Means,
+    held: Replica | None,
+    known: Known,
+) -> Draft:
+    """5–7 for a batch: one ground for all of it, one exchange, answers in the order of the questions."""
+    asked = known.asked
+    assert asked is not None
+    assert asked.batch is not None
+    questions = [key_values(where, service) for where in asked.batch]
+    ready = decide(caller, service, asked, rights, held, call.at)[0]
+    known.entitled = ready.entitled
+    found = [only_what_is_granted(ready, asked, values)[: ready.limit] for values in questions]
+    if sum(map(len, found)) > MOST_ROWS:
+        raise BadInput("gate.too_many_rows", f"一次应答至多 {MOST_ROWS} 行，请减少 batch 的项数")
+    body = orjson.dumps({"answers": [{"rows": told(ready, rows)} for rows in found]})
+    return evidenced(call, ready, body, [row for rows in found for row in rows], means.hashed)
+
+
+def _verified(
+    call: Call,
+    caller: Caller,
+    service: Served,
+    rights: Rights,
+    means: Means,
+    held: Replica | None,
+    known: Known,
+) -> Draft:
+    """5–7 for 核验: per item match, mismatch or not_found, and nothing else."""
+    asked = known.asked
+    assert asked is not None
+    claims = claims_of(asked, service)
+    question = Asked({name: asked.where[name] for name in service.keys}, tuple(claims))
+    values = key_values(question.where, service)
+    result, ground, rows = dict.fromkeys(claims, NOT_FOUND), None, []
+    for ready in decide(caller, service, question, rights, held, call.at):
+        known.entitled, ground = ready.entitled, ground or ready
+        rows = compared(ready.entitled, ready.held, claims, values)
+        if rows:
+            result, ground = verdicts(claims, rows), ready
+            break
+    assert ground is not None  # or decide would have refused
+    return evidenced(call, ground, orjson.dumps({"result": result}), rows[:1], means.hashed)
+
+
+def key_values(where: Mapping[str, object], service: Served) -> list[tuple[str, Cell]]:
     """The service's key items with their values: all of them, or none at all to page through everything."""
-    strange = [name for name in asked.where if name not in service.keys]
-    if strange or (asked.where and len(asked.where) < len(service.keys)):
+    strange = [name for name in where if name not in service.keys]
+    if strange or (where and len(where) < len(service.keys)):
         wanted = "、".join(service.keys)
         raise BadInput(
             "gate.bad_query",
             f"本服务按 {wanted} 查询，须全部给出；不能用 {'、'.join(strange) or '一部分'} 查询",
         )
     values = []
-    for name in service.keys if asked.where else ():
+    for name in service.keys if where else ():
         try:
-            values.append((name, cell(asked.where[name], service.types[name])))
+            values.append((name, cell(where[name], service.types[name])))
         except ValueError as problem:
             raise BadInput("gate.bad_query", f"「{name}」的值不是 {service.types[name]}") from problem
     return values
@@ -329,29 +385,38 @@ def only_what_is_granted(
 
 def reply(call: Call, ready: Ready, rows: list[tuple[Cell, ...]], hashed: Hasher) -> Draft:
     """7. The body, and the exchange that says what it holds."""
-    names, held, following = ready.names, ready.held, None
+    following = None
     if len(rows) > ready.limit:
         rows = rows[: ready.limit]
-        following = f"{held.generation}.{rows[-1][-1]}"
-    # A row is longer than the names: subjects and the row number behind them are not told.
-    told = [dict(zip(names, row, strict=False)) for row in rows]
+        following = f"{ready.held.generation}.{rows[-1][-1]}"
+    body = orjson.dumps({"rows": told(ready, rows), "next": following})
+    return evidenced(call, ready, body, rows, hashed)
+
+
+def told(ready: Ready, rows: list[tuple[Cell, ...]]) -> list[dict[str, Cell]]:
+    """Rows as objects.  A row is longer than the names: subjects and row number behind them are not told."""
+    found = [dict(zip(ready.names, row, strict=False)) for row in rows]
     for name in ready.booleans:
-        for one in told:
+        for one in found:
             one[name] = None if one[name] is None else bool(one[name])
-    body = orjson.dumps({"rows": told, "next": following})
-    subjects, year, first = "", f"{call.at.year}", len(names)
+    return found
+
+
+def evidenced(call: Call, ready: Ready, body: bytes, rows: list[tuple[Cell, ...]], hashed: Hasher) -> Draft:
+    """The draft with its exchange; whoever has this very body already (``If-None-Match``) is told so, and no more."""
+    subjects, year, first = "", f"{call.at.year}", len(ready.names)
     if ready.entitled.subjects:
         found = {hashed(str(one), year) for row in rows for one in row[first:-1] if one is not None}
         subjects = " ".join(sorted(found))
+    content = hashlib.sha256(body).hexdigest()
+    etag, status, left = f'"{content[:32]}"', 200, len(rows)
+    if call.unless is not None and etag in call.unless:
+        status, body, left = 304, b"", 0
+    as_of = ready.held.as_of
     record = ready.form.filled(
-        call.at,
-        len(rows),
-        call.request_id,
-        hashlib.sha256(body).hexdigest(),
-        subjects,
-        _detail(ready.by, held.as_of, call.came_from),
+        call.at, left, call.request_id, content, subjects, _detail(ready.by, as_of, call.came_from)
     )
-    return Draft(200, (_JSON, ("jutong-as-of", held.as_of)), body, record)
+    return Draft(status, (_JSON, ("jutong-as-of", as_of), ("etag", etag)), body, record)
 
 
 _JSON = ("content-type", "application/json; charset=utf-8")

@@ -113,6 +113,8 @@ class Served:
     entry_items: tuple[EntryItem, ...]
     columns: tuple[Item, ...]
     dataset_keys: tuple[str, ...]
+    #: query answers rows; verify compares what the caller says and tells only that.
+    kind: str = "query"
 
     @cached_property
     def types(self) -> Mapping[str, str]:
@@ -297,6 +299,8 @@ def _shape(service: Served, entitled: Sequence[Entitled]) -> Shape:
         if name in offered and name in typed:
             usual = leaving_column(OutItem(_under(typed[name], offered[name]), mask_for(offered[name])))
             columns.setdefault(usual.name, usual)
+    if service.kind == "verify":  # compared here, never told
+        columns |= {name: plain_column(typed[name]) for name in service.items if name in typed}
     filtered = frozenset[str]().union(*(one.filtered for one in entitled))
     return shape_of(service.dataset, service.dataset_keys, service.keys, columns.values(), filtered)
 

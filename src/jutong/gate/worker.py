@@ -87,6 +87,7 @@ class Worker:
             at=dt.datetime.now(dt.UTC),
             request_id=request_id(headers.get("jutong-request-id")),
             signed=_signed(scope, body) if "signature-input" in headers else None,
+            unless=headers.get("if-none-match"),
         )
         draft = compose(call, self._watch.rights(), self._means)
         try:

@@ -78,6 +78,7 @@ from jutong.share.requests import (
     request_problems,
 )
 from jutong.share.seen import Sighting, hash_subject, period_of, subject_secret, who_saw
+from jutong.share.services import KINDS as SERVICE_KINDS
 from jutong.share.services import Service, find_service, publish_service, services, stop_service
 
 __all__ = [
@@ -85,6 +86,7 @@ __all__ = [
     "CONTROL_TABLE",
     "METHODS",
     "PURPOSES",
+    "SERVICE_KINDS",
     "Access",
     "Application",
     "ApplicationKey",

@@ -165,10 +165,10 @@ UPDATE share_grant SET items = %(items)s, masks = %(masks)s
 WHERE id = %(id)s AND (items, masks) IS DISTINCT FROM (%(items)s, %(masks)s)
 
 -- name: add_service
-INSERT INTO service (name, label, department_code, entry_id, dataset, keys, items, max_rows)
-VALUES (%(name)s, %(label)s, %(department_code)s, %(entry_id)s, %(dataset)s, %(keys)s, %(items)s, %(max_rows)s)
+INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows)
+VALUES (%(name)s, %(kind)s, %(label)s, %(department_code)s, %(entry_id)s, %(dataset)s, %(keys)s, %(items)s, %(max_rows)s)
 ON CONFLICT (name) DO UPDATE
-SET label = excluded.label, dataset = excluded.dataset, keys = excluded.keys, items = excluded.items,
+SET kind = excluded.kind, label = excluded.label, dataset = excluded.dataset, keys = excluded.keys, items = excluded.items,
     max_rows = excluded.max_rows, state = 'active'
 WHERE service.entry_id = excluded.entry_id
 RETURNING *

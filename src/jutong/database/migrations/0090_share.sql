@@ -133,7 +133,7 @@ CREATE INDEX grant_change_grant ON grant_change (grant_id, id);
 CREATE TABLE service (
     name       text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_]{0,62}$'),
     label      text NOT NULL,
-    kind       text NOT NULL DEFAULT 'query' CHECK (kind IN ('query')),
+    kind       text NOT NULL DEFAULT 'query' CHECK (kind IN ('query', 'verify')),
     department_code text NOT NULL REFERENCES department (code),
     entry_id   bigint NOT NULL REFERENCES entry (id),
     dataset    text NOT NULL,
@@ -146,6 +146,7 @@ CREATE TABLE service (
 );
 COMMENT ON TABLE service IS '接口服务：one query service of an entry, answered by the gate at /v1/{name}';
 COMMENT ON COLUMN service.department_code IS 'the provider';
+COMMENT ON COLUMN service.kind IS 'query answers rows; verify 核验 compares what the caller says and tells only that';
 COMMENT ON COLUMN service.keys IS 'items a caller may ask by; every call gives all of them';
 COMMENT ON COLUMN service.items IS 'items the service can answer with at most; a grant narrows them';
 CREATE INDEX service_entry ON service (entry_id);
