@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -310,12 +311,17 @@ def _send(
     attempt = secrets.token_hex(8)
     request_id = f"{way.delivery.name}/{run.run}/{run.chunk + 1}"
     rows = chunk.rows if chunk else 0
-    subjects = ""
-    if chunk and chunk.subjects:
-        subjects = keep_subjects(
-            way.database, request_id=request_id, attempt=attempt, period=this_period(), hashes=chunk.subjects
+    with _meanwhile() as meanwhile, way.receiver.transaction():
+        keeping = (
+            meanwhile.submit(  # whose records these are, durable before (c), while the rows are on their way
+                keep_subjects,
+                way.database,
+                request_id=request_id,
+                attempt=attempt,
+                period=this_period(),
+                hashes=chunk.subjects if chunk else b"",
+            )
         )
-    with way.receiver.transaction():
         way.receiver.hold(run)  # (a) nobody else moves this run
         deleted = 0
         if run.kind == "full" and chunk:  # (b) the rows
@@ -335,7 +341,7 @@ def _send(
                 rows=rows,
                 request_id=request_id,
                 content=chunk.content.digest if chunk else "",
-                subjects=subjects,
+                subjects=keeping.result(),
                 detail={
                     "run": run.run,
                     "kind": run.kind,
@@ -357,6 +363,10 @@ def _send(
             upserted_total=run.upserted_total + rows,
             deleted_total=run.deleted_total + deleted,
         )
+
+
+def _meanwhile() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="subjects")
 
 
 # -- step 6: in place, and said

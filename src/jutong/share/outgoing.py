@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from jutong.elements import element_of, masked_sql
 from jutong.share.filters import Condition, filter_sql
-from jutong.terms import ContentHash, Item, combine, quote, row_hash
+from jutong.terms import ContentHash, Item, canonical_sql, combine, quote, row_hash
 
 _QUARTERS = ("_q0", "_q1", "_q2", "_q3")
 _SUBJECT = "_s"
@@ -112,11 +112,13 @@ def view_sql(
     subject_key: bytes | None = None,
     with_row_hash: bool = False,
     ordered: bool = True,
+    raw: bool = False,
 ) -> tuple[str, list[Any]]:
     """The SELECT (DuckDB, ``?`` parameters) of what leaves ``source``, in key order.
 
     Beside the leaving columns stand the four quarters of the row's hash and, with ``subject_key``, one keyed
-    hash per subject item; ``chunks`` takes them off again.
+    hash per subject item; ``chunks`` takes them off again.  ``raw`` leaves the quarters as the bytes lie in the
+    digest, which ``chunks`` turns round: reading them out of hexadecimal text costs as much as hashing.
     """
     items = {item.name: item for item in outgoing.all_items}
     condition, values = filter_sql(outgoing.row_filter, items)
@@ -130,15 +132,20 @@ def view_sql(
     if after is not None:
         beyond, more = beyond_sql(outgoing, after)
         parameters += more
+    digest = row_hash(outgoing.columns, "duckdb")
+    if raw:
+        digest = f"md5_number({canonical_sql(outgoing.columns, 'duckdb')})"
     quarters = [
-        f"CAST('0x' || substr({_ROW_HASH}, {8 * place + 1}, 8) AS BIGINT) AS {name}"
+        f"CAST(({_ROW_HASH} >> {32 * place}) & 4294967295::UHUGEINT AS UINTEGER) AS {name}"
+        if raw
+        else f"CAST('0x' || substr({_ROW_HASH}, {8 * place + 1}, 8) AS BIGINT) AS {name}"
         for place, name in enumerate(_QUARTERS)
     ]
     hidden = "" if with_row_hash else f" EXCLUDE ({_ROW_HASH})"
     keys = ", ".join(quote(key) for key in outgoing.keys)
     sql = (
         f"SELECT *{hidden}, {', '.join(quarters)} FROM ("
-        f"SELECT *, {row_hash(outgoing.columns, 'duckdb')} AS {_ROW_HASH} FROM ("
+        f"SELECT *, {digest} AS {_ROW_HASH} FROM ("
         f"SELECT {', '.join(leaving)} FROM (SELECT * FROM {source} WHERE {condition}) AS given"
         f") AS leaving WHERE {beyond}) AS hashed"
     )
@@ -221,7 +228,7 @@ def leaving_sql(out: OutItem) -> str:
 
 
 def _chunk(table: pa.Table, outgoing: Outgoing) -> Chunk:
-    quarters = [int(np.sum(table.column(name).to_numpy(), dtype=np.int64)) for name in _QUARTERS]
+    quarters = [_summed(table.column(name)) for name in _QUARTERS]
     names = [name for name, _ in outgoing.columns]
     subjects = b""
     found = [name for name in table.column_names if name.startswith(_SUBJECT) and name not in names]
@@ -237,6 +244,13 @@ def _chunk(table: pa.Table, outgoing: Outgoing) -> Chunk:
         subjects=subjects,
         row_hashes=hashes,
     )
+
+
+def _summed(quarter: Any) -> int:
+    numbers = quarter.to_numpy()
+    if pa.types.is_uint32(quarter.type):  # raw
+        numbers = numbers.byteswap()
+    return int(np.sum(numbers, dtype=np.int64))
 
 
 def _sorted_once(numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -37,7 +37,9 @@ def everything_unordered(
     would take as long as sending them.  ``there``: the keys as texts, what an interrupted load has brought.
     """
     with store.reading(snapshot) as lake:
-        sql, values = view_sql(outgoing, lake.table(outgoing.dataset), subject_key=subject_key, ordered=False)
+        sql, values = view_sql(
+            outgoing, lake.table(outgoing.dataset), subject_key=subject_key, ordered=False, raw=True
+        )
         if there is not None:
             lake.register(_THERE, there)
             typed = zip(outgoing.keys, outgoing.key_types, strict=True)

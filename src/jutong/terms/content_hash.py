@@ -123,9 +123,13 @@ def _postgres_field(column: str, text: str, item_type: str) -> str:
 
 def row_hash(columns: Sequence[Column], dialect: Dialect) -> str:
     """SQL for the 32 hexadecimal digits of one row's MD5."""
+    return f"md5({canonical_sql(columns, dialect)})"
+
+
+def canonical_sql(columns: Sequence[Column], dialect: Dialect) -> str:
+    """SQL for the canonical row: what is hashed."""
     fields = [_field(name, item_type, dialect) for name, item_type in columns]
-    joined = " || ".join(fields) if dialect in ("duckdb", "postgres") else f"concat({', '.join(fields)})"
-    return f"md5({joined})"
+    return " || ".join(fields) if dialect in ("duckdb", "postgres") else f"concat({', '.join(fields)})"
 
 
 def set_hash_sql(table_sql: str, columns: Sequence[Column], dialect: Dialect, where: str = "true") -> str:
