@@ -11,18 +11,20 @@ import click
 
 #: name → (module, rows by default)
 BENCHES: dict[str, tuple[str, int]] = {
-    "gate": ("gate", 100_000),
-    "store_changes": ("store_changes", 10_000_000),
-    "store_merge": ("store_merge", 10_000_000),
-    "store_tables": ("store_tables", 15_000),
     "gather": ("gather", 10_000_000),
     "gather_csv": ("gather_csv", 2_000_000),
     "gather_excel": ("gather_excel", 1_000_000),
-}
-BENCHES: dict[str, tuple[str, int]] = {"gate": ("gate", 100_000), "refine": ("refine", 10_000_000)}
+    "refine": ("refine", 10_000_000),
+    "store_merge": ("store_merge", 10_000_000),
+    "store_changes": ("store_changes", 10_000_000),
+    "store_tables": ("store_tables", 15_000),
     "fuse": ("fuse", 942_000),
     "fuse_incremental": ("fuse_incremental", 942_000),
     "febrl": ("febrl", 10_000),
+    "gate": ("gate", 2_000_000),
+    "deliver": ("deliver", 10_000_000),
+    "deliver_incremental": ("deliver_incremental", 10_000_000),
+    "ledger": ("ledger", 1_000_000),
 }
 
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

@@ -29,10 +29,10 @@ import re
 import struct
 import sys
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -385,8 +385,7 @@ def _split(body: bytes) -> list[bytes] | None:
 # Receipts
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """Proof that a record was durable: its place in a signed batch of a stream.
 
     Text form ``jt1~stream~sequence~first~count~base64url(leaf ‖ before ‖ signature ‖ path…)``.
@@ -685,11 +684,7 @@ def _frozen(folder: Path) -> tuple[dict[str, int], dict[str, bytes], dict[str, b
     try:
         if descriptor is not None:
             fcntl.flock(descriptor, fcntl.LOCK_SH)
-        listing = {
-            file.relative_to(folder).as_posix(): file.lstat().st_size
-            for file in folder.rglob("*")
-            if file.is_symlink() or not file.is_dir()
-        }
+        listing = dict(_files(folder, ""))
         heads = {name: (folder / name).read_bytes() for name in listing if name in _HEADS}
         streams = {
             name: (folder / name).read_bytes() for name in sorted(listing) if name.startswith("streams/")
@@ -698,6 +693,16 @@ def _frozen(folder: Path) -> tuple[dict[str, int], dict[str, bytes], dict[str, b
         if descriptor is not None:
             os.close(descriptor)
     return listing, heads, streams
+
+
+def _files(folder: Path, under: str) -> Iterator[tuple[str, int]]:
+    """Every file below the folder with its size; a link is a file, wherever it leads."""
+    with os.scandir(folder) as found:
+        for one in found:
+            if one.is_dir(follow_symlinks=False):
+                yield from _files(Path(one.path), f"{under}{one.name}/")
+            else:
+                yield under + one.name, one.stat(follow_symlinks=False).st_size
 
 
 def _trusted_key(heads: dict[str, bytes], vkey: str | None, report: Report) -> VerifierKey:

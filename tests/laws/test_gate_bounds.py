@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 from tests.share_city import ITEMS, SCHEMA, company
 
 from jutong.elements import element_of, masked_sql
-from jutong.gate.answering import Call, compose
+from jutong.gate.answering import Call, Means, compose
 from jutong.gate.replicas import Replica
 from jutong.gate.replicating import _Writing
 from jutong.gate.rights import Caller, Rights, Served
+from jutong.ledger import Exchange
 from jutong.share import EntryItem, fits
 from jutong.terms import field_text, quote
 
@@ -208,23 +209,30 @@ def test_no_field_and_no_row_without_a_live_grant(tmp_path_factory, case):
         query["uscc"] = case.asked["key"]
     call = Call("GET", "svc", urlencode(query), b"", "Bearer open sesame", "127.0.0.1", NOW, "r0000000")
     try:
-        draft = compose(call, rights, lambda _: replica, lambda subject, year: f"{subject[-6:]:0>16}")
+        means = Means(
+            lambda _: replica,
+            lambda subject, year: f"{subject[-6:]:0>16}",
+            lambda *_: True,
+            lambda *_: None,
+        )
+        draft = compose(call, rights, means)
     finally:
         replica.close()
     answers = [case.expected(grant) for grant in case.grants]
     first = next((place for place, answer in enumerate(answers) if answer is not None), None)
     told = json.loads(draft.body)
+    evidence = Exchange.from_entry(draft.exchange.entry_bytes("s", 0))
     event("refused" if first is None else "answered with rows" if answers[first] else "answered empty")
     if first is None:
         assert draft.status == 403
         assert "rows" not in told
-        assert (draft.exchange.outcome, draft.exchange.rows) == ("refused", 0)
+        assert (evidence.outcome, evidence.rows) == ("refused", 0)
     else:
-        assert (draft.status, draft.exchange.outcome) == (200, "answered")
-        assert draft.exchange.grant == f"G{first}"
+        assert (draft.status, evidence.outcome) == (200, "answered")
+        assert evidence.grant == f"G{first}"
         assert told["rows"] == answers[first]
-        assert draft.exchange.rows == len(told["rows"])
-        assert set(draft.exchange.items) <= set(case.allowed(case.grants[first]))
+        assert evidence.rows == len(told["rows"])
+        assert set(evidence.items) <= set(case.allowed(case.grants[first]))
 
 
 @pytest.mark.parametrize("profile", PROFILES)

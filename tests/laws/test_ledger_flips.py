@@ -38,12 +38,18 @@ def expect_found(ledger: Ledger, file: Path, at: int, bit: int) -> None:
 
 @pytest.fixture
 def small(tmp_path) -> Ledger:
-    """Two merges, so that older partial tiles lie about, and a stream with two batches waiting."""
+    """Two merges, so that older partial tiles lie about, and a stream with two batches waiting.
+
+    As little as shows every kind of byte: each is flipped eight times, and the whole folder verified each time.
+    """
     ledger = open_ledger(tmp_path)
-    stream = ledger.stream("g")
-    for records in (1, 2):
-        stream.commit([fact(n) for n in range(records)])
+    ended = ledger.stream("g")
+    for n in range(2):
+        ended.commit([fact(n)])
         ledger.sequence()
+    ended.close()
+    ledger.sequence()
+    stream = ledger.stream("g")
     stream.commit([fact(0), fact(1)])
     stream.commit([fact(2)])
     return ledger

@@ -43,11 +43,11 @@ def test_a_receipt_names_the_record_and_verifies_with_the_public_key(ledger):
 def test_a_changed_receipt_is_refused(ledger):
     receipt = ledger.stream("gate").commit([fact(n) for n in range(3)])[1]
     for changed in (
-        replace(receipt, sequence=2),
-        replace(receipt, leaf=b"\0" * 32),
-        replace(receipt, stream="other.20260101T000000Z.00000000"),
-        replace(receipt, path=receipt.path[:-1]),
-        replace(receipt, count=4),
+        receipt._replace(sequence=2),
+        receipt._replace(leaf=b"\0" * 32),
+        receipt._replace(stream="other.20260101T000000Z.00000000"),
+        receipt._replace(path=receipt.path[:-1]),
+        receipt._replace(count=4),
     ):
         with pytest.raises(Damaged):
             Receipt.parse(changed.token()).check(ledger.vkey)

@@ -27,7 +27,7 @@ _COMMANDS = {
     "refine": "journey",
     "fuse": "fusing",
     "run": "journey",
-    "deliver": "journey",
+    "deliver": "deliver",
     "source": "journey",
     "catalogue": "catalogue",
     "figures": "figures",

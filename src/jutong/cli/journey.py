@@ -12,7 +12,6 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from jutong.cli.shared import as_json, console, platform_of, say, settings_of
-from jutong.terms import Broken
 
 if TYPE_CHECKING:
     from jutong.gather import Batch
@@ -150,47 +149,6 @@ def run(context: click.Context, machine: bool) -> None:
 
     say(done, machine, show)
     sys.exit(bool(failed))
-
-
-@click.group()
-def deliver() -> None:
-    """库表交换。"""
-
-
-@deliver.command("run")
-@click.argument("names", nargs=-1)
-@as_json
-@click.pass_context
-def deliver_run(context: click.Context, names: tuple[str, ...], machine: bool) -> None:
-    """运行这些交换（缺省为全部）。"""
-    from jutong.flows import deliver_all
-
-    with platform_of(context) as platform, bar("库表交换", machine) as tell:
-        done = deliver_all(platform, names or None, tell=tell)  # type: ignore[arg-type]
-    say(
-        done,
-        machine,
-        lambda: console.print(f"{len(done)} 次交换，写入 {sum(one.upserted for one in done):,} 行"),
-    )
-
-
-@deliver.command("reconcile")
-@click.argument("name")
-@as_json
-@click.pass_context
-def deliver_reconcile(context: click.Context, name: str, machine: bool) -> None:
-    """与接收库逐段对账，不一致处重发。"""
-    from jutong.share import reconcile
-
-    with platform_of(context) as platform:
-        stream = platform.ledger.stream("reconcile")
-        try:
-            result = reconcile(platform.database, platform.store, stream, platform.keys, name)
-        finally:
-            stream.close()
-    say(result, machine, lambda: console.print(result))
-    if result.result != "same":
-        raise Broken("share.not_reconciled", f"交换 {name} 对账结果为 {result.result}")
 
 
 @click.group()

@@ -11,5 +11,6 @@ that describes this very call, and that exchange holds the hash of this very bod
 """
 
 from jutong.client.city import Answer, City, EvidenceMissing, Kept, Refused, Unreachable, verify_kept
+from jutong.client.signing import Signer
 
-__all__ = ["Answer", "City", "EvidenceMissing", "Kept", "Refused", "Unreachable", "verify_kept"]
+__all__ = ["Answer", "City", "EvidenceMissing", "Kept", "Refused", "Signer", "Unreachable", "verify_kept"]

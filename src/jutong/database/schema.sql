@@ -99,18 +99,52 @@ CREATE TABLE jutong.application (
     token_hash text,
     token_hint text,
     token_at timestamp with time zone,
+    token_until timestamp with time zone,
+    token_before text,
+    token_before_until timestamp with time zone,
+    services text[],
+    networks cidr[],
+    rate integer,
+    concurrency integer,
+    daily_quota bigint,
     state text DEFAULT 'active'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT application_concurrency_check CHECK ((concurrency > 0)),
+    CONSTRAINT application_daily_quota_check CHECK ((daily_quota > 0)),
     CONSTRAINT application_id_check CHECK ((id ~ '^[A-Z][A-Z0-9_-]{0,31}$'::text)),
+    CONSTRAINT application_rate_check CHECK ((rate > 0)),
     CONSTRAINT application_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text, 'retired'::text]))),
+    CONSTRAINT application_token_before_check CHECK ((token_before ~ '^[0-9a-f]{64}$'::text)),
     CONSTRAINT application_token_hash_check CHECK ((token_hash ~ '^[0-9a-f]{64}$'::text))
 );
 COMMENT ON TABLE jutong.application IS '应用：a department''s registered system, the party that presents a token at the gate and receives deliveries';
 COMMENT ON COLUMN jutong.application.token_hash IS 'SHA-256 (hex) of the whole bearer token; the token itself is shown once and kept nowhere';
 COMMENT ON COLUMN jutong.application.token_hint IS 'first characters of the token, so a person can tell two tokens apart; useless for signing in';
 COMMENT ON COLUMN jutong.application.token_at IS 'when the present token was issued';
+COMMENT ON COLUMN jutong.application.token_until IS 'when the present token expires; NULL never';
+COMMENT ON COLUMN jutong.application.token_before IS 'hash of the token before, good until token_before_until, so that a rotation needs no pause';
+COMMENT ON COLUMN jutong.application.services IS 'scope: the only services its token and keys may be used at; NULL any it has a grant for';
+COMMENT ON COLUMN jutong.application.networks IS 'where its calls may come from; NULL anywhere';
+COMMENT ON COLUMN jutong.application.rate IS 'calls a second at most; NULL no limit';
+COMMENT ON COLUMN jutong.application.concurrency IS 'calls under way at the same time at most';
+COMMENT ON COLUMN jutong.application.daily_quota IS 'calls a day (Asia/Shanghai) at most, counted by each gate';
 COMMENT ON COLUMN jutong.application.state IS 'active answers are given; suspended none until set active; retired for good';
+CREATE TABLE jutong.application_key (
+    key_id text NOT NULL,
+    application_id text NOT NULL,
+    algorithm text NOT NULL,
+    public_key bytea,
+    secret text,
+    valid_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT application_key_algorithm_check CHECK ((algorithm = ANY (ARRAY['ed25519'::text, 'hmac-sha256'::text]))),
+    CONSTRAINT application_key_check CHECK ((((algorithm = 'ed25519'::text) = (public_key IS NOT NULL)) AND ((algorithm = 'hmac-sha256'::text) = (secret IS NOT NULL)))),
+    CONSTRAINT application_key_key_id_check CHECK ((key_id ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$'::text)),
+    CONSTRAINT application_key_public_key_check CHECK ((octet_length(public_key) = 32))
+);
+COMMENT ON TABLE jutong.application_key IS '签名密钥: what an application signs its requests with (RFC 9421); required for items of grade 3 and up';
+COMMENT ON COLUMN jutong.application_key.secret IS 'HMAC secret, sealed by the KeyProvider with context application_key:<key_id>';
 CREATE TABLE jutong.backup_run (
     id bigint NOT NULL,
     folder text NOT NULL,
@@ -1375,12 +1409,13 @@ CREATE TABLE jutong.service (
     changed_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT service_items_check CHECK ((cardinality(items) > 0)),
     CONSTRAINT service_keys_check CHECK ((cardinality(keys) > 0)),
-    CONSTRAINT service_kind_check CHECK ((kind = 'query'::text)),
+    CONSTRAINT service_kind_check CHECK ((kind = ANY (ARRAY['query'::text, 'verify'::text]))),
     CONSTRAINT service_max_rows_check CHECK (((max_rows >= 1) AND (max_rows <= 10000))),
     CONSTRAINT service_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
     CONSTRAINT service_state_check CHECK ((state = ANY (ARRAY['active'::text, 'stopped'::text])))
 );
 COMMENT ON TABLE jutong.service IS '接口服务：one query service of an entry, answered by the gate at /v1/{name}';
+COMMENT ON COLUMN jutong.service.kind IS 'query answers rows; verify 核验 compares what the caller says and tells only that';
 COMMENT ON COLUMN jutong.service.department_code IS 'the provider';
 COMMENT ON COLUMN jutong.service.keys IS 'items a caller may ask by; every call gives all of them';
 COMMENT ON COLUMN jutong.service.items IS 'items the service can answer with at most; a grant narrows them';
@@ -1575,8 +1610,12 @@ ALTER TABLE ONLY jutong.app_user
     ADD CONSTRAINT app_user_login_key UNIQUE (login);
 ALTER TABLE ONLY jutong.app_user
     ADD CONSTRAINT app_user_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.application_key
+    ADD CONSTRAINT application_key_pkey PRIMARY KEY (key_id);
 ALTER TABLE ONLY jutong.application
     ADD CONSTRAINT application_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.application
+    ADD CONSTRAINT application_token_before_key UNIQUE (token_before);
 ALTER TABLE ONLY jutong.application
     ADD CONSTRAINT application_token_hash_key UNIQUE (token_hash);
 ALTER TABLE ONLY jutong.backup_run
@@ -1769,6 +1808,7 @@ ALTER TABLE ONLY jutong.whitelist
     ADD CONSTRAINT whitelist_pkey PRIMARY KEY (check_code, value);
 CREATE INDEX app_user_department ON jutong.app_user USING btree (department_code);
 CREATE INDEX application_department ON jutong.application USING btree (department_code);
+CREATE INDEX application_key_application ON jutong.application_key USING btree (application_id);
 CREATE INDEX batch_received ON jutong.batch USING btree (received_at DESC, id);
 CREATE INDEX batch_state ON jutong.batch USING btree (state) WHERE (state = ANY (ARRAY['received'::text, 'held'::text, 'failed'::text]));
 CREATE INDEX case_file_departments ON jutong.case_file USING gin (departments);
@@ -1795,6 +1835,7 @@ CREATE INDEX exchange_at ON jutong.exchange USING btree (at);
 CREATE INDEX exchange_attempt ON jutong.exchange USING btree (attempt) WHERE (attempt IS NOT NULL);
 CREATE INDEX exchange_entry ON jutong.exchange USING btree (entry, at);
 CREATE INDEX exchange_request ON jutong.exchange USING btree (request_id) WHERE (request_id <> ''::text);
+CREATE INDEX exchange_subject_words ON jutong.exchange USING gin (string_to_array(subjects, ' '::text)) WHERE (subjects <> ''::text);
 CREATE INDEX fuse_hold_register ON jutong.fuse_hold USING btree (register);
 CREATE INDEX fuse_objection_register ON jutong.fuse_objection USING btree (register, dataset, item);
 CREATE INDEX fuse_pair_case ON jutong.fuse_pair USING btree (case_id);
@@ -1825,6 +1866,7 @@ CREATE INDEX task_report_task ON jutong.task_report USING btree (task_id, id);
 CREATE UNIQUE INDEX user_role_one_administrator ON jutong.user_role USING btree (user_id) WHERE (role = ANY (ARRAY['auditor'::text, 'security_admin'::text, 'system_admin'::text]));
 COMMENT ON INDEX jutong.user_role_one_administrator IS '三员分立: nobody holds two of the three keys';
 CREATE TRIGGER application_announce AFTER INSERT OR DELETE OR UPDATE ON jutong.application FOR EACH ROW EXECUTE FUNCTION jutong.announce_grants('id');
+CREATE TRIGGER application_key_announce AFTER INSERT OR DELETE OR UPDATE ON jutong.application_key FOR EACH ROW EXECUTE FUNCTION jutong.announce_grants('application_id');
 CREATE TRIGGER application_stamp BEFORE INSERT OR UPDATE ON jutong.application FOR EACH ROW EXECUTE FUNCTION jutong.stamp_changed();
 CREATE TRIGGER delivery_stamp BEFORE INSERT OR UPDATE ON jutong.delivery FOR EACH ROW EXECUTE FUNCTION jutong.stamp_changed();
 CREATE TRIGGER entry_search_follows AFTER UPDATE ON jutong.entry FOR EACH ROW EXECUTE FUNCTION jutong.entry_search_follows();
@@ -1838,6 +1880,8 @@ ALTER TABLE ONLY jutong.app_user
     ADD CONSTRAINT app_user_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
 ALTER TABLE ONLY jutong.application
     ADD CONSTRAINT application_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.application_key
+    ADD CONSTRAINT application_key_application_id_fkey FOREIGN KEY (application_id) REFERENCES jutong.application(id);
 ALTER TABLE ONLY jutong.batch
     ADD CONSTRAINT batch_source_table_fkey FOREIGN KEY (source_table) REFERENCES jutong.source_table(name);
 ALTER TABLE ONLY jutong.calendar_day

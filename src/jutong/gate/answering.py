@@ -10,10 +10,10 @@ import datetime as dt
 import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 import orjson
 
@@ -21,7 +21,9 @@ from jutong.gate.asking import Asked, read_body, read_query
 from jutong.gate.replicas import Replica
 from jutong.gate.rights import Caller, Entitled, Rights, Served
 from jutong.gate.shape import Cell, cell
-from jutong.ledger import Exchange
+from jutong.gate.signatures import Signed, verify
+from jutong.gate.verifying import NOT_FOUND, claims_of, compared, verdicts
+from jutong.ledger import Exchange, Form, Record
 from jutong.terms import BadInput, Denied, JutongError, NotFound, Refused, Unauthenticated, Unavailable, quote
 
 #: Rows of one answer at most, whatever the service allows: an answer's evidence must fit one log entry.
@@ -40,8 +42,7 @@ Hasher = Callable[[str, str], str]
 """(subject, year) → the keyed hash as 16 hexadecimal digits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One HTTP request, as far as the gate cares."""
 
     method: str
@@ -52,16 +53,21 @@ class Call:
     came_from: str
     at: dt.datetime
     request_id: str
+    #: What is needed to check the request's signature, when it has one.
+    signed: Signed | None = None
+    #: The ``If-None-Match`` header.
+    unless: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """An answer that may not leave yet, and the exchange that must be durable first."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
-    exchange: Exchange
+    exchange: Exchange | Record
+    #: Whoever takes a place among calls under way until the answer has left.
+    caller: Caller | None = None
 
 
 @dataclass(slots=True)
@@ -72,34 +78,51 @@ class Known:
     service: Served | None = None
     asked: Asked | None = None
     entitled: Entitled | None = None
-    detail: dict[str, Any] = field(default_factory=dict)
+    entered: bool = False
 
 
-def compose(
-    call: Call, rights: Rights | None, replica: Callable[[str], Replica | None], hashed: Hasher
-) -> Draft:
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a worker composes with, besides the picture of rights."""
+
+    replica: Callable[[str], Replica | None]
+    hashed: Hasher
+    #: Takes a nonce, or says that somebody had it: (key id, nonce, good until).
+    take_nonce: Callable[[str, str, int], bool]
+    #: Raises if the caller asks too much at once.
+    enter: Callable[[Caller, dt.datetime], None]
+
+
+def compose(call: Call, rights: Rights | None, means: Means) -> Draft:
     """Steps 1–7: the draft of an answer, or of a problem document; it never raises a JutongError."""
     known = Known()
     try:
-        return _answer(call, rights, replica, hashed, known)
+        draft = _answer(call, rights, means, known)
     except JutongError as problem:
-        return refusal(call, problem, known)
+        draft = refusal(call, problem, known)
+    return draft._replace(caller=known.caller) if known.entered else draft
 
 
-def _answer(
-    call: Call, rights: Rights | None, replica: Callable[[str], Replica | None], hashed: Hasher, known: Known
-) -> Draft:
+def _answer(call: Call, rights: Rights | None, means: Means, known: Known) -> Draft:
     rights = fresh(rights)  # 1  may we decide at all
-    known.caller = caller = identify(call, rights)  # 2  who asks
+    known.caller = caller = identify(call, rights, means)  # 2  who asks
+    if caller.limited:
+        means.enter(caller, call.at)
+        known.entered = True
     known.service = service = find_service(call, rights)  # 3  for what
     known.asked = asked = read(call)  # 4  which rows and items
-    values = key_values(asked, service)
-    held = replica(service.name)
-    for entitled in decide(caller, service, asked, rights, held, call.at):  # 5  on what ground
-        known.entitled = entitled
-        page = only_what_is_granted(service, asked, values, entitled, held)  # 6
-        if page is not None:
-            return reply(call, service, asked, entitled, page, held, hashed)  # 7
+    held = means.replica(service.name)
+    if service.kind == "verify":
+        return _verified(call, caller, service, rights, means, held, known)
+    if asked.batch is not None:
+        return _many(call, caller, service, rights, means, held, known)
+    values = key_values(asked.where, service)
+    for ready in decide(caller, service, asked, rights, held, call.at):  # 5  on what ground
+        known.entitled = ready.entitled
+        rows = only_what_is_granted(ready, asked, values)  # 6
+        if rows or not (values and ready.entitled.where) or asked.cursor:
+            return reply(call, ready, rows, means.hashed)  # 7
+    # Whether a row is outside the granted range or nowhere is not told, for that would already be data.
     raise Denied("share.row_not_granted", "授权的行范围内没有这条记录")
 
 
@@ -110,14 +133,36 @@ def fresh(rights: Rights | None) -> Rights:
     return rights
 
 
-def identify(call: Call, rights: Rights) -> Caller:
-    """2. The application whose token this is."""
-    scheme, _, token = (call.authorization or "").partition(" ")
+def identify(call: Call, rights: Rights, means: Means) -> Caller:
+    """2. The application whose token this is, or whose key signed this."""
+    caller = _signer(call.signed, call, rights, means) if call.signed else _bearer(call, rights)
+    if caller.until is not None and call.at >= caller.until:
+        raise Unauthenticated("gate.token_expired", "应用令牌或密钥已过期，请更换")
+    if caller.networks is not None and not caller.may_come_from(call.came_from):
+        raise Denied("gate.network_not_allowed", f"应用 {caller.application} 不能从 {call.came_from} 调用")
+    return caller
+
+
+def _signer(signed: Signed, call: Call, rights: Rights, means: Means) -> Caller:
+    """The signer; a token beside the signature must be the same application's."""
+    caller = verify(signed, rights.keys.get, call.at, means.take_nonce).caller
+    if call.authorization and _bearer(call, rights).application != caller.application:
+        raise Unauthenticated("gate.bad_token", "令牌与签名密钥不属于同一应用")
+    return caller
+
+
+def _bearer(call: Call, rights: Rights) -> Caller:
+    given = call.authorization or ""
+    caller = rights.known.get(given)
+    if caller is not None:
+        return caller
+    scheme, _, token = given.partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated("gate.no_token", "请在 Authorization 中给出应用令牌 (Bearer)")
+        raise Unauthenticated("gate.no_token", "请在 Authorization 中给出应用令牌 (Bearer)，或对请求签名")
     caller = rights.callers.get(hashlib.sha256(token.strip().encode()).hexdigest())
     if caller is None:
         raise Unauthenticated("gate.bad_token", "应用令牌无效，可能已更换")
+    rights.keep(rights.known, given, caller)
     return caller
 
 
@@ -138,34 +183,127 @@ def read(call: Call) -> Asked:
     raise BadInput("gate.bad_query", "接口只接受 GET 和 POST")
 
 
-def key_values(asked: Asked, service: Served) -> list[tuple[str, Cell]]:
+def _many(
+    call: Call,
+    caller: Caller,
+    service: Served,
+    rights: Rights,
+    means: Means,
+    held: Replica | None,
+    known: Known,
+) -> Draft:
+    """5–7 for a batch: one ground for all of it, one exchange, answers in the order of the questions."""
+    asked = known.asked
+    assert asked is not None
+    assert asked.batch is not None
+    questions = [key_values(where, service) for where in asked.batch]
+    ready = decide(caller, service, asked, rights, held, call.at)[0]
+    known.entitled = ready.entitled
+    found = [only_what_is_granted(ready, asked, values)[: ready.limit] for values in questions]
+    if sum(map(len, found)) > MOST_ROWS:
+        raise BadInput("gate.too_many_rows", f"一次应答至多 {MOST_ROWS} 行，请减少 batch 的项数")
+    body = orjson.dumps({"answers": [{"rows": told(ready, rows)} for rows in found]})
+    return evidenced(call, ready, body, [row for rows in found for row in rows], means.hashed)
+
+
+def _verified(
+    call: Call,
+    caller: Caller,
+    service: Served,
+    rights: Rights,
+    means: Means,
+    held: Replica | None,
+    known: Known,
+) -> Draft:
+    """5–7 for 核验: per item match, mismatch or not_found, and nothing else."""
+    asked = known.asked
+    assert asked is not None
+    claims = claims_of(asked, service)
+    question = Asked({name: asked.where[name] for name in service.keys}, tuple(claims))
+    values = key_values(question.where, service)
+    result, ground, rows = dict.fromkeys(claims, NOT_FOUND), None, []
+    for ready in decide(caller, service, question, rights, held, call.at):
+        known.entitled, ground = ready.entitled, ground or ready
+        rows = compared(ready.entitled, ready.held, claims, values)
+        if rows:
+            result, ground = verdicts(claims, rows), ready
+            break
+    assert ground is not None  # or decide would have refused
+    return evidenced(call, ground, orjson.dumps({"result": result}), rows[:1], means.hashed)
+
+
+def key_values(where: Mapping[str, object], service: Served) -> list[tuple[str, Cell]]:
     """The service's key items with their values: all of them, or none at all to page through everything."""
-    strange = [name for name in asked.where if name not in service.keys]
-    if strange or (asked.where and len(asked.where) < len(service.keys)):
+    strange = [name for name in where if name not in service.keys]
+    if strange or (where and len(where) < len(service.keys)):
         wanted = "、".join(service.keys)
         raise BadInput(
             "gate.bad_query",
             f"本服务按 {wanted} 查询，须全部给出；不能用 {'、'.join(strange) or '一部分'} 查询",
         )
     values = []
-    for name in service.keys if asked.where else ():
+    for name in service.keys if where else ():
         try:
-            values.append((name, cell(asked.where[name], service.types[name])))
+            values.append((name, cell(where[name], service.types[name])))
         except ValueError as problem:
             raise BadInput("gate.bad_query", f"「{name}」的值不是 {service.types[name]}") from problem
     return values
 
 
+class Ready(NamedTuple):
+    """Everything about an answer that the same application asking the same way finds the same again."""
+
+    entitled: Entitled
+    held: Replica
+    #: Items as told, in order; and those of them that are booleans.
+    names: tuple[str, ...]
+    booleans: tuple[str, ...]
+    #: Reads items, then subjects, then row numbers; one row more than the limit.
+    sql: str
+    limit: int
+    #: The items asked by, as a JSON list.
+    by: bytes
+    form: Form
+
+
 def decide(
     caller: Caller, service: Served, asked: Asked, rights: Rights, held: Replica | None, now: dt.datetime
+) -> Sequence[Ready]:
+    """5. The caller's grants that cover the question, oldest first; else the refusal closest to an answer.
+
+    The decision holds for whoever asks alike, until the picture of rights or the replica is another, or a grant
+    begins or ends.
+    """
+    place = (caller, service.name, asked.items, asked.limit, bool(asked.where), bool(asked.cursor))
+    found: Decision | None = rights.decided.get(place)
+    if found is not None and found.held is held and found.since <= now < found.until:
+        return found.ready
+    covering = _covering(caller, service, asked, rights, held, now)
+    assert held is not None  # or nothing would have been covered
+    ready = tuple(_ready(one, caller, service, asked, held) for one in covering)
+    since, until = rights.unchanged(caller.application, service, now)
+    rights.keep(rights.decided, place, Decision(held, since, until, ready))
+    return ready
+
+
+class Decision(NamedTuple):
+    held: Replica
+    since: dt.datetime
+    until: dt.datetime
+    ready: tuple[Ready, ...]
+
+
+def _covering(
+    caller: Caller, service: Served, asked: Asked, rights: Rights, held: Replica | None, now: dt.datetime
 ) -> list[Entitled]:
-    """5. The caller's grants that cover the question, oldest first; else the refusal closest to an answer."""
     if caller.state != "active":
         raise Denied("share.application_suspended", f"应用 {caller.application} 已停用")
+    if caller.services is not None and service.name not in caller.services:
+        raise Denied("gate.out_of_scope", f"这个令牌或密钥不能用于服务 {service.name}")
     covering: list[Entitled] = []
     refusals: list[Refused] = []
     for found in rights.granted(caller.application, service, now):
-        refused = found if isinstance(found, Refused) else _covers(found, service, asked, held)
+        refused = found if isinstance(found, Refused) else _covers(found, caller, service, asked, held)
         if refused is not None:
             refusals.append(refused)
         elif isinstance(found, Entitled):
@@ -181,106 +319,112 @@ def decide(
     raise kind(closest.code, closest.reason)
 
 
-def _covers(entitled: Entitled, service: Served, asked: Asked, held: Replica | None) -> Refused | None:
+def _covers(
+    entitled: Entitled, caller: Caller, service: Served, asked: Asked, held: Replica | None
+) -> Refused | None:
     """Whether every item that is asked by or for is granted, and the replica holds it as it may leave."""
     used = set(asked.items or ()) | set(asked.where)
     outside = sorted(used - set(entitled.columns))
     if outside:
         return Refused("share.item_not_granted", f"信息项 {'、'.join(outside)} 不在授权范围内")
     signed = sorted(set(asked.items or entitled.columns) & entitled.signed_only)
-    if signed and (asked.items or not set(entitled.columns) - entitled.signed_only):
+    if signed and not caller.signed and (asked.items or not set(entitled.columns) - entitled.signed_only):
         return Refused("gate.signature_required", f"信息项 {'、'.join(signed)} 为三级以上，须用签名请求")
     if held is None or not entitled.needs <= held.columns:
         return Refused("gate.replica_behind", f"服务 {service.name} 的副本正在准备，请稍后再试")
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Rows (each: subjects, then items, then its number), the items' names, and the next page's cursor."""
-
-    rows: list[tuple[Cell, ...]]
-    names: list[str]
-    following: str | None
+def _ready(entitled: Entitled, caller: Caller, service: Served, asked: Asked, held: Replica) -> Ready:
+    """The granted columns of the granted rows, and nothing else, as a SELECT; and the exchange that will say so."""
+    withheld = frozenset[str]() if caller.signed else entitled.signed_only
+    names = tuple(name for name in asked.items or entitled.columns if name not in withheld)
+    by = sorted(asked.where)
+    most = min(service.max_rows, MOST_ROWS, _MOST_SUBJECTS // max(1, len(entitled.subjects)))
+    limit = min(asked.limit or most, most)
+    columns = (*(entitled.columns[name].name for name in names), *entitled.subjects)
+    where = [
+        *entitled.where,
+        *(f"{quote(name)} = ?" for name in (service.keys if asked.where else ())),
+        *(["_n > ?"] if asked.cursor else []),
+    ]
+    sql = (
+        f"SELECT {', '.join(map(quote, columns))}, _n FROM data"
+        f" WHERE {' AND '.join(where) or '1'} ORDER BY _n LIMIT {limit + 1}"
+    )
+    bound = entitled.bound
+    exchange = Exchange(
+        event="share:service:answer",
+        at=held.opened,
+        consumer=bound.consumer,
+        application=bound.application_id,
+        provider=bound.provider,
+        entry=bound.entry_code,
+        dataset=service.dataset,
+        resource=service.name,
+        grant=bound.grant_id,
+        purpose=bound.purpose,
+        items=names,
+        outcome="answered",
+    )
+    booleans = tuple(name for name in names if entitled.columns[name].boolean)
+    return Ready(entitled, held, names, booleans, sql, limit, orjson.dumps(by), Form(exchange))
 
 
 def only_what_is_granted(
-    service: Served, asked: Asked, values: list[tuple[str, Cell]], entitled: Entitled, held: Replica | None
-) -> Page | None:
-    """6. The granted columns of the granted rows, and nothing else, from the replica.
+    ready: Ready, asked: Asked, values: list[tuple[str, Cell]]
+) -> list[tuple[Cell, ...]]:
+    """6. The granted columns of the granted rows, and nothing else, from the replica."""
+    given: list[Cell] = [*ready.entitled.values, *(value for _, value in values)]
+    if asked.cursor:
+        if asked.cursor[0] != ready.held.generation:
+            raise BadInput("gate.bad_cursor", "数据已整体更新，请从第一页重新开始")
+        given.append(asked.cursor[1])
+    return ready.held.rows(ready.sql, given)
 
-    None when a grant with a row range finds nothing under the key: whether the row is outside the range or
-    nowhere is not told, for that would already be data.
-    """
-    assert held is not None
-    names = [name for name in asked.items or entitled.columns if name not in entitled.signed_only]
-    if asked.cursor and asked.cursor[0] != held.generation:
-        raise BadInput("gate.bad_cursor", "数据已整体更新，请从第一页重新开始")
-    asking = (
-        *entitled.where,
-        *(f"{quote(name)} = ?" for name, _ in values),
-        *(["_n > ?"] if asked.cursor else []),
+
+def reply(call: Call, ready: Ready, rows: list[tuple[Cell, ...]], hashed: Hasher) -> Draft:
+    """7. The body, and the exchange that says what it holds."""
+    following = None
+    if len(rows) > ready.limit:
+        rows = rows[: ready.limit]
+        following = f"{ready.held.generation}.{rows[-1][-1]}"
+    body = orjson.dumps({"rows": told(ready, rows), "next": following})
+    return evidenced(call, ready, body, rows, hashed)
+
+
+def told(ready: Ready, rows: list[tuple[Cell, ...]]) -> list[dict[str, Cell]]:
+    """Rows as objects.  A row is longer than the names: subjects and row number behind them are not told."""
+    found = [dict(zip(ready.names, row, strict=False)) for row in rows]
+    for name in ready.booleans:
+        for one in found:
+            one[name] = None if one[name] is None else bool(one[name])
+    return found
+
+
+def evidenced(call: Call, ready: Ready, body: bytes, rows: list[tuple[Cell, ...]], hashed: Hasher) -> Draft:
+    """The draft with its exchange; whoever has this very body already (``If-None-Match``) is told so, and no more."""
+    subjects, year, first = "", f"{call.at.year}", len(ready.names)
+    if ready.entitled.subjects:
+        found = {hashed(str(one), year) for row in rows for one in row[first:-1] if one is not None}
+        subjects = " ".join(sorted(found))
+    content = hashlib.sha256(body).hexdigest()
+    etag, status, left = f'"{content[:32]}"', 200, len(rows)
+    if call.unless is not None and etag in call.unless:
+        status, body, left = 304, b"", 0
+    as_of = ready.held.as_of
+    record = ready.form.filled(
+        call.at, left, call.request_id, content, subjects, _detail(ready.by, as_of, call.came_from)
     )
-    given = [*entitled.values, *(value for _, value in values), *([asked.cursor[1]] if asked.cursor else [])]
-    most = min(service.max_rows, MOST_ROWS, _MOST_SUBJECTS // max(1, len(entitled.subjects)))
-    limit = min(asked.limit or most, most)
-    columns = (*entitled.subjects, *(entitled.columns[name].name for name in names))
-    rows = held.rows(_select(columns, asking, limit + 1), given)
-    if not rows and values and entitled.where and not asked.cursor:
-        return None
-    following = f"{held.generation}.{rows[limit - 1][-1]}" if len(rows) > limit else None
-    return Page(rows[:limit], names, following)
+    return Draft(status, (_JSON, ("jutong-as-of", as_of), ("etag", etag)), body, record)
+
+
+_JSON = ("content-type", "application/json; charset=utf-8")
 
 
 @lru_cache(4_096)
-def _select(columns: tuple[str, ...], where: tuple[str, ...], limit: int) -> str:
-    return (
-        f"SELECT {', '.join(map(quote, columns))}, _n FROM data"
-        f" WHERE {' AND '.join(where) or '1'} ORDER BY _n LIMIT {limit}"
-    )
-
-
-def reply(
-    call: Call,
-    service: Served,
-    asked: Asked,
-    entitled: Entitled,
-    page: Page,
-    held: Replica | None,
-    hashed: Hasher,
-) -> Draft:
-    """7. The body, and the exchange that says what it holds."""
-    assert held is not None
-    first = len(entitled.subjects)
-    told = [dict(zip(page.names, row[first:-1], strict=True)) for row in page.rows]
-    for name in page.names:
-        if entitled.columns[name].boolean:
-            for one in told:
-                one[name] = None if one[name] is None else bool(one[name])
-    body = orjson.dumps({"rows": told, "next": page.following})
-    year = f"{call.at:%Y}"
-    subjects = {hashed(str(value), year) for row in page.rows for value in row[:first] if value is not None}
-    exchange = Exchange(
-        event="share:service:answer",
-        at=call.at,
-        consumer=entitled.bound.consumer,
-        application=entitled.bound.application_id,
-        provider=entitled.bound.provider,
-        entry=entitled.bound.entry_code,
-        dataset=service.dataset,
-        resource=service.name,
-        grant=entitled.bound.grant_id,
-        purpose=entitled.bound.purpose,
-        items=tuple(page.names),
-        rows=len(page.rows),
-        outcome="answered",
-        request_id=call.request_id,
-        content=hashlib.sha256(body).hexdigest(),
-        subjects=" ".join(sorted(subjects)),
-        detail={"by": sorted(asked.where), "as_of": held.as_of, "from": call.came_from},
-    )
-    headers = (("content-type", "application/json; charset=utf-8"), ("jutong-as-of", held.as_of))
-    return Draft(200, headers, body, exchange)
+def _detail(by: bytes, as_of: str, came_from: str) -> bytes:
+    return b'{"by":' + by + b"," + orjson.dumps({"as_of": as_of, "from": came_from})[1:]
 
 
 def refusal(call: Call, problem: JutongError, known: Known) -> Draft:
@@ -324,8 +468,8 @@ def problem_headers(status: int) -> tuple[tuple[str, str], ...]:
     headers = [("content-type", "application/problem+json; charset=utf-8")]
     if status == 401:
         headers.append(("www-authenticate", 'Bearer realm="jutong"'))
-    if status == 503:
-        headers.append(("retry-after", "2"))
+    if status in (429, 503):
+        headers.append(("retry-after", "2" if status == 503 else "1"))
     return tuple(headers)
 
 

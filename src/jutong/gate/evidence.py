@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from jutong.ledger import Exchange, Ledger, Receipt, Stream
+from jutong.ledger import Exchange, Ledger, Receipt, Record, Stream
 from jutong.terms import JutongError, Unavailable
 
 _TRY_AGAIN_SECONDS = 1.0
@@ -24,7 +24,7 @@ _BATCH = 512
 #: Request ids of unconfirmed records that the next stream's first record can carry.
 _MOST_NAMED = 1_000
 
-Waiting = list[tuple[Exchange, "asyncio.Future[Receipt]"]]
+Waiting = list[tuple[Exchange | Record, "asyncio.Future[Receipt]"]]
 
 
 class Evidence:
@@ -47,7 +47,7 @@ class Evidence:
         self._unconfirmed: list[str] = []
         self._unrecorded = 0
 
-    def record(self, exchange: Exchange) -> asyncio.Future[Receipt]:
+    def record(self, exchange: Exchange | Record) -> asyncio.Future[Receipt]:
         """Resolves when the exchange is durable, or raises Unavailable ``gate.ledger_stopped``."""
         future: asyncio.Future[Receipt] = self._loop.create_future()
         self._waiting.append((exchange, future))
@@ -109,7 +109,7 @@ class Evidence:
         else:
             self._writing = False
 
-    def _commit(self, exchanges: Sequence[Exchange]) -> list[Receipt]:
+    def _commit(self, exchanges: Sequence[Exchange | Record]) -> list[Receipt]:
         stream = self._living_stream()
         try:
             return stream.commit(exchanges)

@@ -1,11 +1,21 @@
 -- The gate's whole view of the control database.  Nothing here is asked while a call is answered.
 
 -- name: callers
-SELECT id, department_code, state, token_hash FROM application WHERE token_hash IS NOT NULL
+-- One row per token that may be presented: the present one, and the one before while it is still good.
+SELECT a.id, a.department_code, a.state, token.hash AS token_hash, token.until, a.services,
+       a.networks::text[] AS networks, a.rate, a.concurrency, a.daily_quota
+FROM application a,
+     LATERAL (VALUES (a.token_hash, a.token_until), (a.token_before, a.token_before_until)) AS token (hash, until)
+WHERE token.hash IS NOT NULL
+
+-- name: signing_keys
+SELECT k.key_id, k.algorithm, k.public_key, k.secret, k.valid_until AS until, a.id, a.department_code, a.state,
+       a.services, a.networks::text[] AS networks, a.rate, a.concurrency, a.daily_quota
+FROM application_key k JOIN application a ON a.id = k.application_id
 
 -- name: services
 -- Each service with its entry and its dataset as they are now.
-SELECT s.name, s.entry_id, e.code AS entry_code, e.department_code AS provider, s.dataset, s.keys, s.items,
+SELECT s.name, s.kind, s.entry_id, e.code AS entry_code, e.department_code AS provider, s.dataset, s.keys, s.items,
        s.max_rows, s.state, d.items AS dataset_items, d.keys AS dataset_keys
 FROM service s
 JOIN entry e ON e.id = s.entry_id
@@ -32,6 +42,7 @@ ORDER BY i.entry_id, i.no
 -- Row versions of everything above: an insert, update or delete changes count or sum.
 WITH seen AS (
     SELECT 'application' AS kind, xmin::text || ctid::text AS version FROM application
+    UNION ALL SELECT 'key', xmin::text || ctid::text FROM application_key
     UNION ALL SELECT 'service', xmin::text || ctid::text FROM service
     UNION ALL SELECT 'grant', xmin::text || ctid::text FROM share_grant WHERE method = 'api'
     UNION ALL SELECT 'entry', xmin::text || ctid::text FROM entry WHERE id IN (SELECT entry_id FROM service)

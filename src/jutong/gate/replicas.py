@@ -9,9 +9,10 @@ and go around it.
 
 from __future__ import annotations
 
+import datetime as dt
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jutong.gate.shape import Cell
@@ -20,15 +21,24 @@ from jutong.gate.shape import Cell
 _MAPPED_BYTES = 1 << 34
 
 
-@dataclass
+@dataclass(eq=False)
 class Replica:
-    """One open generation; used by one thread."""
+    """One open generation; used by one thread.
+
+    Between two refreshes all reads share one transaction: it spares each its locks, and ``as_of`` is then exactly
+    what the rows are of.
+    """
 
     service: str
     generation: str
     columns: frozenset[str]
     connection: sqlite3.Connection
     as_of: str = ""
+    opened: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC), repr=False)
+    cursor: sqlite3.Cursor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.cursor = self.connection.cursor()
 
     @classmethod
     def open(cls, file: Path) -> Replica:
@@ -45,12 +55,15 @@ class Replica:
         return replica
 
     def refresh(self) -> None:
-        """Look again how fresh the rows are.  Read before them, so it never claims too much."""
+        """Go on to what has been written since."""
+        if self.connection.in_transaction:
+            self.connection.execute("COMMIT")
+        self.connection.execute("BEGIN")
         row = self.connection.execute("SELECT value FROM meta WHERE name = 'as_of'").fetchone()
         self.as_of = row[0] if row else ""
 
     def rows(self, sql: str, values: Sequence[Cell]) -> list[tuple[Cell, ...]]:
-        return self.connection.execute(sql, values).fetchall()
+        return self.cursor.execute(sql, values).fetchall()
 
     def close(self) -> None:
         self.connection.close()

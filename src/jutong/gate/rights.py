@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Self
 
 from jutong.database import Connection, named_sql
@@ -24,6 +25,7 @@ from jutong.gate.shape import (
     shape_of,
     where_sql,
 )
+from jutong.keys import KeyProvider
 from jutong.share import Bound, EntryItem, OutItem, bound, mask_for, not_live
 from jutong.terms import Item, Refused
 
@@ -31,13 +33,68 @@ _SQL = named_sql(__file__)
 
 #: From this grade on an item leaves unmasked only for a signed request (design §9); tokens alone do not do.
 SIGNED_GRADE = 3
+Network = IPv4Network | IPv6Network
+_MOST_KEPT = 4_096
+_LONG_AGO = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
+_FAR_OFF = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Caller:
+    """One token or signing key of an application; compared by identity, as a picture holds each once."""
+
     application: str
     department: str
     state: str
+    #: Whether its requests are signed, so that items of grade 3 and up may leave unmasked.
+    signed: bool = False
+    #: When the token or key expires.
+    until: dt.datetime | None = None
+    #: Scope: the only services it may be used at; None for any.
+    services: frozenset[str] | None = None
+    networks: tuple[Network, ...] | None = None
+    #: Calls a second, at the same time, a day.
+    rate: int | None = None
+    concurrency: int | None = None
+    daily_quota: int | None = None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any], *, signed: bool = False) -> Self:
+        services, networks = row["services"], row["networks"]
+        return cls(
+            row["id"],
+            row["department_code"],
+            row["state"],
+            signed,
+            row["until"],
+            None if services is None else frozenset(services),
+            None if networks is None else tuple(ip_network(one) for one in networks),
+            row["rate"],
+            row["concurrency"],
+            row["daily_quota"],
+        )
+
+    @property
+    def limited(self) -> bool:
+        return (self.rate or self.concurrency or self.daily_quota) is not None
+
+    def may_come_from(self, address: str) -> bool:
+        if self.networks is None:
+            return True
+        try:
+            given = ip_address(address.strip("[]"))
+        except ValueError:
+            return False
+        return any(given in network for network in self.networks)
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    caller: Caller
+    #: ed25519 or hmac-sha256
+    algorithm: str
+    #: The public key, or the shared secret.
+    material: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -56,6 +113,8 @@ class Served:
     entry_items: tuple[EntryItem, ...]
     columns: tuple[Item, ...]
     dataset_keys: tuple[str, ...]
+    #: query answers rows; verify compares what the caller says and tells only that.
+    kind: str = "query"
 
     @cached_property
     def types(self) -> Mapping[str, str]:
@@ -120,17 +179,24 @@ class Rights:
     callers: Mapping[str, Caller]
     services: Mapping[str, Served]
     grants: Mapping[tuple[str, int], Sequence[Mapping[str, Any]]]
+    #: Signing keys by their id.
+    keys: Mapping[str, SigningKey] = field(default_factory=dict, repr=False)
     _entitled: dict[tuple[str, str], Entitled | Refused] = field(default_factory=dict, repr=False)
+    #: Whoever has presented a good token, by the header as given; and decisions by who asks what how.  Both end
+    #: with the picture.
+    known: dict[str, Caller] = field(default_factory=dict, repr=False)
+    decided: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def read(cls, connection: Connection) -> Self:
-        """One consistent picture, read in one repeatable-read transaction."""
+    def read(cls, connection: Connection, keys: KeyProvider | None = None) -> Self:
+        """One consistent picture, read in one repeatable-read transaction; without ``keys`` no shared secrets."""
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             callers = connection.execute(_SQL.callers).fetchall()
             services = connection.execute(_SQL.services).fetchall()
             grants = connection.execute(_SQL.api_grants).fetchall()
             items = connection.execute(_SQL.served_items).fetchall()
+            signing = connection.execute(_SQL.signing_keys).fetchall()
         by_entry: dict[int, list[EntryItem]] = defaultdict(list)
         for row in items:
             by_entry[row["entry_id"]].append(EntryItem.from_row(row))
@@ -138,11 +204,10 @@ class Rights:
         for row in grants:
             by_caller[row["application_id"], row["entry_id"]].append(row)
         return cls(
-            callers={
-                row["token_hash"]: Caller(row["id"], row["department_code"], row["state"]) for row in callers
-            },
+            callers={row["token_hash"]: Caller.from_row(row) for row in callers},
             services={row["name"]: _served(row, by_entry[row["entry_id"]]) for row in services},
             grants=dict(by_caller),
+            keys={row["key_id"]: _signing_key(row, keys) for row in signing if keys or not row["secret"]},
         )
 
     def granted(self, application: str, service: Served, now: dt.datetime) -> list[Entitled | Refused]:
@@ -152,6 +217,22 @@ class Rights:
             refused = not_live(grant, now)
             decisions.append(refused or self._entitle(grant, service, now))
         return decisions
+
+    def unchanged(
+        self, application: str, service: Served, now: dt.datetime
+    ) -> tuple[dt.datetime, dt.datetime]:
+        """The span around ``now`` in which no grant of this application here begins or ends."""
+        held = self.grants.get((application, service.entry_id), ())
+        marks = [instant for grant in held for instant in (grant["valid_from"], grant["until"])]
+        before = [instant for instant in marks if instant <= now]
+        after = [instant for instant in marks if instant > now]
+        return max(before, default=_LONG_AGO), min(after, default=_FAR_OFF)
+
+    def keep(self, where: dict[Any, Any], place: Any, what: Any) -> None:
+        """Remember, but never without bound: callers choose what they ask."""
+        if len(where) >= _MOST_KEPT:
+            where.clear()
+        where[place] = what
 
     def shapes(self, now: dt.datetime) -> dict[str, Shape]:
         """What each active service's replica must hold so that every live grant can be answered."""
@@ -174,6 +255,13 @@ class Rights:
         if place not in self._entitled:
             self._entitled[place] = entitle(grant, service, now)
         return self._entitled[place]
+
+
+def _signing_key(row: Mapping[str, Any], keys: KeyProvider | None) -> SigningKey:
+    material = bytes(row["public_key"] or b"")
+    if row["secret"] and keys is not None:
+        material = keys.unseal(row["secret"], context=f"application_key:{row['key_id']}")
+    return SigningKey(Caller.from_row(row, signed=True), row["algorithm"], material)
 
 
 def fingerprint(connection: Connection) -> str:
@@ -211,6 +299,8 @@ def _shape(service: Served, entitled: Sequence[Entitled]) -> Shape:
         if name in offered and name in typed:
             usual = leaving_column(OutItem(_under(typed[name], offered[name]), mask_for(offered[name])))
             columns.setdefault(usual.name, usual)
+    if service.kind == "verify":  # compared here, never told
+        columns |= {name: plain_column(typed[name]) for name in service.items if name in typed}
     filtered = frozenset[str]().union(*(one.filtered for one in entitled))
     return shape_of(service.dataset, service.dataset_keys, service.keys, columns.values(), filtered)
 

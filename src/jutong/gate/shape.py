@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from jutong.elements import element_of, masked_sql
-from jutong.share import OutItem
+from jutong.elements import element_of
+from jutong.share import OutItem, leaving_sql
 from jutong.terms import Item, field_text, quote
 
 Cell = str | int | None
@@ -82,16 +82,11 @@ def plain_column(item: Item) -> Column:
 
 
 def leaving_column(out: OutItem) -> Column:
-    """The item as it may leave under a grant; the same masks as a delivery's (share)."""
+    """The item as it may leave under a grant, by share's one definition."""
     if out.mask is None:
         return plain_column(out.item)
-    column, element = quote(out.item.name), element_of(out.item.element, out.item.type)
-    if element.type == out.item.type:
-        sql = masked_sql(element, out.mask, column)
-    else:
-        sql = masked_sql("text", out.mask, f"CAST({column} AS VARCHAR)")
-    named = out.item.element or element.name
-    return Column(f"{out.item.name}#{named}#{out.mask}", sql)
+    named = out.item.element or element_of(None, out.item.type).name
+    return Column(f"{out.item.name}#{named}#{out.mask}", leaving_sql(out))
 
 
 def cell(value: object, item_type: str) -> Cell:

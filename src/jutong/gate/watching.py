@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 
 from jutong.database import Connection
 from jutong.gate.rights import Rights, fingerprint
+from jutong.keys import KeyProvider
 from jutong.terms import JutongError
 
 _LOG = logging.getLogger("jutong.gate")
@@ -27,9 +28,15 @@ _OPTIONS = "-c search_path=jutong -c timezone=UTC -c statement_timeout=5000 -c a
 class Watch(threading.Thread):
     """One thread per gate worker, with one connection of its own."""
 
-    def __init__(self, url: str, lease: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        url: str,
+        lease: float,
+        keys: KeyProvider | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(name="rights", daemon=True)
-        self._url, self._lease, self._clock = url, lease, clock
+        self._url, self._lease, self._keys, self._clock = url, lease, keys, clock
         self._ending = threading.Event()
         self._rights: Rights | None = None
         self._contact = float("-inf")
@@ -59,7 +66,7 @@ class Watch(threading.Thread):
             asked = self._clock()
             seen = fingerprint(connection)
             if seen != self._fingerprint or self._rights is None:
-                self._rights, self._fingerprint = Rights.read(connection), seen
+                self._rights, self._fingerprint = Rights.read(connection, self._keys), seen
             self._contact = asked
             for _ in connection.notifies(timeout=_POLL_SECONDS, stop_after=1):
                 pass

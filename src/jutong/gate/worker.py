@@ -8,19 +8,30 @@ import datetime as dt
 import gc
 import os
 import signal
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from jutong.gate.answering import Call, compose, problem_body, problem_headers, request_id
+from jutong.gate.answering import (
+    Call,
+    Draft,
+    Means,
+    compose,
+    problem_body,
+    problem_headers,
+    request_id,
+)
 from jutong.gate.asking import MOST_BODY
 from jutong.gate.evidence import Evidence
+from jutong.gate.limits import Limits
 from jutong.gate.replicas import Replicas
+from jutong.gate.signatures import Nonces, Signed
 from jutong.gate.watching import Watch
 from jutong.keys import KeyProvider
 from jutong.ledger import Ledger
 from jutong.settings import Settings
-from jutong.share import hash_subject
+from jutong.share import subject_hasher, subject_secret
 from jutong.terms import JutongError
 
 _REFRESH_SECONDS = 0.5
@@ -34,12 +45,14 @@ class Worker:
 
     def __init__(self, settings: Settings, database_url: str, keys: KeyProvider) -> None:
         self._settings, self._keys = settings, keys
-        self._watch = Watch(database_url, settings.gate_lease)
+        self._watch = Watch(database_url, settings.gate_lease, keys)
         self._replicas = Replicas(settings.gate_folder)
         self._ledger = Ledger.open(settings.ledger_folder, keys, origin=settings.ledger_origin)
         self._evidence: Evidence | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._hashed = _hasher(keys)
+        self._limits = Limits(settings.gate_workers, time.monotonic)
+        self._nonces = Nonces(settings.gate_folder / "nonces.db")
+        self._means = Means(self._replicas.get, _hasher(keys), self._nonces.take, self._limits.enter)
         self._parent = os.getppid()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -56,23 +69,34 @@ class Worker:
         if self._evidence is not None:
             self._evidence.close()
         self._replicas.close()
+        self._nonces.close()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         if not scope.path.startswith(_PREFIX):
             self._beside(scope, protocol)
             return
         headers = scope.headers
+        body = b"" if scope.method == "GET" else await _body(protocol)
         call = Call(
             method=scope.method,
             service=scope.path[len(_PREFIX) :],
             query=scope.query_string,
-            body=b"" if scope.method == "GET" else await _body(protocol),
+            body=body,
             authorization=headers.get("authorization"),
             came_from=scope.client.rpartition(":")[0],
             at=dt.datetime.now(dt.UTC),
             request_id=request_id(headers.get("jutong-request-id")),
+            signed=_signed(scope, body) if "signature-input" in headers else None,
+            unless=headers.get("if-none-match"),
         )
-        draft = compose(call, self._watch.rights(), self._replicas.get, self._hashed)
+        draft = compose(call, self._watch.rights(), self._means)
+        try:
+            await self._answer(call, draft, protocol, bool(headers.get("jutong-evidence")))
+        finally:
+            if draft.caller is not None:
+                self._limits.leave(draft.caller)
+
+    async def _answer(self, call: Call, draft: Draft, protocol: Any, evidence: bool) -> None:
         try:
             receipt = await self._pen().record(draft.exchange)  # 8  evidence first
         except JutongError as problem:
@@ -80,7 +104,7 @@ class Worker:
             protocol.response_bytes(503, list(problem_headers(503)), body)
             return
         reply = [*draft.headers, ("jutong-receipt", receipt.token()), ("jutong-request-id", call.request_id)]
-        if headers.get("jutong-evidence"):
+        if evidence:
             entry = draft.exchange.entry_bytes(receipt.stream, receipt.sequence)
             reply.append(("jutong-exchange", base64.urlsafe_b64encode(entry).decode()))
         protocol.response_bytes(draft.status, reply, draft.body)  # 9  the caller may quote the receipt
@@ -96,6 +120,7 @@ class Worker:
             # Nobody is left to stop us: an answering worker without a gate would hold the port for ever.
             os.kill(os.getpid(), signal.SIGTERM)
         self._replicas.refresh()
+        self._nonces.forget(int(time.time()))
         self._timer = loop.call_later(_REFRESH_SECONDS, self._refresh, loop)
 
     def _beside(self, scope: Any, protocol: Any) -> None:
@@ -112,6 +137,25 @@ class Worker:
             protocol.response_bytes(404, list(problem_headers(404)), body)
 
 
+def _signed(scope: Any, body: bytes) -> Signed:
+    given = scope.headers
+
+    def header(name: str) -> str | None:
+        found = given.get_all(name)
+        return ", ".join(found) if found else None
+
+    return Signed(
+        header("signature-input") or "",
+        header("signature") or "",
+        scope.method,
+        scope.authority or given.get("host") or "",
+        scope.path,
+        scope.query_string,
+        body,
+        header,
+    )
+
+
 async def _body(protocol: Any) -> bytes:
     """At most one byte more than is allowed: whoever reads it as JSON finds it is none."""
     body = bytearray()
@@ -123,10 +167,10 @@ async def _body(protocol: Any) -> bytes:
 
 
 def _hasher(keys: KeyProvider) -> Callable[[str, str], str]:
-    """Share's keyed hash of a subject; the same few subjects are asked for again and again."""
+    """Share's keyed hash of a subject, with each year's key derived once."""
 
-    @lru_cache(65_536)
-    def hashed(subject: str, year: str) -> str:
-        return hash_subject(keys, subject, year).hex()
+    @lru_cache(4)
+    def of_year(year: str) -> Callable[[str], bytes]:
+        return subject_hasher(subject_secret(keys, year))
 
-    return hashed
+    return lambda subject, year: of_year(year)(subject).hex()

@@ -5,7 +5,7 @@ RFC 6962 Merkle log (C2SP tlog-tiles, signed checkpoints, SM3 in parallel).  ``j
 offline.  Procedure UC-LEDGER-01.
 """
 
-from jutong.ledger.exchange import LONGEST_ENTRY, Exchange
+from jutong.ledger.exchange import LONGEST_ENTRY, Exchange, Form, Record
 from jutong.ledger.heads import check_heads, keep_heads
 from jutong.ledger.ledger import Ledger
 from jutong.ledger.stream import Head, Stream
@@ -16,11 +16,13 @@ __all__ = [
     "Checkpoint",
     "Damaged",
     "Exchange",
+    "Form",
     "Head",
     "Ledger",
     "Problem",
     "Proof",
     "Receipt",
+    "Record",
     "Report",
     "Stream",
     "check_heads",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 
@@ -60,12 +60,7 @@ class Exchange:
 
         Raises BadInput ``ledger.too_long``; nothing is ever cut to fit.
         """
-        text = b'{"stream":"%b","sequence":%d,%b' % (stream.encode(), sequence, orjson.dumps(self)[1:])
-        if len(text) > LONGEST_ENTRY:
-            raise BadInput(
-                "ledger.too_long", f"一条交换记录有 {len(text)} 字节，超过 {LONGEST_ENTRY} 字节的上限"
-            )
-        return text
+        return _placed(stream, sequence, orjson.dumps(self)[1:])
 
     @classmethod
     def from_entry(cls, entry: bytes) -> Self:
@@ -75,6 +70,56 @@ class Exchange:
         values["at"] = dt.datetime.fromisoformat(values["at"])
         values["items"] = tuple(values.get("items", ()))
         return cls(**values)
+
+
+class Record(NamedTuple):
+    """An exchange already written down, but for its place in a stream."""
+
+    request_id: str
+    #: The JSON object without its opening brace.
+    text: bytes
+
+    def entry_bytes(self, stream: str, sequence: int) -> bytes:
+        """As ``Exchange.entry_bytes``."""
+        return _placed(stream, sequence, self.text)
+
+
+class Form:
+    """An exchange but for what differs from call to call; filling it in costs a tenth of writing one anew.
+
+    ``Form(exchange).filled(…)`` is byte for byte what the exchange with those values would be.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        fixed = {one.name: getattr(checked(exchange), one.name) for one in fields(exchange)}
+        names = list(fixed)
+
+        def run(first: str, last: str) -> bytes:
+            wanted = names[names.index(first) : names.index(last) + 1]
+            return orjson.dumps({name: fixed[name] for name in wanted})[1:-1]
+
+        self._event = run("event", "event") + b',"at":"'
+        self._who = b'",' + run("consumer", "items") + b',"rows":'
+        self._outcome = b"," + run("outcome", "code") + b',"request_id":"'
+
+    def filled(
+        self, at: dt.datetime, rows: int, request_id: str, content: str, subjects: str, detail: bytes
+    ) -> Record:
+        """``detail`` is a JSON object; the texts must need no escaping (ids and hexadecimal words do not)."""
+        text = b"".join(
+            (
+                self._event, at.isoformat().encode(), self._who, b"%d" % rows, self._outcome, request_id.encode(),
+                b'","content":"', content.encode(), b'","subjects":"', subjects.encode(), b'","detail":', detail, b"}",
+            )
+        )  # fmt: skip
+        return Record(request_id, text)
+
+
+def _placed(stream: str, sequence: int, rest: bytes) -> bytes:
+    text = b'{"stream":"%b","sequence":%d,%b' % (stream.encode(), sequence, rest)
+    if len(text) > LONGEST_ENTRY:
+        raise BadInput("ledger.too_long", f"一条交换记录有 {len(text)} 字节，超过 {LONGEST_ENTRY} 字节的上限")
+    return text
 
 
 @lru_cache(1_024)

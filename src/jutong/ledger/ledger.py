@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -128,6 +129,22 @@ class Ledger:
     def consistency(self, old: int, new: int | None = None) -> list[bytes]:
         """Proof that the log of ``old`` entries is a prefix of that of ``new`` (RFC 6962 2.1.2)."""
         return self._log.tree.consistency(old, self.checkpoint().size if new is None else new)
+
+    def export(self, folder: Path) -> Checkpoint:
+        """A copy of what is merged, for an auditor: the log at one checkpoint, without the writers' streams.
+
+        Raises Conflict ``ledger.folder_taken`` rather than mix two logs in one folder.
+        """
+        if folder.exists() and any(folder.iterdir()):
+            raise Conflict("ledger.folder_taken", f"{folder} 不是空文件夹，请另选一个")
+        try:
+            with locked(self.folder / "lock"):
+                self._log.finish()
+                left = shutil.ignore_patterns("streams", "tmp", "lock")
+                shutil.copytree(self.folder, folder, ignore=left, dirs_exist_ok=True)
+                return self.checkpoint()
+        except OSError as problem:
+            raise _no_room(problem) from problem
 
     def verify(self, since: str | None = None) -> Report:
         """Check every byte of the folder with the offline verifier and our own key.

@@ -8,6 +8,7 @@ opens a new stream, which starts with a test write.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import queue
 import re
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jutong.keys import KeyProvider
-from jutong.ledger.exchange import Exchange, checked
+from jutong.ledger.exchange import Exchange, Record, checked
 from jutong.ledger.files import sync_folder
 from jutong.ledger.notes import LEDGER_KEY, signed_note
 from jutong.terms import JutongError, Unavailable
@@ -32,8 +33,6 @@ from jutong_verify import (
     Receipt,
     batch_text,
     header_text,
-    leaf_hash,
-    node_hash,
     segment_name,
     sha256,
 )
@@ -100,13 +99,14 @@ class Stream:
             self._queue.put((exchange, future))
         return future
 
-    def commit(self, exchanges: Sequence[Exchange]) -> list[Receipt]:
+    def commit(self, exchanges: Sequence[Exchange | Record]) -> list[Receipt]:
         """Make these durable together, in order; one signature and one fsync per batch.
 
         Raises BadInput before anything is written if one of them cannot be a record.
         """
         for exchange in exchanges:
-            checked(exchange)
+            if isinstance(exchange, Exchange):  # a record was checked when its form was made
+                checked(exchange)
         with self._lock:
             receipts: list[Receipt] = []
             for at in range(0, len(exchanges), _BATCH_RECORDS):
@@ -124,27 +124,18 @@ class Stream:
                 os.close(self._file)
                 self._ended = "已关闭"
 
-    def _commit_batch(self, exchanges: Sequence[Exchange]) -> list[Receipt]:
+    def _commit_batch(self, exchanges: Sequence[Exchange | Record]) -> list[Receipt]:
         if self._ended is not None:
             raise self._refusal()
         first = self._next
         entries = [one.entry_bytes(self.id, first + place) for place, one in enumerate(exchanges)]
-        levels = _levels([leaf_hash(sha256, entry) for entry in entries])
+        levels = _levels([hashlib.sha256(b"\0" + entry).digest() for entry in entries])
         text = batch_text(self._origin, self.id, first, len(entries), levels[-1][0], self._before)
         signature = self._keys.sign(LEDGER_KEY, text)
         self._write(_frame(first, entries, self._before, signature))
         receipts = [
-            Receipt(
-                self.id,
-                first + place,
-                first,
-                len(entries),
-                leaf,
-                self._before,
-                signature,
-                _path(levels, place),
-            )
-            for place, leaf in enumerate(levels[0])
+            Receipt(self.id, first + place, first, len(entries), leaf, self._before, signature, path)
+            for place, (leaf, path) in enumerate(zip(levels[0], _paths(levels), strict=True))
         ]
         self._next, self._before, self._last_leaf = first + len(entries), sha256(text), levels[0][-1]
         if self._bytes > _SEGMENT_BYTES:
@@ -240,16 +231,22 @@ def _levels(leaves: list[bytes]) -> list[list[bytes]]:
     """All levels of a batch's Merkle tree, leaves first, root last."""
     levels = [leaves]
     while len(level := levels[-1]) > 1:
-        pairs = [node_hash(sha256, level[at], level[at + 1]) for at in range(0, len(level) - 1, 2)]
+        pairs = [
+            hashlib.sha256(b"\1" + level[at] + level[at + 1]).digest() for at in range(0, len(level) - 1, 2)
+        ]
         levels.append([*pairs, level[-1]] if len(level) % 2 else pairs)
     return levels
 
 
-def _path(levels: list[list[bytes]], place: int) -> tuple[bytes, ...]:
-    path = []
-    for level in levels[:-1]:
-        beside = place ^ 1
-        if beside < len(level):
-            path.append(level[beside])
-        place >>= 1
-    return tuple(path)
+def _paths(levels: list[list[bytes]]) -> list[tuple[bytes, ...]]:
+    """The path of every leaf to the root, made from the root downwards: a node's path is the start of its children's."""
+    paths: list[tuple[bytes, ...]] = [()]
+    for level in reversed(levels[:-1]):
+        below: list[tuple[bytes, ...]] = []
+        for at in range(0, len(level) - 1, 2):
+            above = paths[at >> 1]
+            below += ((level[at + 1], *above), (level[at], *above))
+        if len(level) % 2:
+            below.append(paths[-1])
+        paths = below
+    return paths

@@ -4,6 +4,16 @@ A request becomes a grant through people and clocks; a grant lets the gate answe
 fetched; every exchange stands in the ledger before it is in effect, and the figures come from there alone.
 """
 
+from jutong.share.access import (
+    Access,
+    ApplicationKey,
+    access_of,
+    add_public_key,
+    application_keys,
+    drop_key,
+    new_shared_secret,
+    set_access,
+)
 from jutong.share.applications import (
     Application,
     add_application,
@@ -50,7 +60,7 @@ from jutong.share.metering import (
     metered,
     recount,
 )
-from jutong.share.outgoing import Outgoing, OutItem
+from jutong.share.outgoing import Outgoing, OutItem, leaving_sql, subject_hasher
 from jutong.share.receiver import CONTROL_TABLE, Checkpoint, Receiver
 from jutong.share.reconciling import Reconciled, reconcile
 from jutong.share.requests import (
@@ -68,6 +78,7 @@ from jutong.share.requests import (
     request_problems,
 )
 from jutong.share.seen import Sighting, hash_subject, period_of, subject_secret, who_saw
+from jutong.share.services import KINDS as SERVICE_KINDS
 from jutong.share.services import Service, find_service, publish_service, services, stop_service
 
 __all__ = [
@@ -75,7 +86,10 @@ __all__ = [
     "CONTROL_TABLE",
     "METHODS",
     "PURPOSES",
+    "SERVICE_KINDS",
+    "Access",
     "Application",
+    "ApplicationKey",
     "Bound",
     "Checkpoint",
     "Delivered",
@@ -92,9 +106,12 @@ __all__ = [
     "Service",
     "Sighting",
     "Wish",
+    "access_of",
     "add_application",
     "add_delivery",
+    "add_public_key",
     "amend",
+    "application_keys",
     "applications",
     "ask",
     "bound",
@@ -102,6 +119,7 @@ __all__ = [
     "day_of",
     "deliver",
     "deliveries",
+    "drop_key",
     "events",
     "expire_grants",
     "filter_problems",
@@ -116,6 +134,7 @@ __all__ = [
     "hash_subject",
     "issue_grant",
     "last_instant",
+    "leaving_sql",
     "looks_like_token",
     "mark_provided",
     "mask_for",
@@ -123,6 +142,7 @@ __all__ = [
     "meter_differences",
     "metered",
     "move_request",
+    "new_shared_secret",
     "new_token",
     "not_live",
     "period_of",
@@ -137,10 +157,12 @@ __all__ = [
     "rotate_token",
     "runs",
     "services",
+    "set_access",
     "set_application_state",
     "set_delivery_state",
     "stop_service",
     "stricter",
+    "subject_hasher",
     "subject_secret",
     "suspend_grant",
     "terminate_grant",

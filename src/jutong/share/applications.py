@@ -12,7 +12,7 @@ import secrets
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from psycopg import errors
@@ -97,14 +97,30 @@ def add_application(
     raise Conflict("share.application_exists", f"应用 {id} 已经登记过")
 
 
-def rotate_token(connection: Connection, application_id: str) -> str:
-    """Make a new token; the old one stops within a second.  The returned text is the only copy.
+def rotate_token(
+    connection: Connection,
+    application_id: str,
+    *,
+    overlap: timedelta = timedelta(0),
+    until: datetime | None = None,
+) -> str:
+    """Make a new token; the returned text is the only copy.
+
+    The old one stops within a second, or after ``overlap``, so that a system can change over without a pause;
+    ``until`` is when the new one expires.
 
     Raises NotFound ``share.application_unknown``, Conflict ``share.application_retired``.
     """
     token = new_token()
     row = connection.execute(
-        _SQL.set_token, {"id": application_id, "hash": token_hash(token), "hint": token[:_HINT]}
+        _SQL.set_token,
+        {
+            "id": application_id,
+            "hash": token_hash(token),
+            "hint": token[:_HINT],
+            "overlap": overlap,
+            "until": until,
+        },
     ).fetchone()
     if row is None:
         if find_application(connection, application_id).state == "retired":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,7 +26,13 @@ from jutong.ledger import Exchange, Stream
 from jutong.share.bounds import Bound, bound_of
 from jutong.share.deliveries import Delivery, find_delivery, live_bound, password_of
 from jutong.share.outgoing import Chunk, Key, Outgoing, key_of
-from jutong.share.reading import ChangesLost, changed_rows, everything, gone_keys
+from jutong.share.reading import (
+    ChangesLost,
+    changed_rows,
+    everything,
+    everything_unordered,
+    gone_keys,
+)
 from jutong.share.receiver import Checkpoint, Receiver, swap_in
 from jutong.share.requests import mark_provided
 from jutong.share.seen import keep_subjects, subject_secret, this_period
@@ -224,9 +231,13 @@ def _load(way: Way, run: Checkpoint) -> tuple[Checkpoint, ContentHash | None]:
     """Fill the table that is not shown yet; the content hash of all of it, unless an earlier run began it."""
     if run.phase != "load":
         return run, None
-    content = EMPTY_CONTENT if run.chunk == 0 else None
-    with everything(
-        way.store, way.outgoing, _until(run), after=run.last_key, size=way.size, subject_key=_secret(way)
+    there = None
+    if run.chunk:  # an earlier run brought a part; which, the receiver itself knows best
+        with way.receiver.transaction():
+            there = way.receiver.keys_there(way.load_table, way.outgoing)
+    content = EMPTY_CONTENT if there is None else None
+    with everything_unordered(
+        way.store, way.outgoing, _until(run), there=there, size=way.size, subject_key=_secret(way)
     ) as found:
         for chunk in found:
             run = _send(way, run, chunk)
@@ -303,12 +314,17 @@ def _send(
     attempt = secrets.token_hex(8)
     request_id = f"{way.delivery.name}/{run.run}/{run.chunk + 1}"
     rows = chunk.rows if chunk else 0
-    subjects = ""
-    if chunk and chunk.subjects:
-        subjects = keep_subjects(
-            way.database, request_id=request_id, attempt=attempt, period=this_period(), hashes=chunk.subjects
+    with _meanwhile() as meanwhile, way.receiver.transaction():
+        keeping = (
+            meanwhile.submit(  # whose records these are, durable before (c), while the rows are on their way
+                keep_subjects,
+                way.database,
+                request_id=request_id,
+                attempt=attempt,
+                period=this_period(),
+                hashes=chunk.subjects if chunk else b"",
+            )
         )
-    with way.receiver.transaction():
         way.receiver.hold(run)  # (a) nobody else moves this run
         deleted = 0
         if run.kind == "full" and chunk:  # (b) the rows
@@ -328,7 +344,7 @@ def _send(
                 rows=rows,
                 request_id=request_id,
                 content=chunk.content.digest if chunk else "",
-                subjects=subjects,
+                subjects=keeping.result(),
                 detail={
                     "run": run.run,
                     "kind": run.kind,
@@ -350,6 +366,10 @@ def _send(
             upserted_total=run.upserted_total + rows,
             deleted_total=run.deleted_total + deleted,
         )
+
+
+def _meanwhile() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="subjects")
 
 
 # -- step 6: in place, and said

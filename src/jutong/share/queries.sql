@@ -10,14 +10,19 @@ RETURNING *
 SELECT coalesce(max(substr(id, 2)::int), 0) + 1 AS number FROM application WHERE id ~ '^A[0-9]{2,6}$'
 
 -- name: set_token
-UPDATE application SET token_hash = %(hash)s, token_hint = %(hint)s, token_at = now()
+-- With an overlap the token before stays good for that long; without one it stops at once.
+UPDATE application
+SET token_before = CASE WHEN %(overlap)s::interval > interval '0' THEN token_hash END,
+    token_before_until = CASE WHEN %(overlap)s::interval > interval '0' THEN now() + %(overlap)s::interval END,
+    token_hash = %(hash)s, token_hint = %(hint)s, token_at = now(), token_until = %(until)s
 WHERE id = %(id)s AND state <> 'retired'
 RETURNING id
 
 -- name: set_application_state
 -- A retired application loses its token for good.
 UPDATE application
-SET state = %(state)s, token_hash = CASE WHEN %(state)s = 'retired' THEN NULL ELSE token_hash END
+SET state = %(state)s, token_hash = CASE WHEN %(state)s = 'retired' THEN NULL ELSE token_hash END,
+    token_before = CASE WHEN %(state)s = 'retired' THEN NULL ELSE token_before END
 WHERE id = %(id)s AND state <> 'retired'
 RETURNING *
 
@@ -31,6 +36,28 @@ ORDER BY id
 
 -- name: whose_token
 SELECT * FROM application WHERE token_hash = %(hash)s AND state = 'active'
+
+-- name: add_key
+INSERT INTO application_key (key_id, application_id, algorithm, public_key, secret, valid_until)
+VALUES (%(key_id)s, %(application)s, %(algorithm)s, %(public_key)s, %(secret)s, %(valid_until)s)
+ON CONFLICT (key_id) DO NOTHING
+RETURNING *
+
+-- name: drop_key
+DELETE FROM application_key WHERE key_id = %(key_id)s
+
+-- name: keys_of_application
+SELECT key_id, application_id, algorithm, valid_until, created_at FROM application_key
+WHERE application_id = %(id)s ORDER BY created_at, key_id
+
+-- name: access_of
+SELECT services, networks::text[] AS networks, rate, concurrency, daily_quota FROM application WHERE id = %(id)s
+
+-- name: set_access
+UPDATE application
+SET services = %(services)s, networks = %(networks)s::cidr[], rate = %(rate)s, concurrency = %(concurrency)s,
+    daily_quota = %(daily_quota)s
+WHERE id = %(id)s
 
 -- name: entry_for_request
 -- The entry as a request sees it; its dataset may be missing.
@@ -138,10 +165,10 @@ UPDATE share_grant SET items = %(items)s, masks = %(masks)s
 WHERE id = %(id)s AND (items, masks) IS DISTINCT FROM (%(items)s, %(masks)s)
 
 -- name: add_service
-INSERT INTO service (name, label, department_code, entry_id, dataset, keys, items, max_rows)
-VALUES (%(name)s, %(label)s, %(department_code)s, %(entry_id)s, %(dataset)s, %(keys)s, %(items)s, %(max_rows)s)
+INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows)
+VALUES (%(name)s, %(kind)s, %(label)s, %(department_code)s, %(entry_id)s, %(dataset)s, %(keys)s, %(items)s, %(max_rows)s)
 ON CONFLICT (name) DO UPDATE
-SET label = excluded.label, dataset = excluded.dataset, keys = excluded.keys, items = excluded.items,
+SET kind = excluded.kind, label = excluded.label, dataset = excluded.dataset, keys = excluded.keys, items = excluded.items,
     max_rows = excluded.max_rows, state = 'active'
 WHERE service.entry_id = excluded.entry_id
 RETURNING *
@@ -255,10 +282,10 @@ WHERE s.bucket = %(bucket)s AND s.period = %(period)s AND position(%(hash)s::byt
   AND (e.attempt IS NULL OR EXISTS (SELECT 1 FROM exchange later WHERE later.after = e.attempt))
 
 -- name: single_sightings
--- Answers of the gate carry their few hashes themselves, as hexadecimal words.
+-- Answers of the gate carry their few hashes themselves, as hexadecimal words under an index of words.
 SELECT at, consumer, application, provider, entry, resource, purpose, grant_id, event, log_index
 FROM exchange e
-WHERE subjects LIKE '%%' || %(hash)s || '%%' AND to_char(at, 'YYYY')::int = %(year)s
+WHERE string_to_array(subjects, ' ') @> ARRAY[%(hash)s] AND subjects <> '' AND to_char(at, 'YYYY') = %(year)s
   AND NOT EXISTS (SELECT 1 FROM meter_void v WHERE v.origin = e.origin AND v.request_id = e.request_id)
 
 -- name: fail_runs

@@ -7,17 +7,19 @@ caller has opened with ``transaction()``.
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import psycopg
 import pyarrow as pa
 from psycopg import errors
 from psycopg.rows import dict_row, tuple_row
+from pyarrow import csv
 
 from jutong.outside import connect_postgres, copy_rows, merge_sql
 from jutong.share.outgoing import Key, Outgoing, OutItem
@@ -39,6 +41,8 @@ _QUARTERS = ", ".join(
     f"sum(('x' || substr(h, {8 * place + 1}, 8))::bit(32)::bigint & 4294967295) AS q{place}"
     for place in range(4)
 )
+#: From this server version on a hexadecimal text is read as a number.
+_SUMS_HEXADECIMAL = 160_000
 _LOCK_TIMEOUT = "2s"
 _SWAP_TRIES = 30
 
@@ -266,6 +270,26 @@ class Receiver:
         """COPY rows into a table nobody reads yet."""
         copy_rows(self._connection, (self._schema, table), rows.to_batches())
 
+    def keys_there(self, table: str, outgoing: Outgoing) -> pa.Table:
+        """The keys of every row as texts: what an interrupted load has brought."""
+        types = zip(outgoing.keys, outgoing.key_types, strict=True)
+        listed = ", ".join(field_text(key, item_type, "postgres") for key, item_type in types)
+        sink = io.BytesIO()
+        copying = f"COPY (SELECT {listed} FROM {self._name(table)}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)"
+        with self._connection.cursor() as cursor, cursor.copy(copying.encode()) as copy:
+            for block in copy:
+                sink.write(block)
+        names, text = list(outgoing.keys), pa.string()
+        if not sink.tell():
+            return pa.table({name: pa.array([], text) for name in names})
+        sink.seek(0)
+        return csv.read_csv(
+            sink,
+            csv.ReadOptions(column_names=names),
+            csv.ParseOptions(newlines_in_values=True),
+            csv.ConvertOptions(column_types=dict.fromkeys(names, text), strings_can_be_null=False),
+        )
+
     def merge(self, table: str, keys: Sequence[str], upserts: pa.Table, deletes: pa.Table) -> int:
         """Remove the keys of ``deletes``, insert or update ``upserts`` by key; returns how many were removed.
 
@@ -286,15 +310,17 @@ class Receiver:
     ) -> ContentHash:
         """Content hash of the live table's granted columns, of one key range or the whole."""
         where, values = self._range(outgoing, after, upto)
+        hashed, source = row_hash(outgoing.columns, "postgres"), f"{self._name(table)} WHERE {where}"
+        if self._connection.info.server_version >= _SUMS_HEXADECIMAL:  # and several workers may sum
+            summed = f"SELECT count(*) AS n, sum(('0x' || {hashed})::numeric) AS whole FROM {source}"
+            row = self._run(summed, values).fetchone()
+            return combine(row["n"], [0, 0, 0, row["whole"]]) if row else _no_answer()
         # OFFSET 0 keeps the planner from computing the MD5 once per quarter; it made this 2.2 times as fast.
         row = self._run(
-            f"SELECT count(*) AS n, {_QUARTERS} FROM (SELECT {row_hash(outgoing.columns, 'postgres')} AS h"
-            f" FROM {self._name(table)} WHERE {where} OFFSET 0) AS hashed",
+            f"SELECT count(*) AS n, {_QUARTERS} FROM (SELECT {hashed} AS h FROM {source} OFFSET 0) AS hashed",
             values,
         ).fetchone()
-        if row is None:
-            raise Broken("share.no_answer", "接收库没有返回内容哈希")
-        return combine(row["n"], [row[f"q{place}"] for place in range(4)])
+        return combine(row["n"], [row[f"q{place}"] for place in range(4)]) if row else _no_answer()
 
     def row_hashes(
         self, table: str, outgoing: Outgoing, after: Key | None, upto: Key | None, limit: int | None = None
@@ -371,6 +397,10 @@ def postgres_type(item_type: str) -> str:
     return {"integer": "bigint", "timestamp": "timestamp without time zone"}.get(
         item_type, item_type.replace("decimal", "numeric")
     )
+
+
+def _no_answer() -> NoReturn:
+    raise Broken("share.no_answer", "接收库没有返回内容哈希")
 
 
 def _moved(delivery: str) -> Conflict:

@@ -12,7 +12,10 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from jutong.database import Connection, Database, named_sql
 from jutong.keys import KeyProvider
@@ -92,9 +95,7 @@ def who_saw(
         bulk = connection.execute(
             _SQL.bulk_sightings, {"bucket": one[0], "period": period, "hash": one}
         ).fetchall()
-        single = connection.execute(
-            _SQL.single_sightings, {"year": int(period), "hash": one.hex()}
-        ).fetchall()
+        single = connection.execute(_SQL.single_sightings, {"year": period, "hash": one.hex()}).fetchall()
         found += [_sighting(row) for row in bulk if _aligned(bytes(row["hashes"]), one)]
         found += [_sighting(row) for row in single]
     return sorted(found, key=lambda sighting: sighting.at, reverse=True)
@@ -106,13 +107,11 @@ def this_period() -> str:
 
 def _buckets(hashes: bytes) -> Iterator[tuple[int, bytes]]:
     """Sorted hashes by their first byte; each run of them is one slice."""
-    start = 0
-    while start < len(hashes):
-        end = start + _WIDTH
-        while end < len(hashes) and hashes[end] == hashes[start]:
-            end += _WIDTH
-        yield hashes[start], hashes[start:end]
-        start = end
+    firsts = np.frombuffer(hashes, np.uint8)[::_WIDTH]
+    ends = np.searchsorted(firsts, np.arange(257, dtype=np.uint16)) * _WIDTH
+    for bucket, (start, end) in enumerate(pairwise(ends.tolist())):
+        if start < end:
+            yield bucket, hashes[start:end]
 
 
 def _aligned(hashes: bytes, one: bytes) -> bool:

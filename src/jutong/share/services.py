@@ -13,6 +13,8 @@ from jutong.share.requests import mark_provided
 from jutong.terms import BadInput, Conflict, NotFound, ShareType
 
 _SQL = named_sql(__file__)
+#: kind → its name in Chinese
+KINDS = {"query": "查询", "verify": "核验"}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -46,13 +48,16 @@ def publish_service(
     items: Sequence[str] | None = None,
     label: str | None = None,
     max_rows: int = 100,
+    kind: str = "query",
 ) -> Service:
-    """Publish a query service of an entry's dataset, or change the one it has under this name.
+    """Publish a service of an entry's dataset, or change the one it has under this name.
 
-    ``items`` default to all that may be shared.  Requests agreed and waiting for it count as provided (T6).
+    ``kind``: query answers rows, verify 核验 only says whether values given are so.  ``items`` default to all that may be shared.  Requests agreed and waiting for it count as provided (T6).
     Raises NotFound ``share.entry_unknown``, BadInput ``share.service_name``, ``share.service_items``, Conflict
     ``share.entry_not_published``, ``share.not_attached``, ``share.service_taken``.
     """
+    if kind not in KINDS:
+        raise BadInput("share.service_kind", f"服务没有类型 {kind!r}：{'、'.join(KINDS)}")
     if not _NAME.fullmatch(name):
         raise BadInput("share.service_name", f"服务名 {name!r} 须以小写字母开头，只含小写字母、数字和下划线")
     entry = connection.execute(_SQL.entry_for_request, {"entry": entry_id}).fetchone()
@@ -74,6 +79,7 @@ def publish_service(
         _SQL.add_service,
         {
             "name": name,
+            "kind": kind,
             "label": label or entry["name"],
             "department_code": entry["department_code"],
             "entry_id": entry_id,
