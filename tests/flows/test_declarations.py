@@ -53,6 +53,19 @@ code: A01
 name: 审批平台
 department: D01
 ---
+kind: register
+name: shop
+label: 商户
+prefix: SH
+items:
+  - {name: uscc, label: 统一社会信用代码, element: uscc}
+  - {name: name, label: 名称, element: legal_name}
+match:
+  keys:
+    - {name: uscc, label: 统一社会信用代码相同, of: [uscc], valid: uscc, settles: true}
+sources:
+  - {dataset: standard.scjg_market_entity, label: 市场主体, trust: 1, mapping: {uscc: uscc, name: name}}
+---
 kind: model
 name: entities_by_year
 label: 历年新设主体
@@ -176,7 +189,7 @@ def test_a_declaration_given_twice_is_refused(tmp_path: Path) -> None:
 _SCALARS = {
     "007": "007", "430500": 430500, "2023-05-09": "2023-05-09", "no": "no", "yes": "yes", "on": "on",
     "12:30": "12:30", "1_000": "1_000", "0x1F": "0x1F", "1e3": "1e3", "true": True, "null": None, "-5": -5,
-    "1.50": 1.5, ".5": ".5", "=": "=",
+    "1.50": 1.5, "1.0e-06": 1e-6, ".5": ".5", "=": "=",
 }  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from jutong.fuse.declaring import (
     find_register,
     list_registers,
     read_register,
+    register_from,
+    register_to,
     register_yaml,
 )
 from jutong.fuse.evaluating import Evaluation, evaluate, evaluate_csv
@@ -52,6 +54,8 @@ __all__ = [
     "likeness_model",
     "list_registers",
     "read_register",
+    "register_from",
+    "register_to",
     "register_yaml",
     "split_name",
     "with_sources",

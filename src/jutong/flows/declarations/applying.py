@@ -80,9 +80,17 @@ def _apply_one(connection: Connection, one: Declared) -> Change:
 def _outcome(wanted: Form, before: Form | None, after: Form | None) -> str:
     if before is None:
         return "added"
-    if any(getattr(after, name) != getattr(wanted, name) for name in wanted.model_fields_set):
+    said = _in_full(wanted)
+    if any(getattr(after, name) != getattr(said, name) for name in wanted.model_fields_set):
         return "kept"
     return "same" if before == after else "changed"
+
+
+def _in_full(form: Form) -> Form:
+    """A register as it is kept, with what its declaration leaves unsaid."""
+    if isinstance(form, RegisterForm):
+        return RegisterForm.model_validate(fuse.register_to(fuse.register_from(form.model_dump())))
+    return form
 
 
 def _refused(one: Declared, problem: psycopg.Error) -> BadInput:
@@ -153,13 +161,7 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _register(connection: Connection, form: RegisterForm) -> None:
-    fuse.declare_register(
-        connection,
-        fuse.Register(
-            form.name, form.label, form.prefix, tuple(Item(**item.model_dump()) for item in form.items),
-            tuple(fuse.RegisterSource(**one.model_dump()) for one in form.sources),
-        ),
-    )  # fmt: skip
+    fuse.declare_register(connection, fuse.register_from(form.model_dump()))
 
 
 def _model(connection: Connection, form: ModelForm) -> None:

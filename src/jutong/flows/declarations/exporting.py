@@ -164,12 +164,7 @@ def _code_of(connection: Connection, entry_id: int | None) -> str | None:
 def _registers(connection: Connection, name: str | None) -> Iterator[Form]:
     for one in fuse.list_registers(connection):
         if name in (None, one.name):
-            yield RegisterForm.model_validate(
-                {
-                    "name": one.name, "label": one.label, "prefix": one.prefix, "items": _items(one.items),
-                    "sources": [vars(source) for source in one.sources],
-                }
-            )  # fmt: skip
+            yield RegisterForm.model_validate(fuse.register_to(one))
 
 
 def _models(connection: Connection, name: str | None) -> Iterator[Form]:

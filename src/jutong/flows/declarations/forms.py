@@ -158,22 +158,19 @@ class EntryForm(Form):
         return self.code or f"{self.department}/{self.name}"
 
 
-class RegisterSourceForm(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
-    dataset: str
-    label: str
-    mapping: dict[str, str]
-    trust: int
-    time_item: str | None = None
-    item_trust: dict[str, int] = {}
-
-
 class RegisterForm(Form):
+    """As ``fuse`` reads it: what it holds is checked there (docs/use-cases/UC-FUSE-01)."""
+
     name: str
     label: str
     prefix: str
-    items: tuple[ItemForm, ...]
-    sources: tuple[RegisterSourceForm, ...] = ()
+    items: tuple[dict[str, Any], ...]
+    match: dict[str, Any] = {}
+    survivorship: dict[str, str] = {}
+    designated: dict[str, str] = {}
+    links: tuple[dict[str, str], ...] = ()
+    holds: dict[str, Any] = {}
+    sources: tuple[dict[str, Any], ...] = ()
 
 
 class InputForm(BaseModel):
