@@ -34,6 +34,7 @@ _COMMANDS = {
     "restore": "keeping",
     "upgrade": "keeping",
     "housekeeping": "keeping",
+    "repair": "keeping",
 }
 _HIDDEN = {"portal", "gate", "work", "stage"}
 

@@ -86,6 +86,25 @@ def housekeeping(context: click.Context, task: str | None, pause: bool, resume: 
     say(told, machine, lambda: console.print("\n".join(lines)))
 
 
+@click.command()
+@click.option("--deep", is_flag=True, help="逐文件核对哈希，连悄悄变坏的也找出来")
+@as_json
+@click.pass_context
+def repair(context: click.Context, deep: bool, machine: bool) -> None:
+    """缺了、断了、坏了的数据湖文件，从备份里补回来。"""
+    from jutong.flows import mend
+    from jutong.terms import Broken
+
+    with platform_of(context) as platform:
+        done = mend(platform, deep=deep)
+    say(done, machine, lambda: console.print(f"补回 {len(done.files)} 个文件"))
+    if done.lost:
+        raise Broken(
+            "flows.not_in_backup",
+            f"备份里没有这些数据集的文件：{'、'.join(done.lost)}；原始区完好的可重新整理入库",
+        )
+
+
 def _line(task: Any, label: str) -> str:
     when = f"{task.finished_at:%Y-%m-%d %H:%M}" if task.finished_at else "还没有做过"
     return f"{label}（{task.task}）{'，已暂停' if task.paused else ''}：{when} {task.note}"

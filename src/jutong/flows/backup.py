@@ -212,6 +212,50 @@ def _write_manifest(folder: Path, files: Mapping[str, str], reached: Mapping[str
     written.rename(folder / _MANIFEST)
 
 
+@dataclass(frozen=True)
+class Mended:
+    """Files given back to the lake, and datasets with files no backup holds."""
+
+    files: tuple[str, ...]
+    lost: tuple[str, ...]
+
+
+def mend(platform: Platform, *, deep: bool = False) -> Mended:
+    """Give missing, torn and (``deep``: every file is hashed) rotten files of the lake back from the backups.
+
+    A Parquet file never changes once written, so any backup that holds its path holds it; each is checked by its
+    hash before it takes its place.
+    """
+    lake = Path(platform.settings.lake_folder)
+    with platform.database.connection() as connection:
+        folders = [Path(one.folder) for one in backups(connection) if (Path(one.folder) / _MANIFEST).exists()]
+    kept = [(folder, _digests(folder)) for folder in folders]
+    hurt = {one.path: one.dataset for one in platform.store.damaged()}
+    if deep:
+        for path in platform.store.known_files() - hurt.keys():
+            name = str(Path("lake") / path.relative_to(lake))
+            said = next((digests[name] for _, digests in kept if name in digests), None)
+            if said is not None and said != _sha256(path):
+                hurt[path] = ".".join(path.relative_to(lake).parts[:2])
+    given, lost = [], set()
+    for path, dataset in sorted(hurt.items()):
+        name = str(Path("lake") / path.relative_to(lake))
+        source = next((folder for folder, digests in kept if _holds(folder, name, digests)), None)
+        if source is None:
+            lost.add(dataset)
+            continue
+        fresh = path.with_suffix(".mending")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, fresh)  # with a new time, so that no cache takes it for the broken one
+        fresh.replace(path)
+        given.append(name)
+    return Mended(tuple(given), tuple(sorted(lost)))
+
+
+def _holds(folder: Path, name: str, digests: Mapping[str, str]) -> bool:
+    return name in digests and (folder / name).exists() and _sha256(folder / name) == digests[name]
+
+
 def drill(platform: Platform, folder: Path) -> float:
     """Put the city back from ``folder`` beside the running one, check it, throw it away; seconds it took.
 

@@ -89,7 +89,15 @@ class Lake:
             if error.code == "store.engine_failed":
                 with self._lock:
                     self._engine = None
+            if error.code in ("store.file_missing", "store.file_damaged"):
+                self._forget_files()
             raise error from problem
+
+    def _forget_files(self) -> None:
+        """DuckLake has DuckDB keep what it read of a file for ever, a damaged one too: one that is mended must be read."""
+        with self.cursor() as cursor:
+            for wanted in ("false", "true"):
+                cursor.execute(f"SET GLOBAL enable_external_file_cache = {wanted}")
 
     def ask(self, query: psycopg.sql.SQL, **values: Any) -> list[dict[str, Any]]:
         """Rows of a query on DuckLake's own catalogue, through the lake's role."""
@@ -114,6 +122,13 @@ class Lake:
             yield below(table_folder(root, row), row["path"], row["path_is_relative"]), row["living"]
         for row in self.ask(SQL.lake_scheduled_files):
             yield below(root, row["path"], row["path_is_relative"]), False
+
+    def weighed(self) -> Iterator[tuple[str, Path, int]]:
+        """Dataset, path and bytes of every file a snapshot may need, as the catalogue has them."""
+        root = Path(self.folder)
+        for row in self.ask(SQL.lake_files):
+            path = below(table_folder(root, row), row["path"], row["path_is_relative"])
+            yield row["dataset"], path, row["bytes"]
 
     def commit(self, cursor: duckdb.DuckDBPyConnection, commit_id: str, kept: Kept) -> None:
         """COMMIT. When only the answer was lost, the lake says so and gets back the files DuckLake deleted.

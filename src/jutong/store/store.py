@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self, TypeVar
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ from jutong.store.history import Version
 from jutong.store.lake import SQL, Lake
 from jutong.store.reading import Reading
 from jutong.store.spec import DatasetSpec, as_name
+from jutong.store.upkeep import Damage
 from jutong.store.writing import Writer
 from jutong.terms import BadInput, ContentHash, DatasetName, NotFound, Zone, combine, set_hash_sql
 
@@ -216,6 +218,14 @@ class Store:
     def usage(self) -> list[dict[str, object]]:
         """Rows with zone, dataset, rows, bytes, files."""
         return upkeep.usage(self._lake)
+
+    def damaged(self) -> list[Damage]:
+        """Files that are missing or not as long as they were written, with their datasets."""
+        return upkeep.damaged(self._lake)
+
+    def known_files(self) -> set[Path]:
+        """Every file a snapshot may need."""
+        return {path for _, path, _ in self._lake.weighed()}
 
     def doctor(self) -> list[str]:
         """What is wrong with the lake, in plain sentences; empty when nothing is."""

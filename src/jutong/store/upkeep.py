@@ -254,7 +254,36 @@ def _catalogue_findings(lake: Lake) -> list[str]:
     if "://" not in lake.folder:
         if not can_link(Path(lake.folder)):
             found.append(f"数据湖所在的文件系统 {lake.folder} 不支持硬链接：提交应答丢失时无法保住文件")
-        missing = [path for path, living in lake.files() if living and not path.exists()]
+        hurt = damaged(lake)
+        missing = [one.path for one in hurt if one.missing]
+        torn = [one.path for one in hurt if not one.missing]
         if missing:
-            found.append(f"数据湖缺少 {len(missing)} 个数据文件，首个是 {missing[0]}：请从备份恢复")
+            found.append(f"数据湖缺少 {len(missing)} 个数据文件，首个是 {missing[0]}：请运行 jutong repair")
+        if torn:
+            found.append(f"数据湖有 {len(torn)} 个数据文件大小不对，首个是 {torn[0]}：请运行 jutong repair")
+    return found
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file that is not there, or not as long as it was written."""
+
+    dataset: str
+    path: Path
+    missing: bool
+
+
+def damaged(lake: Lake) -> list[Damage]:
+    """What the disk does not hold as the catalogue says; whether bytes turned only a backup's hashes can tell."""
+    if "://" in lake.folder:
+        return []
+    found = []
+    for dataset, path, size in lake.weighed():
+        try:
+            there = path.stat().st_size
+        except FileNotFoundError:
+            found.append(Damage(dataset, path, missing=True))
+            continue
+        if there != size:
+            found.append(Damage(dataset, path, missing=False))
     return found
