@@ -35,6 +35,7 @@ _COMMANDS = {
     "upgrade": "keeping",
     "housekeeping": "keeping",
     "repair": "keeping",
+    "move": "keeping",
 }
 _HIDDEN = {"portal", "gate", "work", "stage"}
 

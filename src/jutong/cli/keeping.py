@@ -105,6 +105,28 @@ def repair(context: click.Context, deep: bool, machine: bool) -> None:
         )
 
 
+@click.command()
+@click.argument("target")
+@click.pass_context
+def move(context: click.Context, target: str) -> None:
+    """把数据湖搬到 TARGET（s3://桶/前缀 或目录），城市照常运行；桶的地址与钥匙先写进 jutong.toml。"""
+    import os
+    from dataclasses import replace
+
+    from jutong.terms import BadInput
+
+    if "JUTONG_LAKE_PATH" in os.environ:
+        raise BadInput(
+            "cli.path_in_environment",
+            "数据湖的位置由环境变量 JUTONG_LAKE_PATH 指定，请先改为写在 jutong.toml",
+        )
+    if "://" not in target:
+        target = str(Path(target).expanduser().resolve())
+    with platform_of(context) as platform:
+        copied = platform.store.move(replace(platform.settings, lake_path=target))
+    console.print(f"数据湖已在 {target}：新搬 {copied} 个文件，逐个核对过；原处的文件未删")
+
+
 def _line(task: Any, label: str) -> str:
     when = f"{task.finished_at:%Y-%m-%d %H:%M}" if task.finished_at else "还没有做过"
     return f"{label}（{task.task}）{'，已暂停' if task.paused else ''}：{when} {task.note}"

@@ -203,6 +203,9 @@ SELECT current_setting('lc_messages') AS language;
 -- A lake that was copied elsewhere keeps its old path in its catalogue.
 UPDATE lake.ducklake_metadata SET value = %(path)s WHERE key = 'data_path' AND scope IS NULL AND value <> %(path)s;
 
+-- name: lake_path
+SELECT value AS path FROM lake.ducklake_metadata WHERE key = 'data_path' AND scope IS NULL;
+
 -- name: lake_state
 -- The index is made last, so it says that the making of the lake was finished.
 SELECT to_regclass('lake.ducklake_snapshot') IS NOT NULL AS made,

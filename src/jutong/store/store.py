@@ -14,7 +14,7 @@ import pyarrow as pa
 from jutong.database import Database
 from jutong.settings import Settings
 from jutong.store import changes as feed
-from jutong.store import declaring, guard, reading, upkeep, writing
+from jutong.store import declaring, guard, moving, reading, upkeep, writing
 from jutong.store import history as record
 from jutong.store.ageing import History
 from jutong.store.files import Files, files_at
@@ -218,6 +218,10 @@ class Store:
     def usage(self) -> list[dict[str, object]]:
         """Rows with zone, dataset, rows, bytes, files."""
         return upkeep.usage(self._lake)
+
+    def move(self, settings: Settings, tell: moving.Tell = moving.silently) -> int:
+        """Bring the lake to where ``settings`` say while others work; returns how many files were copied."""
+        return moving.move(self._lake, settings, tell)
 
     def damaged(self) -> list[Damage]:
         """Files that are missing or not as long as they were written, with their datasets."""

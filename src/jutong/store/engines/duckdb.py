@@ -14,6 +14,7 @@ import psutil
 from psycopg.conninfo import make_conninfo
 
 from jutong.settings import Settings
+from jutong.store.engines import bucket
 from jutong.terms import Broken, Conflict, JutongError, Unavailable, literal
 
 #: Zoneless values in the lake are the city's own clock time; DuckDB must not take the machine's (design §12).
@@ -30,8 +31,10 @@ def extension_file(name: str) -> Path | None:
     return file if file.exists() else None
 
 
-def connect(settings: Settings, spill: Path) -> duckdb.DuckDBPyConnection:
+def connect(settings: Settings, spill: Path, *, remote: bool = False) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with the extensions loaded, bounded in memory, threads and spill.
+
+    ``remote``: it may reach the bucket even if the lake does not lie there.
 
     Raises Unavailable ``store.extension_missing``.
     """
@@ -49,6 +52,9 @@ def connect(settings: Settings, spill: Path) -> duckdb.DuckDBPyConnection:
     )
     for name in EXTENSIONS:
         _load(connection, name)
+    if remote or bucket.is_bucket(settings.lake_folder):
+        _load(connection, "httpfs")
+        bucket.reach(connection, settings)
     connection.execute(f"SET GLOBAL TimeZone = {literal(TIME_ZONE)}")
     # Unrelated commits race for the next snapshot number (ducklake #1094): the extension tries again by itself.
     connection.execute("SET GLOBAL ducklake_max_retry_count = 30")
@@ -110,6 +116,9 @@ _LOST_CATALOGUE = (
 
 
 _FILE = re.compile(r"""["']([^"']*?/?([^"'/]+)/([^"'/]+)/([^"'/]+\.parquet))["']""")
+_BUCKET = (
+    " 503", " 500", " 502", " 504", "timeout", "timed out", "could not establish", "connection error", "connect to server",
+)  # fmt: skip
 _DAMAGE = (
     "no magic bytes", "failed to read file", "could not read enough", "decompress", "corrupt", "thrift", "too small",
 )  # fmt: skip
@@ -119,9 +128,7 @@ def _of_a_file(said: str, words: str) -> JutongError | None:
     """Errors of one file name its dataset: the others are not concerned."""
     if "read-only file system" in words or "permission denied" in words:
         return Unavailable("store.disk_refuses", "数据湖所在的磁盘不让写（只读或无权限），请检查挂载与权限")
-    if "http" in words and any(
-        sign in words for sign in (" 503", " 500", " 502", " 504", "timeout", "timed out")
-    ):
+    if "http" in words and any(sign in words for sign in _BUCKET):
         return Unavailable("store.bucket_refuses", "对象存储没有及时应答，请稍后重试")
     place = _FILE.search(said)
     if place is None:
