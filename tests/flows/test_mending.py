@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from jutong.flows import backup, mend, prepare
+from jutong.flows import backup, drill, mend, prepare
 from jutong.store import DatasetSpec
-from jutong.terms import Broken, DatasetName, Item
+from jutong.terms import Broken, ContentHash, DatasetName, Item
 from jutong.wiring import open_platform
 
 HURT, WELL = (DatasetName.parse(f"standard.{name}") for name in ("hurt", "well"))
@@ -64,6 +64,28 @@ def test_damage_is_named_contained_and_mended(city, damage, code):
     assert file.read_bytes() == content
     assert city.store.content_hash(HURT) == expected
     assert city.store.doctor() == []
+
+
+@pytest.mark.slow
+def test_a_drill_asks_about_the_past_and_notices_a_difference(city, tmp_path):
+    for turn in range(6):
+        with city.store.writing(f"turn-{turn}", HURT, author="tests") as w:
+            w.merge(HURT, f"SELECT 'K' || i AS k, '{turn}' AS v FROM range(50) AS t(i)")
+    backup(city, tmp_path / "two")
+    assert drill(city, tmp_path / "two", questions=40) > 0
+    differing = city.store.content_hash
+
+    def other(name, columns=None, as_of=None):
+        found = differing(name, columns, as_of)
+        return ContentHash(found.rows + 1, found.digest) if name == HURT else found
+
+    city.store.content_hash = other
+    try:
+        with pytest.raises(Broken, match=r"standard\.hurt 在快照") as told:
+            drill(city, tmp_path / "two", questions=40)
+    finally:
+        del city.store.content_hash
+    assert told.value.code == "flows.drill_failed"
 
 
 def test_what_no_backup_holds_is_said_to_be_lost(city):

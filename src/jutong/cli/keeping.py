@@ -32,15 +32,16 @@ def backup(context: click.Context, folder: Path, machine: bool) -> None:
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--drill", "only_try", is_flag=True, help="只演练：在旁边恢复一遍、核对、删掉，记下用时")
+@click.option("--questions", default=50, show_default=True, help="演练时随机核对多少次历史查询")
 @click.pass_context
-def restore(context: click.Context, folder: Path, only_try: bool) -> None:
+def restore(context: click.Context, folder: Path, only_try: bool, questions: int) -> None:
     """用 FOLDER 中的备份在 -C DIR（须为空）重建城市，并验证存证。"""
     if only_try:
         from jutong.flows import drill
 
         with platform_of(context) as platform:
-            seconds = drill(platform, folder)
-        console.print(f"演练通过：从 {folder} 恢复并核对用时 {seconds:.1f} 秒")
+            seconds = drill(platform, folder, questions)
+        console.print(f"演练通过：从 {folder} 恢复用时 {seconds:.1f} 秒，随机 {questions} 次历史查询一致")
         return
     from jutong.flows import restore as bring_back
     from jutong.terms import Broken
