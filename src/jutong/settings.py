@@ -25,6 +25,11 @@ class Settings:
     database_url: str = ""
     #: Where the lake's Parquet lies; empty means DIR/lake.
     lake_path: str = ""
+    #: Where an s3:// lake's bucket answers (https://host:port; empty: AWS), and its key. The secret may come from a file.
+    lake_s3_endpoint: str = ""
+    lake_s3_key: str = ""
+    lake_s3_secret: str = ""
+    lake_s3_region: str = "us-east-1"
     #: DuckDB's memory limit for one heavy job; half of the job's resident budget (design §11).
     lake_memory: str = "4GB"
     lake_threads: int = 2
@@ -150,12 +155,24 @@ def write_settings(settings: Settings) -> None:
     lines = []
     for field in fields(Settings):
         value = getattr(settings, field.name)
-        if field.name in ("home", "database_url") or value == field.default:
+        if field.name in ("home", "database_url", "lake_s3_secret") or value == field.default:
             continue
         text = str(value).lower() if isinstance(value, bool) else _toml(value)
         lines.append(f"{field.name} = {text}\n")
     settings.home.mkdir(parents=True, exist_ok=True)
     (settings.home / "jutong.toml").write_text("".join(lines), encoding="utf-8")
+
+
+def change_setting(home: Path, name: str, value: object) -> None:
+    """Write one key of ``DIR/jutong.toml`` and leave every other line, comments included, as it stands."""
+    file = home / "jutong.toml"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    kept = [line for line in lines if line.split("=")[0].strip() != name]
+    fresh = file.with_suffix(".new")
+    fresh.write_text("\n".join([*kept, f"{name} = {_toml(value)}"]) + "\n", encoding="utf-8")
+    if file.exists():
+        fresh.chmod(file.stat().st_mode & 0o777)
+    fresh.replace(file)
 
 
 def _toml(value: object) -> str:

@@ -36,6 +36,8 @@ _COMMANDS = {
     "restore": "keeping",
     "upgrade": "keeping",
     "housekeeping": "keeping",
+    "repair": "keeping",
+    "move": "keeping",
 }
 _HIDDEN = {"portal", "gate", "work", "stage"}
 

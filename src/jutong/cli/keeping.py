@@ -32,15 +32,16 @@ def backup(context: click.Context, folder: Path, machine: bool) -> None:
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--drill", "only_try", is_flag=True, help="只演练：在旁边恢复一遍、核对、删掉，记下用时")
+@click.option("--questions", default=50, show_default=True, help="演练时随机核对多少次历史查询")
 @click.pass_context
-def restore(context: click.Context, folder: Path, only_try: bool) -> None:
+def restore(context: click.Context, folder: Path, only_try: bool, questions: int) -> None:
     """用 FOLDER 中的备份在 -C DIR（须为空）重建城市，并验证存证。"""
     if only_try:
         from jutong.flows import drill
 
         with platform_of(context) as platform:
-            seconds = drill(platform, folder)
-        console.print(f"演练通过：从 {folder} 恢复并核对用时 {seconds:.1f} 秒")
+            seconds = drill(platform, folder, questions)
+        console.print(f"演练通过：从 {folder} 恢复用时 {seconds:.1f} 秒，随机 {questions} 次历史查询一致")
         return
     from jutong.flows import restore as bring_back
     from jutong.terms import Broken
@@ -84,6 +85,47 @@ def housekeeping(context: click.Context, task: str | None, pause: bool, resume: 
             told = flows.house_tasks(connection)
     lines = [_line(one, flows.HOUSE_LABELS[one.task]) for one in told]
     say(told, machine, lambda: console.print("\n".join(lines)))
+
+
+@click.command()
+@click.option("--deep", is_flag=True, help="逐文件核对哈希，连悄悄变坏的也找出来")
+@as_json
+@click.pass_context
+def repair(context: click.Context, deep: bool, machine: bool) -> None:
+    """缺了、断了、坏了的数据湖文件，从备份里补回来。"""
+    from jutong.flows import mend
+    from jutong.terms import Broken
+
+    with platform_of(context) as platform:
+        done = mend(platform, deep=deep)
+    say(done, machine, lambda: console.print(f"补回 {len(done.files)} 个文件"))
+    if done.lost:
+        raise Broken(
+            "flows.not_in_backup",
+            f"备份里没有这些数据集的文件：{'、'.join(done.lost)}；原始区完好的可重新整理入库",
+        )
+
+
+@click.command()
+@click.argument("target")
+@click.pass_context
+def move(context: click.Context, target: str) -> None:
+    """把数据湖搬到 TARGET（s3://桶/前缀 或目录），城市照常运行；桶的地址与钥匙先写进 jutong.toml。"""
+    import os
+    from dataclasses import replace
+
+    from jutong.terms import BadInput
+
+    if "JUTONG_LAKE_PATH" in os.environ:
+        raise BadInput(
+            "cli.path_in_environment",
+            "数据湖的位置由环境变量 JUTONG_LAKE_PATH 指定，请先改为写在 jutong.toml",
+        )
+    if "://" not in target:
+        target = str(Path(target).expanduser().resolve())
+    with platform_of(context) as platform:
+        copied = platform.store.move(replace(platform.settings, lake_path=target))
+    console.print(f"数据湖已在 {target}：新搬 {copied} 个文件，逐个核对过；原处的文件未删")
 
 
 def _line(task: Any, label: str) -> str:

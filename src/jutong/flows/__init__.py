@@ -1,6 +1,6 @@
 """编排: which stages run, when, after what; the only composer of stages. Jobs, supervision, backup."""
 
-from jutong.flows.backup import BackedUp, BackupRun, backup, backups, drill, restore
+from jutong.flows.backup import BackedUp, BackupRun, Mended, backup, backups, drill, mend, restore
 from jutong.flows.housekeeping import LABELS as HOUSE_LABELS
 from jutong.flows.housekeeping import HouseRun, house_runs, keep_house
 from jutong.flows.housekeeping import Task as HouseTask
@@ -32,6 +32,7 @@ __all__ = [
     "HouseRun",
     "HouseTask",
     "JobRun",
+    "Mended",
     "Platform",
     "Progress",
     "Round",
@@ -47,6 +48,7 @@ __all__ = [
     "house_runs",
     "house_tasks",
     "keep_house",
+    "mend",
     "pause_house",
     "prepare",
     "quietly",

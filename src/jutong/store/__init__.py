@@ -13,13 +13,14 @@ from jutong.store.reading import Reading
 from jutong.store.room import Room, full_on, room_of
 from jutong.store.spec import DatasetSpec, column_type, table_sql
 from jutong.store.store import Store
-from jutong.store.upkeep import Due
+from jutong.store.upkeep import Damage, Due
 from jutong.store.writing import AlreadyCommitted, Merged, Writer
 
 __all__ = [
     "AlreadyCommitted",
     "Bounds",
     "Changes",
+    "Damage",
     "DatasetSpec",
     "Due",
     "Files",

@@ -6,6 +6,7 @@ of several snapshots, each marked; a delete file strikes out rows by their place
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,14 +65,19 @@ def files_at(lake: Lake, name: DatasetName, snapshot: int) -> Files:
         ),
         tuple(
             DataFile(
-                str(below(folder, row["path"], row["path_is_relative"])),
+                _address(below(folder, row["path"], row["path_is_relative"])),
                 row["partial_max"] is not None,
-                row["delete_path"] and str(below(folder, row["delete_path"], row["delete_relative"])),
+                row["delete_path"] and _address(below(folder, row["delete_path"], row["delete_relative"])),
                 row["delete_max"] is not None,
             )
             for row in rows
         ),
     )
+
+
+def _address(path: Path) -> str:
+    """A path as engines take it; ``Path`` makes one slash of a bucket's two."""
+    return re.sub(r"^(\w+):/(?!/)", r"\1://", str(path))
 
 
 def item_type(lake_type: str) -> str:

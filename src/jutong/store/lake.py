@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from jutong.database import Connection, Database, named_sql
-from jutong.settings import Settings
+from jutong.settings import Settings, read_settings
 from jutong.store import keeping
 from jutong.store.engines.duckdb import attach, connect, spill_folder, told
 from jutong.store.keeping import Kept
@@ -29,7 +30,9 @@ from jutong.terms import Conflict, Unavailable, Zone, literal
 
 SQL = named_sql(__file__)
 #: Anyone who makes or re-attaches the lake's catalogue holds this advisory lock.
-_OPENING = 7_231_906
+OPENING = 7_231_906
+#: How often a reader looks whether the lake has been moved.
+_LOOK_SECONDS = 2.0
 #: Of every table.  Parquet's newer encodings with LZ4 read 30 % faster than its older with Snappy, and take 13 %
 #: less room; Spark and Arrow read both.
 _OPTIONS = {"data_inlining_row_limit": "0", "parquet_version": "2", "parquet_compression": "lz4_raw"}
@@ -42,7 +45,8 @@ class Lake:
         self.database = database
         self.settings = settings
         self.folder = settings.lake_folder
-        self._spill = spill_folder(settings.home)
+        self.spill = spill_folder(settings.home)
+        self._looked = time.monotonic()
         self._lock = threading.Lock()
         self._engine: duckdb.DuckDBPyConnection | None = None
         #: A commit's outcome is not known; its files wait under .keep.
@@ -70,12 +74,26 @@ class Lake:
         """A cursor that is closed at the end; DuckDB's errors that are not the plan's fault become ours."""
         if self._doubtful:
             self._settle()
+        if time.monotonic() - self._looked > _LOOK_SECONDS:
+            self.follow_move()
         cursor = self.cursor()
         try:
             with self.explained():
                 yield cursor
         finally:
             cursor.close()
+
+    def follow_move(self) -> None:
+        """Go where the lake has been moved to, with the settings of today; readers look now and then, writers always."""
+        self._looked = time.monotonic()
+        rows = self.ask(SQL.lake_path)
+        if not rows or rows[0]["path"].rstrip("/") == self.folder.rstrip("/"):
+            return
+        with self._lock:
+            self.folder = rows[0]["path"].rstrip("/")
+            fresh = read_settings(self.settings.home)
+            self.settings = replace(fresh, database_url=self.settings.database_url, lake_path=self.folder)
+            self._engine = None  # cursors that are at work keep theirs
 
     @contextmanager
     def explained(self) -> Iterator[None]:
@@ -89,7 +107,15 @@ class Lake:
             if error.code == "store.engine_failed":
                 with self._lock:
                     self._engine = None
+            if error.code in ("store.file_missing", "store.file_damaged"):
+                self._forget_files()
             raise error from problem
+
+    def _forget_files(self) -> None:
+        """DuckLake has DuckDB keep what it read of a file for ever, a damaged one too: one that is mended must be read."""
+        with self.cursor() as cursor:
+            for wanted in ("false", "true"):
+                cursor.execute(f"SET GLOBAL enable_external_file_cache = {wanted}")
 
     def ask(self, query: psycopg.sql.SQL, **values: Any) -> list[dict[str, Any]]:
         """Rows of a query on DuckLake's own catalogue, through the lake's role."""
@@ -114,6 +140,19 @@ class Lake:
             yield below(table_folder(root, row), row["path"], row["path_is_relative"]), row["living"]
         for row in self.ask(SQL.lake_scheduled_files):
             yield below(root, row["path"], row["path_is_relative"]), False
+
+    def names(self) -> Iterator[tuple[str, int]]:
+        """Path below the lake's folder and bytes of every file a snapshot may need."""
+        for row in self.ask(SQL.lake_files):
+            path = below(table_folder(Path(), row), row["path"], row["path_is_relative"])
+            yield str(path), row["bytes"]
+
+    def weighed(self) -> Iterator[tuple[str, Path, int]]:
+        """Dataset, path and bytes of every file a snapshot may need, as the catalogue has them."""
+        root = Path(self.folder)
+        for row in self.ask(SQL.lake_files):
+            path = below(table_folder(root, row), row["path"], row["path_is_relative"])
+            yield row["dataset"], path, row["bytes"]
 
     def commit(self, cursor: duckdb.DuckDBPyConnection, commit_id: str, kept: Kept) -> None:
         """COMMIT. When only the answer was lost, the lake says so and gets back the files DuckLake deleted.
@@ -165,15 +204,15 @@ class Lake:
                 self._engine.close()
                 self._engine = None
         self._catalogue.close()
-        shutil.rmtree(self._spill, ignore_errors=True)
+        shutil.rmtree(self.spill, ignore_errors=True)
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         if "://" not in self.folder:
             Path(self.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-        engine = connect(self.settings, self._spill)
+        engine = connect(self.settings, self.spill)
         try:
             with self.database.connection() as control:
-                control.execute("SELECT pg_advisory_xact_lock(%s)", (_OPENING,))
+                control.execute("SELECT pg_advisory_xact_lock(%s)", (OPENING,))
                 self._attach(engine)
         except duckdb.Error as problem:
             engine.close()
@@ -186,6 +225,10 @@ class Lake:
     def _attach(self, engine: duckdb.DuckDBPyConnection) -> None:
         state = self.ask(SQL.lake_state)[0]
         if state["made"]:
+            # A process that read its settings before a move must not call the lake back.
+            said = read_settings(self.settings.home).lake_path
+            if said and self.ask(SQL.lake_path)[0]["path"] == said.rstrip("/") + "/":
+                self.folder = said
             self.ask(SQL.lake_moved, path=self.folder.rstrip("/") + "/")
         attach(engine, self.database.lake_url, self.folder)
         if state["finished"]:

@@ -165,11 +165,13 @@ GROUP BY 1, 2 ORDER BY 1, 2;
 -- name: lake_files
 -- Every file the catalogue still knows, with the parts its path is put together from.
 SELECT f.path, f.path_is_relative, t.path AS table_path, t.path_is_relative AS table_relative,
-       s.path AS schema_path, s.path_is_relative AS schema_relative, f.living
+       s.path AS schema_path, s.path_is_relative AS schema_relative, f.living, f.bytes,
+       s.schema_name || '.' || t.table_name AS dataset
 FROM (
-    SELECT table_id, path, path_is_relative, end_snapshot IS NULL AS living FROM lake.ducklake_data_file
+    SELECT table_id, path, path_is_relative, end_snapshot IS NULL AS living, file_size_bytes AS bytes
+    FROM lake.ducklake_data_file
     UNION ALL
-    SELECT table_id, path, path_is_relative, end_snapshot IS NULL FROM lake.ducklake_delete_file
+    SELECT table_id, path, path_is_relative, end_snapshot IS NULL, file_size_bytes FROM lake.ducklake_delete_file
 ) AS f
 JOIN LATERAL (
     SELECT * FROM lake.ducklake_table WHERE table_id = f.table_id ORDER BY begin_snapshot DESC LIMIT 1
@@ -200,6 +202,9 @@ SELECT current_setting('lc_messages') AS language;
 -- name: lake_moved
 -- A lake that was copied elsewhere keeps its old path in its catalogue.
 UPDATE lake.ducklake_metadata SET value = %(path)s WHERE key = 'data_path' AND scope IS NULL AND value <> %(path)s;
+
+-- name: lake_path
+SELECT value AS path FROM lake.ducklake_metadata WHERE key = 'data_path' AND scope IS NULL;
 
 -- name: lake_state
 -- The index is made last, so it says that the making of the lake was finished.

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self, TypeVar
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pyarrow as pa
 from jutong.database import Database
 from jutong.settings import Settings
 from jutong.store import changes as feed
-from jutong.store import declaring, guard, reading, upkeep, writing
+from jutong.store import declaring, guard, moving, reading, upkeep, writing
 from jutong.store import history as record
 from jutong.store.ageing import History
 from jutong.store.files import Files, files_at
@@ -22,6 +23,7 @@ from jutong.store.history import Version
 from jutong.store.lake import SQL, Lake
 from jutong.store.reading import Reading
 from jutong.store.spec import DatasetSpec, as_name
+from jutong.store.upkeep import Damage
 from jutong.store.writing import Writer
 from jutong.terms import BadInput, ContentHash, DatasetName, NotFound, Zone, combine, set_hash_sql
 
@@ -216,6 +218,18 @@ class Store:
     def usage(self) -> list[dict[str, object]]:
         """Rows with zone, dataset, rows, bytes, files."""
         return upkeep.usage(self._lake)
+
+    def move(self, settings: Settings, tell: moving.Tell = moving.silently) -> int:
+        """Bring the lake to where ``settings`` say while others work; returns how many files were copied."""
+        return moving.move(self._lake, settings, tell)
+
+    def damaged(self) -> list[Damage]:
+        """Files that are missing or not as long as they were written, with their datasets."""
+        return upkeep.damaged(self._lake)
+
+    def known_files(self) -> set[Path]:
+        """Every file a snapshot may need."""
+        return {path for _, path, _ in self._lake.weighed()}
 
     def doctor(self) -> list[str]:
         """What is wrong with the lake, in plain sentences; empty when nothing is."""

@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from jutong.store.ageing import History, thinned
+from jutong.store.engines.bucket import is_bucket, listing
 from jutong.store.engines.duckdb import EXTENSIONS, extension_file
 from jutong.store.keeping import Kept, can_link
 from jutong.store.lake import SQL, Lake, roll_back
@@ -210,8 +211,13 @@ def _clean_orphans(lake: Lake, before: dt.datetime) -> int:
 
     The disk is listed before the catalogue is asked, so a file committed in between is known, not orphaned.
     """
-    if "://" in lake.folder:
-        return 0
+    if is_bucket(lake.folder):
+        with lake.session() as cursor:
+            return len(
+                cursor.execute(
+                    f"SELECT path FROM ducklake_delete_orphaned_files('lake', older_than => {literal(before)})"
+                ).fetchall()
+            )
     old = [file for file in Path(lake.folder).rglob("*.parquet") if file.stat().st_mtime < before.timestamp()]
     if not old:
         return 0
@@ -251,10 +257,48 @@ def _catalogue_findings(lake: Lake) -> list[str]:
         found.append(
             f"控制库的消息语言是 {language}：DuckLake 靠英文消息识别提交冲突，请设置 lc_messages = 'C'"
         )
-    if "://" not in lake.folder:
-        if not can_link(Path(lake.folder)):
-            found.append(f"数据湖所在的文件系统 {lake.folder} 不支持硬链接：提交应答丢失时无法保住文件")
-        missing = [path for path, living in lake.files() if living and not path.exists()]
-        if missing:
-            found.append(f"数据湖缺少 {len(missing)} 个数据文件，首个是 {missing[0]}：请从备份恢复")
+    if not is_bucket(lake.folder) and not can_link(Path(lake.folder)):
+        found.append(f"数据湖所在的文件系统 {lake.folder} 不支持硬链接：提交应答丢失时无法保住文件")
+    hurt = damaged(lake)
+    missing = [one.path for one in hurt if one.missing]
+    torn = [one.path for one in hurt if not one.missing]
+    if missing:
+        found.append(f"数据湖缺少 {len(missing)} 个数据文件，首个是 {missing[0]}：请运行 jutong repair")
+    if torn:
+        found.append(f"数据湖有 {len(torn)} 个数据文件大小不对，首个是 {torn[0]}：请运行 jutong repair")
     return found
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file that is not there, or not as long as it was written."""
+
+    dataset: str
+    path: Path
+    missing: bool
+
+
+def damaged(lake: Lake) -> list[Damage]:
+    """What the disk does not hold as the catalogue says; whether bytes turned only a backup's hashes can tell."""
+    if is_bucket(lake.folder):
+        return _damaged_in_bucket(lake)
+    found = []
+    for dataset, path, size in lake.weighed():
+        try:
+            there = path.stat().st_size
+        except FileNotFoundError:
+            found.append(Damage(dataset, path, missing=True))
+            continue
+        if there != size:
+            found.append(Damage(dataset, path, missing=False))
+    return found
+
+
+def _damaged_in_bucket(lake: Lake) -> list[Damage]:
+    with lake.session() as cursor:
+        there = listing(cursor, lake.folder)
+    return [
+        Damage(".".join(name.split("/")[:2]), Path(name), missing=name not in there)
+        for name, size in lake.names()
+        if there.get(name) != size
+    ]

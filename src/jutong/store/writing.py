@@ -224,6 +224,7 @@ def writing(
     refuse_when_full(lake.settings)
     with ExitStack() as stack:
         _wait_in_line(lake, wanted, stack)
+        lake.follow_move()
         cursor = stack.enter_context(lake.session())
         kept = Kept(lake.folder)
         cursor.execute("BEGIN")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import secrets
 import shutil
 from pathlib import Path
@@ -13,7 +14,8 @@ import psutil
 from psycopg.conninfo import make_conninfo
 
 from jutong.settings import Settings
-from jutong.terms import Conflict, JutongError, Unavailable, literal
+from jutong.store.engines import bucket
+from jutong.terms import Broken, Conflict, JutongError, Unavailable, literal
 
 #: Zoneless values in the lake are the city's own clock time; DuckDB must not take the machine's (design §12).
 TIME_ZONE = "Asia/Shanghai"
@@ -29,8 +31,10 @@ def extension_file(name: str) -> Path | None:
     return file if file.exists() else None
 
 
-def connect(settings: Settings, spill: Path) -> duckdb.DuckDBPyConnection:
+def connect(settings: Settings, spill: Path, *, remote: bool = False) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with the extensions loaded, bounded in memory, threads and spill.
+
+    ``remote``: it may reach the bucket even if the lake does not lie there.
 
     Raises Unavailable ``store.extension_missing``.
     """
@@ -48,6 +52,9 @@ def connect(settings: Settings, spill: Path) -> duckdb.DuckDBPyConnection:
     )
     for name in EXTENSIONS:
         _load(connection, name)
+    if remote or bucket.is_bucket(settings.lake_folder):
+        _load(connection, "httpfs")
+        bucket.reach(connection, settings)
     connection.execute(f"SET GLOBAL TimeZone = {literal(TIME_ZONE)}")
     # Unrelated commits race for the next snapshot number (ducklake #1094): the extension tries again by itself.
     connection.execute("SET GLOBAL ducklake_max_retry_count = 30")
@@ -78,8 +85,9 @@ def spill_folder(home: Path) -> Path:
 def told(problem: duckdb.Error) -> JutongError | None:
     """What a DuckDB error means to the caller, or None when it is the plan's own mistake.
 
-    Conflict ``store.conflict`` · Unavailable ``store.out_of_memory``, ``store.disk_full``,
-    ``store.catalogue_unreachable``, ``store.engine_failed``.
+    Conflict ``store.conflict`` · Unavailable ``store.out_of_memory``, ``store.disk_full``, ``store.disk_refuses``,
+    ``store.bucket_refuses``, ``store.catalogue_unreachable``, ``store.engine_failed`` · Broken ``store.file_missing``,
+    ``store.file_damaged``.
     """
     words = str(problem).lower()
     if "transaction conflict" in words or "maximum retry count" in words or "conflict on" in words:
@@ -90,6 +98,9 @@ def told(problem: duckdb.Error) -> JutongError | None:
         return Unavailable("store.out_of_memory", "计算超出内存上限，请提高 lake_memory 或减小数据量")
     if "no space left" in words:
         return Unavailable("store.disk_full", "磁盘已满，数据湖无法写入")
+    found = _of_a_file(str(problem), words)
+    if found is not None:
+        return found
     if any(sign in words for sign in _LOST_CATALOGUE):
         return Unavailable("store.catalogue_unreachable", "数据湖的目录数据库连接中断")
     if isinstance(problem, duckdb.FatalException) or "database has been invalidated" in words:
@@ -102,6 +113,33 @@ _LOST_CATALOGUE = (
     "terminating connection", "could not connect", "unable to connect to postgres", "connection not open",
     "ssl connection has been closed", "consuming input failed",
 )  # fmt: skip
+
+
+_FILE = re.compile(r"""["']([^"']*?/?([^"'/]+)/([^"'/]+)/([^"'/]+\.parquet))["']""")
+_BUCKET = (
+    " 503", " 500", " 502", " 504", "timeout", "timed out", "could not establish", "connection error", "connect to server",
+)  # fmt: skip
+_DAMAGE = (
+    "no magic bytes", "failed to read file", "could not read enough", "decompress", "corrupt", "thrift", "too small",
+)  # fmt: skip
+
+
+def _of_a_file(said: str, words: str) -> JutongError | None:
+    """Errors of one file name its dataset: the others are not concerned."""
+    if "read-only file system" in words or "permission denied" in words:
+        return Unavailable("store.disk_refuses", "数据湖所在的磁盘不让写（只读或无权限），请检查挂载与权限")
+    if "http" in words and any(sign in words for sign in _BUCKET):
+        return Unavailable("store.bucket_refuses", "对象存储没有及时应答，请稍后重试")
+    place = _FILE.search(said)
+    if place is None:
+        return None
+    dataset, file = f"{place[2]}.{place[3]}", place[4]
+    advice = "其他数据集不受影响；请运行 jutong repair 从备份修复"
+    if "no such file" in words or " 404" in words:
+        return Broken("store.file_missing", f"数据集 {dataset} 缺少文件 {file}：{advice}")
+    if any(sign in words for sign in _DAMAGE):
+        return Broken("store.file_damaged", f"数据集 {dataset} 的文件 {file} 已损坏：{advice}")
+    return None
 
 
 def _load(connection: duckdb.DuckDBPyConnection, name: str) -> None:
