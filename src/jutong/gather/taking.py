@@ -21,12 +21,13 @@ from jutong.gather import landing
 from jutong.gather.chunking import Chunked
 from jutong.gather.counting import Counted, Engine, without_landed
 from jutong.gather.declaring import Source, SourceTable, list_sources, raw_columns, raw_dataset
+from jutong.gather.drift import agree
 from jutong.gather.keeping import Kept, keep
 from jutong.gather.landing import Incoming, land_streaming, land_together
 from jutong.gather.receipts import Batch, batch_id, problem_row, save_batches, settle
 from jutong.gather.verifying import as_text
 from jutong.keys import KeyProvider
-from jutong.outside import Divisible, Part, Since, Widened, open_source
+from jutong.outside import Divisible, Notice, Part, Since, Widened, open_source
 from jutong.outside import Source as OpenedSource
 from jutong.store import Store
 from jutong.terms import Address, BadInput, Broken, Conflict, JutongError
@@ -146,6 +147,7 @@ class _Run:
         self._full = full
         self._tell = tell or (lambda _table, _rows: None)
         self._last: dict[str, dict[str, Any]] = {}
+        self._noticed: list[Notice] = []
         self._together: list[tuple[Incoming, pa.Table]] = []
         self._waiting = 0
 
@@ -170,6 +172,11 @@ class _Run:
 
     def _take_widening(self, opened: OpenedSource, table: SourceTable, started: dt.datetime) -> None:
         """A column with a value beyond its type is read again as text, and from then on."""
+        self._noticed = []
+        if opened.file(table.locator) is None:
+            columns = opened.read(table.locator).columns
+            with self._database.connection() as connection:
+                table, self._noticed = agree(connection, table, columns)  # 5
         text = as_text(opened, table, landing.landed_spec(self._store, raw_dataset(table.name)))
         while True:
             try:
@@ -185,12 +192,13 @@ class _Run:
         self, opened: OpenedSource, table: SourceTable, started: dt.datetime, text: frozenset[str]
     ) -> None:
         if isinstance(opened, Divisible) and (table.mode == "full" or self._full):
-            chunked = Chunked(opened, table, database=self._database, store=self._store, tell=self._tell)
+            chunked = Chunked(opened, table, database=self._database, store=self._store)
             plan = opened.parts(table.locator)
             if len(plan) > 1 or (plan and plan[0].by) or chunked.left() is not None:
-                self.batches.append(chunked.take(self._run_id, plan or (Part(),), text))
+                self.batches.append(chunked.take(self._run_id, plan or (Part(),), text, self._noticed))
+                self._tell(table.name, self.batches[-1].given or 0)
                 return
-        incoming = self._begin(opened, table, started, text)  # 5
+        incoming = self._begin(opened, table, started, text)
         if isinstance(incoming, Batch):
             self.batches.append(incoming)
             return
@@ -236,6 +244,8 @@ class _Run:
             reading = opened.read(table.locator, since=since, file=file, text=text)
         else:
             reading = opened.read(table.locator, since=since, file=file)
+        for notice in self._noticed:
+            reading.notice(notice.code, notice.sentence, notice.address)
         address = Address(
             str(table.locator.get("file", table.source_name)),
             table.locator.get("sheet") or table.locator.get("table"),

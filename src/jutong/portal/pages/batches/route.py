@@ -11,10 +11,11 @@ from pydantic import Field
 
 from jutong.database import named_sql
 from jutong.gather import Batch, batch, kept_file
+from jutong.outside import KINDS
 from jutong.people import visible_to
 from jutong.portal import saying
 from jutong.portal.pages.issues.reading import IssueQuestion, Issues, issues_of_batch
-from jutong.portal.pages.sources.route import BATCH_STATES, KINDS, MODES, told
+from jutong.portal.pages.sources.route import BATCH_STATES, MODES, told
 from jutong.portal.paging import Pager
 from jutong.portal.routes import Act, Download, NoQuestion, Page
 from jutong.portal.visits import Visit
@@ -160,7 +161,7 @@ def _row(row: dict[str, Any]) -> BatchRow:
         table=row["source_table"],
         label=row["label"],
         department=row["department"],
-        kind=KINDS[row["kind"]],
+        kind=KINDS.get(row["kind"], row["kind"]),
         mode=MODES[row["mode"]],
         received_at=row["received_at"],
         given=row["given"],
@@ -195,7 +196,7 @@ def build(visit: Visit, asked: IssueQuestion) -> BatchPage:
         source=row["source_name"],
         department=row["department"],
         department_code=row["department_code"],
-        kind=KINDS[row["kind"]],
+        kind=KINDS.get(row["kind"], row["kind"]),
         mode=MODES[row["mode"]],
         state=BATCH_STATES[row["state"]],
         problem=told(row["problem"]),
