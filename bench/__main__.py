@@ -13,6 +13,7 @@ import click
 BENCHES: dict[str, tuple[str, int]] = {
     "gate": ("gate", 100_000),
     "gather": ("gather", 10_000_000),
+    "gather_mysql": ("gather_mysql", 10_000_000),
 }
 
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

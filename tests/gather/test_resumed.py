@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -59,6 +60,7 @@ def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb
         yield server
 
 
+KILLS = int(os.environ.get("JUTONG_KILLS", "10"))
 Run = Callable[[str], object]
 _MADE = "CREATE TABLE t (id int PRIMARY KEY, v varchar(40), n int)"
 
@@ -170,7 +172,7 @@ def test_sigkill_at_random_instants_ends_equal_to_a_source_that_changes(
     run: Run = request.getfixturevalue(kind)
     chance = random.Random(20251101)
     kills = 0
-    while kills < 25:
+    while kills < KILLS:
         child = subprocess.Popen(
             [sys.executable, "-c", _CHILD, str(settings.home), settings.database_url, city.source],
             stdout=subprocess.PIPE, cwd=Path(__file__).parents[2],

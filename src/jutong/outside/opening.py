@@ -7,6 +7,7 @@ from typing import Any
 
 from jutong.outside.csv import CsvFolder
 from jutong.outside.excel import ExcelFolder
+from jutong.outside.http import HttpSource
 from jutong.outside.postgres import PostgresSource
 from jutong.outside.reading import Source
 from jutong.outside.sqlite import SqliteSource
@@ -33,6 +34,8 @@ def open_source(kind: str, config: Mapping[str, Any], secret: str | None = None)
         from jutong.outside.mysql import MysqlSource
 
         return MysqlSource(config, secret)
+    if kind == "http":
+        return HttpSource(config, secret)
     if kind == "sqlite":
         return SqliteSource(config)
     if kind == "csv":
