@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from jutong.cli.gathering import gather_verify, source_profile
 from jutong.cli.shared import as_json, console, platform_of, say, settings_of
 from jutong.terms import Broken
 
@@ -199,6 +200,10 @@ def deliver_reconcile(context: click.Context, name: str, machine: bool) -> None:
 @click.group()
 def source() -> None:
     """数据源。"""
+
+
+source.add_command(source_profile)
+gather.add_command(gather_verify)
 
 
 @source.command("test")

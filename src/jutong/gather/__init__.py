@@ -14,6 +14,7 @@ from jutong.gather.declaring import (
 )
 from jutong.gather.looking import batch, batches, sample_rows, sources, tables
 from jutong.gather.probing import Probed, ProbedTable, probe_source
+from jutong.gather.profiling import Profile, profile_tables
 from jutong.gather.receipts import Batch, kept_file
 from jutong.gather.taking import recover, take, take_many
 from jutong.gather.verifying import Verified, verify
@@ -22,6 +23,7 @@ __all__ = [
     "Batch",
     "Probed",
     "ProbedTable",
+    "Profile",
     "Source",
     "SourceTable",
     "Verified",
@@ -33,6 +35,7 @@ __all__ = [
     "kept_file",
     "list_sources",
     "probe_source",
+    "profile_tables",
     "raw_dataset",
     "recover",
     "sample_rows",
