@@ -12,7 +12,7 @@ from jutong.gather.declaring import (
     list_sources,
     raw_dataset,
 )
-from jutong.gather.looking import batch, batches, sample_rows, sources, tables
+from jutong.gather.looking import batch, batches, chunks, sample_rows, sources, tables, under_way
 from jutong.gather.probing import Probed, ProbedTable, probe_source
 from jutong.gather.profiling import Profile, profile_tables
 from jutong.gather.receipts import Batch, kept_file
@@ -29,6 +29,7 @@ __all__ = [
     "Verified",
     "batch",
     "batches",
+    "chunks",
     "declare_sources",
     "find_source",
     "find_tables",
@@ -43,5 +44,6 @@ __all__ = [
     "tables",
     "take",
     "take_many",
+    "under_way",
     "verify",
 ]

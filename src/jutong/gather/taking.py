@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -41,6 +42,9 @@ SMALL_BYTES = 64 << 20
 _TOGETHER_BYTES = 256 << 20
 #: Seconds behind a timestamp watermark that are read again for rows committed late.
 _LOOKBACK = 300
+
+#: Seconds before a source that vanished in mid-read is opened again.
+RETRY_PAUSES = (1.0, 4.0)
 
 #: Seconds for a killed run's last commit to arrive.
 _PATIENCE = 1.0
@@ -152,23 +156,40 @@ class _Run:
         self._waiting = 0
 
     def take_source(self, source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None) -> None:
+        """A source that vanishes in mid-read is opened again, a few times; what has landed is not read again."""
+        waiting = list(tables)
+        for pause in RETRY_PAUSES:
+            waiting = self._take_tables(source, waiting, keys, last=False)
+            if not waiting:
+                return
+            time.sleep(pause)
+        self._take_tables(source, waiting, keys, last=True)
+
+    def _take_tables(
+        self, source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None, *, last: bool
+    ) -> list[SourceTable]:
+        """Returns the tables that had to wait, for the source had gone; with ``last`` they fail instead."""
         started = dt.datetime.now(dt.UTC)
         try:
             opened = open_source(source.kind, source.config, source.secret(keys))  # 4
         except JutongError as problem:
             for table in tables:
                 self._fail(table, problem, started)
-            return
+            return []
         with self._database.connection() as connection:
             names = {"tables": [table.name for table in tables]}
             self._last = {row["source_table"]: row for row in connection.execute(_sql.last_batches, names)}
         with opened:
-            for table in tables:
+            for place, table in enumerate(tables):
                 started = dt.datetime.now(dt.UTC)
                 try:
                     self._take_widening(opened, table, started)
                 except (JutongError, *landing.LAKE_PROBLEMS) as problem:
+                    gone = isinstance(problem, JutongError) and problem.code == "outside.source_vanished"
+                    if gone and not last:
+                        return list(tables[place:])
                     self._fail(table, problem, started)
+        return []
 
     def _take_widening(self, opened: OpenedSource, table: SourceTable, started: dt.datetime) -> None:
         """A column with a value beyond its type is read again as text, and from then on."""

@@ -18,6 +18,7 @@ KINDS = {
     "postgres": "PostgreSQL 数据库",
     "mysql": "MySQL 数据库",
     "sqlite": "SQLite 文件",
+    "http": "HTTP 接口",
     "csv": "CSV 文件",
     "excel": "Excel 工作簿",
 }

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from jutong.database import named_sql
-from jutong.gather import Batch, batch, kept_file
+from jutong.gather import Batch, batch, chunks, kept_file
 from jutong.outside import KINDS
 from jutong.people import visible_to
 from jutong.portal import saying
@@ -93,6 +93,16 @@ class NoticeRow:
 
 
 @dataclass(frozen=True)
+class ChunkRow:
+    no: int
+    given: int
+    bytes: int
+    digest: str
+    #: How often it was read again, for the source had changed while the run was interrupted.
+    again: int
+
+
+@dataclass(frozen=True)
 class BatchPage:
     """One delivery: the equation, the receipt, its issue rows."""
 
@@ -111,6 +121,8 @@ class BatchPage:
     bytes: int | None
     digest: str
     digest_kind: str
+    #: The commits it landed in, each with its rows and its own digest; none where it landed in one.
+    chunks: tuple[ChunkRow, ...]
     file_name: str
     watermark: tuple[str, str]
     snapshot: int | None
@@ -204,7 +216,8 @@ def build(visit: Visit, asked: IssueQuestion) -> BatchPage:
         received_at=row["received_at"],
         bytes=row["bytes"],
         digest=row["file_sha256"] or (row["content_hash"] or "").rpartition(":")[2],
-        digest_kind="SHA-256，收到时逐字节算出" if row["file_sha256"] else "内容哈希，逐行合计，与次序无关",
+        digest_kind=_digest_kind(row),
+        chunks=_chunks(visit, row),
         file_name=row["file_name"] or "",
         watermark=(row["watermark_from"] or "", row["watermark_to"] or ""),
         snapshot=row["snapshot"],
@@ -221,6 +234,21 @@ def build(visit: Visit, asked: IssueQuestion) -> BatchPage:
         may_see_issues=may_see,
         may_export=visit.can("issue:export", row),
         has_file=row["file_sha256"] is not None,
+    )
+
+
+def _digest_kind(row: dict[str, Any]) -> str:
+    if row["file_sha256"]:
+        return "SHA-256，收到时逐字节算出"
+    if (row["content_hash"] or "").startswith("files:"):
+        return "各段落盘文件的 SHA-256，合为一个"
+    return "内容哈希，逐行合计，与次序无关"
+
+
+def _chunks(visit: Visit, row: dict[str, Any]) -> tuple[ChunkRow, ...]:
+    return tuple(
+        ChunkRow(one["no"] + 1, one["given"], one["bytes"], one["digest"], one["attempt"])
+        for one in chunks(visit.connection, row["id"])
     )
 
 

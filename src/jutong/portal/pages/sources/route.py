@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from jutong.database import named_sql
-from jutong.gather import find_source, find_tables, probe_source, sources, tables
+from jutong.gather import find_source, find_tables, probe_source, sources, tables, under_way
 from jutong.outside import KINDS
 from jutong.people import department, visible_to
 from jutong.portal.paging import Pager
@@ -106,6 +106,18 @@ class ProbedRow:
 
 
 @dataclass(frozen=True)
+class UnderWay:
+    """A large table on its way, or left where a run was interrupted; ``parts``: 0 where their number is not known."""
+
+    table: str
+    label: str
+    landed: int
+    parts: int
+    given: int
+    started_at: dt.datetime
+
+
+@dataclass(frozen=True)
 class SourcePage:
     """One source and its tables."""
 
@@ -118,6 +130,7 @@ class SourcePage:
     config: tuple[tuple[str, str], ...]
     tables: tuple[TableRow, ...]
     may_test: bool
+    under_way: tuple[UnderWay, ...]
 
 
 @dataclass(frozen=True)
@@ -233,6 +246,10 @@ def build(visit: Visit, _: NoQuestion) -> SourcePage:
         config=tuple((name, str(value)) for name, value in source.config.items() if "password" not in name),
         tables=tuple(_table(row) for row in tables(visit.connection, source.name)),
         may_test=visit.can("source:run", source),
+        under_way=tuple(
+            UnderWay(row["table"], row["label"], row["landed"], row["parts"], row["given"], row["started_at"])
+            for row in under_way(visit.connection, source.name)
+        ),
     )
 
 
