@@ -12,6 +12,7 @@ import click
 #: name → (module, rows by default)
 BENCHES: dict[str, tuple[str, int]] = {
     "gather": ("gather", 10_000_000),
+    "gather_mysql": ("gather_mysql", 10_000_000),
     "gather_csv": ("gather_csv", 2_000_000),
     "gather_excel": ("gather_excel", 1_000_000),
     "refine": ("refine", 10_000_000),

@@ -19,8 +19,9 @@ from jutong.store import Store
 def store(database: Database, settings: Settings) -> Iterator[Store]:
     with database.connection() as connection:
         connection.execute(
-            "INSERT INTO department (code, name, short_name, kind) VALUES ('D23', '邵阳市市场监督管理局', '市场监管局',"
-            " 'department') ON CONFLICT DO NOTHING"
+            "INSERT INTO department (code, name, short_name, kind, steward) VALUES"
+            " ('D23', '邵阳市市场监督管理局', '市场监管局', 'department', false),"
+            " ('D01', '邵阳市行政审批服务局', '行政审批局', 'department', true) ON CONFLICT DO NOTHING"
         )
     with Store.open(database, settings) as opened:
         yield opened

@@ -285,6 +285,7 @@ def test_a_source_that_vanishes_in_mid_read_leaves_nothing_of_that_table(
     city: City, foreign: Foreign, foreign_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(taking, "SMALL_ROWS", 1000)
+    monkeypatch.setattr(taking, "RETRY_PAUSES", (0.0,))
     foreign.execute("CREATE TABLE a (id int)")
     foreign.execute("INSERT INTO a VALUES (1)")
     foreign.execute("CREATE TABLE b AS SELECT g AS id, repeat('x', 100) t FROM generate_series(1, 200000) g")

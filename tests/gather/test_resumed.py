@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -59,6 +60,7 @@ def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb
         yield server
 
 
+KILLS = int(os.environ.get("JUTONG_KILLS", "10"))
 Run = Callable[[str], object]
 _MADE = "CREATE TABLE t (id int PRIMARY KEY, v varchar(40), n int)"
 
@@ -170,7 +172,7 @@ def test_sigkill_at_random_instants_ends_equal_to_a_source_that_changes(
     run: Run = request.getfixturevalue(kind)
     chance = random.Random(20251101)
     kills = 0
-    while kills < 25:
+    while kills < KILLS:
         child = subprocess.Popen(
             [sys.executable, "-c", _CHILD, str(settings.home), settings.database_url, city.source],
             stdout=subprocess.PIPE, cwd=Path(__file__).parents[2],
@@ -215,3 +217,29 @@ def test_a_value_beyond_its_type_is_taken_as_text_and_stays_so(
     assert [row[2:] for row in city.rows("t")] == [
         (1, "2024-02-29"), (1, "2024-02-29"), (2, "infinity"), (1, "2024-02-29"),
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_parts")
+def test_a_server_killed_and_restarted_in_mid_read_is_read_to_the_end_by_the_same_run(
+    city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with started(tmp_path) as server, server.database() as config:
+        with pymysql.connect(**config, autocommit=True) as connection, connection.cursor() as cursor:
+            cursor.execute(_MADE)
+            cursor.execute("INSERT INTO t SELECT seq, REPEAT('v', 40), seq FROM seq_1_to_300000")
+            cursor.execute("ANALYZE TABLE t")
+        city.declare("mysql", config, {"name": "t", "locator": {"table": "t"}, "keys": ("id",)})
+        landed = chunking.Chunked._landed
+
+        def cut(self: Any, course: Any, *rest: Any, **more: Any) -> Any:
+            if len(course.chunks) == 3 and not course.spliced:
+                server.stop(hard=True)
+                server.start()
+            return landed(self, course, *rest, **more)
+
+        monkeypatch.setattr(chunking.Chunked, "_landed", cut)
+        monkeypatch.setattr(chunking, "CHUNK_ROWS", 20_000)
+        got = city.take("r1")["t"]
+        assert (got.given, got.spliced, got.state) == (300_000, True, "received")
+        assert same(city)

@@ -110,6 +110,19 @@ _DATA_QUALITY = Kind(
     ),
 )  # fmt: skip
 
+_DRIFT = Kind(
+    "gather_drift", "来源结构变更", "JG", sides=("provider",),
+    states=(
+        State("deciding", "待提供方确认", "provider", "rectification"),
+        State("accepted", "已按新结构归集"),
+        State("restored", "来源恢复原结构"),
+    ),
+    moves=(
+        Move("accept", "按新结构归集", ("deciding",), "accepted", "provider", _PROVIDER, tone="main"),
+        Move("restore", "来源将恢复原结构", ("deciding",), "restored", "provider", _PROVIDER, (_SAID,)),
+    ),
+)  # fmt: skip
+
 _OBJECTION = Kind(
     "objection", "校核申请", "YY", sides=("requester", "provider"),
     states=(
@@ -233,6 +246,7 @@ KINDS: dict[str, Kind] = {
         _catalogue("catalogue_change", "目录更新", "GX", "catalogue_update", _NO_CHANGE_NEEDED),
         _SHARE_REQUEST,
         _DATA_QUALITY,
+        _DRIFT,
         _OBJECTION,
         _TASK,
         _DEMAND,

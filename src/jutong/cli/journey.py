@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from jutong.cli.gathering import gather_verify, source_profile
 from jutong.cli.shared import as_json, console, platform_of, say, settings_of
 
 if TYPE_CHECKING:
@@ -154,6 +155,10 @@ def run(context: click.Context, machine: bool) -> None:
 @click.group()
 def source() -> None:
     """数据源。"""
+
+
+source.add_command(source_profile)
+gather.add_command(gather_verify)
 
 
 @source.command("test")

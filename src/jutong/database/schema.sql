@@ -1072,8 +1072,10 @@ CREATE TABLE jutong.source_table (
     items jsonb DEFAULT '[]'::jsonb NOT NULL,
     entry_id bigint,
     state text DEFAULT 'active'::text NOT NULL,
+    contract jsonb,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT source_table_check CHECK (((mode = 'full'::text) OR (watermark_item IS NOT NULL))),
+    CONSTRAINT source_table_contract_check CHECK ((jsonb_typeof(contract) = 'array'::text)),
     CONSTRAINT source_table_items_check CHECK ((jsonb_typeof(items) = 'array'::text)),
     CONSTRAINT source_table_label_check CHECK ((btrim(label) <> ''::text)),
     CONSTRAINT source_table_locator_check CHECK ((jsonb_typeof(locator) = 'object'::text)),
@@ -1088,6 +1090,7 @@ COMMENT ON COLUMN jutong.source_table.watermark_item IS 'the source''s own colum
 COMMENT ON COLUMN jutong.source_table.keys IS 'items by which standard rows merge';
 COMMENT ON COLUMN jutong.source_table.items IS 'list of items as the standard dataset has them; a column of the source belongs to the item whose source, name or label it bears';
 COMMENT ON COLUMN jutong.source_table.entry_id IS 'the catalogue entry this supplies (catalogue.entry, a later migration, so no foreign key)';
+COMMENT ON COLUMN jutong.source_table.contract IS 'the source''s columns as agreed on, [[name, type], …]; NULL before the first taking; files have none';
 CREATE VIEW jutong.lineage AS
  SELECT ('source:'::text || source_table.source_name) AS upstream,
     ('raw.'::text || source_table.name) AS downstream,

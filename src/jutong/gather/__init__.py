@@ -12,8 +12,9 @@ from jutong.gather.declaring import (
     list_sources,
     raw_dataset,
 )
-from jutong.gather.looking import batch, batches, sample_rows, sources, tables
+from jutong.gather.looking import batch, batches, chunks, sample_rows, sources, tables, under_way
 from jutong.gather.probing import Probed, ProbedTable, probe_source
+from jutong.gather.profiling import Profile, profile_tables
 from jutong.gather.receipts import Batch, kept_file
 from jutong.gather.taking import recover, take, take_many
 from jutong.gather.verifying import Verified, verify
@@ -22,17 +23,20 @@ __all__ = [
     "Batch",
     "Probed",
     "ProbedTable",
+    "Profile",
     "Source",
     "SourceTable",
     "Verified",
     "batch",
     "batches",
+    "chunks",
     "declare_sources",
     "find_source",
     "find_tables",
     "kept_file",
     "list_sources",
     "probe_source",
+    "profile_tables",
     "raw_dataset",
     "recover",
     "sample_rows",
@@ -40,5 +44,6 @@ __all__ = [
     "tables",
     "take",
     "take_many",
+    "under_way",
     "verify",
 ]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,8 @@ from jutong.gather.courses import (
     told,
 )
 from jutong.gather.declaring import BATCH, ROW, SourceTable, raw_columns, raw_dataset
-from jutong.gather.receipts import Batch, batch_id, save_batches
-from jutong.outside import Divisible, Part, Widened
+from jutong.gather.receipts import Batch, batch_id, notice_row, save_batches
+from jutong.outside import Divisible, Notice, Part, Widened
 from jutong.store import AlreadyCommitted, DatasetSpec, Store, table_sql
 from jutong.terms import Address, Broken, ContentHash, Item, combine, literal, set_hash_sql
 
@@ -56,7 +56,7 @@ class _Passing:
 
 
 class Chunked:
-    """One table of one source, taken in chunks; ``tell`` hears the rows so far."""
+    """One table of one source, taken in chunks."""
 
     def __init__(
         self,
@@ -65,10 +65,9 @@ class Chunked:
         *,
         database: Database,
         store: Store,
-        tell: Callable[[str, int], None],
     ) -> None:
         self._opened, self._table = opened, table
-        self._database, self._store, self._tell = database, store, tell
+        self._database, self._store = database, store
         self._dataset = raw_dataset(table.name)
 
     def left(self) -> Course | None:
@@ -76,7 +75,9 @@ class Chunked:
         with self._database.connection() as connection:
             return find_course(connection, self._store, self._table.name)
 
-    def take(self, run_id: str, plan: Sequence[Part], text: frozenset[str]) -> Batch:
+    def take(
+        self, run_id: str, plan: Sequence[Part], text: frozenset[str], noticed: Sequence[Notice] = ()
+    ) -> Batch:
         """Raises what the source raises; what landed until then stays for the next run."""
         course = self._begun(run_id, plan, text)
         while True:
@@ -87,7 +88,7 @@ class Chunked:
                 if problem.item in course.text:
                     raise
                 course = self._saved(replace(course, text=course.text | {problem.item}))
-        return self._finished(course)
+        return self._finished(course, noticed)
 
     def _begun(self, run_id: str, plan: Sequence[Part], text: frozenset[str]) -> Course:
         course = self.left()  # 1
@@ -143,7 +144,6 @@ class Chunked:
             coming = iter(ahead)
             for first in coming:
                 course = course.with_chunk(self._landed(course, first, coming, raw))
-                self._tell(self._table.name, sum(chunk.given for chunk in course.chunks.values()))
         return course
 
     def _passing(self, missing: Sequence[tuple[int, Part]], text: frozenset[str]) -> Iterator[_Passing]:
@@ -245,7 +245,7 @@ class Chunked:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
 
-    def _finished(self, course: Course) -> Batch:
+    def _finished(self, course: Course, noticed: Sequence[Notice]) -> Batch:
         chunks = [course.chunks[no] for no in sorted(course.chunks)]
         digest = hashlib.sha256("\n".join(chunk.digest for chunk in chunks).encode()).hexdigest()
         batch = Batch(
@@ -261,6 +261,8 @@ class Chunked:
             commit_id=chunks[-1].commit_id,
             snapshot=max(chunk.snapshot or 0 for chunk in chunks),
             spliced=course.spliced,
+            notices=tuple(notice_row(notice) for notice in noticed),
+            noticed=len(noticed),
         )
         with self._database.connection() as connection, connection.transaction():  # 4
             save_batches(connection, [batch])

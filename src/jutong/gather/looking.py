@@ -66,6 +66,17 @@ def batch(connection: Connection, batch_id: str) -> dict[str, Any]:
     return row
 
 
+def chunks(connection: Connection, batch_id: str) -> list[dict[str, Any]]:
+    """The parts a large batch landed in, each with no, given, bytes, digest, attempt, snapshot."""
+    return connection.execute(_sql.page_chunks, {"batch": batch_id}).fetchall()
+
+
+def under_way(connection: Connection, source: str) -> list[dict[str, Any]]:
+    """Large tables of a source on their way, or left by an interrupted run: table, batch_id, started_at, parts (how
+    many there will be; 0 where that is not known), landed, given, spliced."""
+    return connection.execute(_sql.page_courses, {"source": source}).fetchall()
+
+
 def sample_rows(
     store: Store, table: str, batch_id: str, limit: int = 20, offset: int = 0
 ) -> list[dict[str, Any]]:

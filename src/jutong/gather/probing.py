@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from jutong.gather.declaring import Source, SourceTable, raw_columns
+from jutong.gather.profiling import may_be_watermark
 from jutong.gather.receipts import problem_row
 from jutong.keys import KeyProvider
-from jutong.outside import Found, open_source
+from jutong.outside import Divisible, Found, open_source
 from jutong.outside import Source as OpenedSource
 from jutong.terms import Address, JutongError
 
@@ -22,6 +23,10 @@ class ProbedTable:
     columns: tuple[str, ...] = ()
     rows: tuple[Mapping[str, Any], ...] = ()
     problem: Mapping[str, Any] | None = None
+    #: Of a database: how many rows there are, its primary key, and columns that may serve as watermark.
+    count: int | None = None
+    keys: tuple[str, ...] = ()
+    watermarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,21 +45,25 @@ def probe_source(
     """Reach the source and read the first rows of each table. Never raises JutongError: the answer says it."""
     try:
         with open_source(source.kind, source.config, source.secret(keys)) as opened:
-            probed = tuple(_probed(opened, table, rows) for table in tables)
             found = tuple(opened.find())
+            probed = tuple(_probed(opened, table, rows, found) for table in tables)
     except JutongError as problem:
         return Probed(ok=False, problem=problem_row(problem))
     return Probed(all(each.problem is None for each in probed), probed, found)
 
 
-def _probed(opened: OpenedSource, table: SourceTable, rows: int) -> ProbedTable:
+def _probed(opened: OpenedSource, table: SourceTable, rows: int, found: Sequence[Found]) -> ProbedTable:
     columns: tuple[str, ...] = ()
     try:
         reading = opened.read(table.locator)
         address = Address(str(table.locator.get("file", table.source_name)))
         columns = tuple(item.name for item in raw_columns(reading.columns, table.items, address))
         first = next(reading.batches, None)
+        count = opened.count(table.locator) if isinstance(opened, Divisible) else None
         shown = [] if first is None else first.slice(0, rows).rename_columns(list(columns)).to_pylist()
     except JutongError as problem:
         return ProbedTable(table.name, columns, problem=problem_row(problem))
-    return ProbedTable(table.name, columns, tuple(shown))
+    there = str(table.locator.get("table"))
+    keys = next((each.keys for each in found if str(each.locator.get("table")) == there), ())
+    watermarks = tuple(item.name for item in reading.columns if may_be_watermark(item))
+    return ProbedTable(table.name, columns, tuple(shown), None, count, keys, watermarks)

@@ -104,3 +104,17 @@ WHERE (%(id)s::text IS NULL OR b.id = %(id)s)
   AND (%(state)s::text IS NULL OR b.state = %(state)s)
   AND (%(text)s::text IS NULL OR t.name ILIKE '%%' || %(text)s || '%%' OR t.label ILIKE '%%' || %(text)s || '%%')
 ORDER BY b.received_at DESC, b.id LIMIT %(limit)s OFFSET %(offset)s;
+
+-- name: page_chunks
+-- What stands now: of a part that was read again, the last attempt.
+SELECT DISTINCT ON (no) * FROM chunk WHERE batch_id = %(batch)s AND snapshot IS NOT NULL ORDER BY no, attempt DESC;
+
+-- name: page_courses
+SELECT c.source_table AS table, t.label, c.batch_id, c.started_at, c.spliced,
+       CASE WHEN c.plan -> 0 -> 'by' = '[]' THEN jsonb_array_length(c.plan) ELSE 0 END AS parts,
+       count(DISTINCT k.no) AS landed, coalesce(sum(k.given), 0)::bigint AS given, max(k.noted_at) AS noted_at
+FROM course c
+JOIN source_table t ON t.name = c.source_table
+LEFT JOIN chunk k ON k.batch_id = c.batch_id AND k.snapshot IS NOT NULL
+WHERE t.source_name = %(source)s
+GROUP BY c.source_table, t.label ORDER BY 1;

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -21,12 +22,13 @@ from jutong.gather import landing
 from jutong.gather.chunking import Chunked
 from jutong.gather.counting import Counted, Engine, without_landed
 from jutong.gather.declaring import Source, SourceTable, list_sources, raw_columns, raw_dataset
+from jutong.gather.drift import agree
 from jutong.gather.keeping import Kept, keep
 from jutong.gather.landing import Incoming, land_streaming, land_together
 from jutong.gather.receipts import Batch, batch_id, problem_row, save_batches, settle
 from jutong.gather.verifying import as_text
 from jutong.keys import KeyProvider
-from jutong.outside import Divisible, Part, Since, Widened, open_source
+from jutong.outside import Divisible, Notice, Part, Since, Widened, open_source
 from jutong.outside import Source as OpenedSource
 from jutong.store import Store
 from jutong.terms import Address, BadInput, Broken, Conflict, JutongError
@@ -40,6 +42,9 @@ SMALL_BYTES = 64 << 20
 _TOGETHER_BYTES = 256 << 20
 #: Seconds behind a timestamp watermark that are read again for rows committed late.
 _LOOKBACK = 300
+
+#: Seconds before a source that vanished in mid-read is opened again.
+RETRY_PAUSES = (1.0, 4.0)
 
 #: Seconds for a killed run's last commit to arrive.
 _PATIENCE = 1.0
@@ -146,30 +151,53 @@ class _Run:
         self._full = full
         self._tell = tell or (lambda _table, _rows: None)
         self._last: dict[str, dict[str, Any]] = {}
+        self._noticed: list[Notice] = []
         self._together: list[tuple[Incoming, pa.Table]] = []
         self._waiting = 0
 
     def take_source(self, source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None) -> None:
+        """A source that vanishes in mid-read is opened again, a few times; what has landed is not read again."""
+        waiting = list(tables)
+        for pause in RETRY_PAUSES:
+            waiting = self._take_tables(source, waiting, keys, last=False)
+            if not waiting:
+                return
+            time.sleep(pause)
+        self._take_tables(source, waiting, keys, last=True)
+
+    def _take_tables(
+        self, source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None, *, last: bool
+    ) -> list[SourceTable]:
+        """Returns the tables that had to wait, for the source had gone; with ``last`` they fail instead."""
         started = dt.datetime.now(dt.UTC)
         try:
             opened = open_source(source.kind, source.config, source.secret(keys))  # 4
         except JutongError as problem:
             for table in tables:
                 self._fail(table, problem, started)
-            return
+            return []
         with self._database.connection() as connection:
             names = {"tables": [table.name for table in tables]}
             self._last = {row["source_table"]: row for row in connection.execute(_sql.last_batches, names)}
         with opened:
-            for table in tables:
+            for place, table in enumerate(tables):
                 started = dt.datetime.now(dt.UTC)
                 try:
                     self._take_widening(opened, table, started)
                 except (JutongError, *landing.LAKE_PROBLEMS) as problem:
+                    gone = isinstance(problem, JutongError) and problem.code == "outside.source_vanished"
+                    if gone and not last:
+                        return list(tables[place:])
                     self._fail(table, problem, started)
+        return []
 
     def _take_widening(self, opened: OpenedSource, table: SourceTable, started: dt.datetime) -> None:
         """A column with a value beyond its type is read again as text, and from then on."""
+        self._noticed = []
+        if opened.file(table.locator) is None:
+            columns = opened.read(table.locator).columns
+            with self._database.connection() as connection:
+                table, self._noticed = agree(connection, table, columns)  # 5
         text = as_text(opened, table, landing.landed_spec(self._store, raw_dataset(table.name)))
         while True:
             try:
@@ -185,12 +213,13 @@ class _Run:
         self, opened: OpenedSource, table: SourceTable, started: dt.datetime, text: frozenset[str]
     ) -> None:
         if isinstance(opened, Divisible) and (table.mode == "full" or self._full):
-            chunked = Chunked(opened, table, database=self._database, store=self._store, tell=self._tell)
+            chunked = Chunked(opened, table, database=self._database, store=self._store)
             plan = opened.parts(table.locator)
             if len(plan) > 1 or (plan and plan[0].by) or chunked.left() is not None:
-                self.batches.append(chunked.take(self._run_id, plan or (Part(),), text))
+                self.batches.append(chunked.take(self._run_id, plan or (Part(),), text, self._noticed))
+                self._tell(table.name, self.batches[-1].given or 0)
                 return
-        incoming = self._begin(opened, table, started, text)  # 5
+        incoming = self._begin(opened, table, started, text)
         if isinstance(incoming, Batch):
             self.batches.append(incoming)
             return
@@ -236,6 +265,8 @@ class _Run:
             reading = opened.read(table.locator, since=since, file=file, text=text)
         else:
             reading = opened.read(table.locator, since=since, file=file)
+        for notice in self._noticed:
+            reading.notice(notice.code, notice.sentence, notice.address)
         address = Address(
             str(table.locator.get("file", table.source_name)),
             table.locator.get("sheet") or table.locator.get("table"),

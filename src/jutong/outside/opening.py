@@ -8,6 +8,7 @@ from typing import Any
 from jutong.outside.csv import CsvFolder
 from jutong.outside.excel import ExcelFolder
 from jutong.outside.files import FileFolder
+from jutong.outside.http import HttpSource
 from jutong.outside.postgres import PostgresSource
 from jutong.outside.reading import Source
 from jutong.outside.sqlite import SqliteSource
@@ -18,6 +19,7 @@ KINDS = {
     "postgres": "PostgreSQL 数据库",
     "mysql": "MySQL 数据库",
     "sqlite": "SQLite 文件",
+    "http": "HTTP 接口",
     "csv": "CSV 文件",
     "excel": "Excel 工作簿",
     "file": "文件（各种格式）",
@@ -35,6 +37,8 @@ def open_source(kind: str, config: Mapping[str, Any], secret: str | None = None)
         from jutong.outside.mysql import MysqlSource
 
         return MysqlSource(config, secret)
+    if kind == "http":
+        return HttpSource(config, secret)
     if kind == "sqlite":
         return SqliteSource(config)
     if kind == "csv":

@@ -148,6 +148,10 @@ class Divisible(Protocol):
         """Rows of one part; columns in ``text`` come as the source's own text. Raises Widened while reading."""
         ...
 
+    def count(self, locator: Mapping[str, Any]) -> int:
+        """How many rows a table has now."""
+        ...
+
     def fingerprint(
         self, locator: Mapping[str, Any], part: Part | None = None, text: frozenset[str] = frozenset()
     ) -> ContentHash:

@@ -27,6 +27,7 @@ CREATE TABLE source_table (
     items          jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(items) = 'array'),
     entry_id       bigint,
     state          text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused')),
+    contract       jsonb CHECK (jsonb_typeof(contract) = 'array'),
     created_at     timestamptz NOT NULL DEFAULT now(),
     CHECK (mode = 'full' OR watermark_item IS NOT NULL)
 );
@@ -36,6 +37,7 @@ COMMENT ON COLUMN source_table.mode IS 'incremental: rows at or above the waterm
 COMMENT ON COLUMN source_table.watermark_item IS 'the source''s own column that rises with every change';
 COMMENT ON COLUMN source_table.keys IS 'items by which standard rows merge';
 COMMENT ON COLUMN source_table.items IS 'list of items as the standard dataset has them; a column of the source belongs to the item whose source, name or label it bears';
+COMMENT ON COLUMN source_table.contract IS 'the source''s columns as agreed on, [[name, type], …]; NULL before the first taking; files have none';
 COMMENT ON COLUMN source_table.entry_id IS 'the catalogue entry this supplies (catalogue.entry, a later migration, so no foreign key)';
 CREATE INDEX source_table_source ON source_table (source_name);
 

@@ -104,6 +104,10 @@ class MysqlSource:
         usable = bool(table.keys) and all(table.types[key] in ORDERED for key in table.keys)
         return [Part(tuple(table.keys))] if usable else []
 
+    def count(self, locator: Mapping[str, Any]) -> int:
+        table = self._table(locator)
+        return int(self._rows(f"SELECT COUNT(*) AS n FROM {table.name}", table.address)[0]["n"])
+
     def fingerprint(
         self, locator: Mapping[str, Any], part: Part | None = None, text: frozenset[str] = frozenset()
     ) -> ContentHash:

@@ -154,6 +154,10 @@ class PostgresSource:
         starts = [*range(0, max(1, row["blocks"]), step)]
         return [Part((), (low,), (low + step,) if low != starts[-1] else None) for low in starts]
 
+    def count(self, locator: Mapping[str, Any]) -> int:
+        name, _, address = self._table(locator)
+        return int(self._rows(f"SELECT count(*) AS n FROM {name}", address)[0]["n"])
+
     def fingerprint(
         self, locator: Mapping[str, Any], part: Part | None = None, text: frozenset[str] = frozenset()
     ) -> ContentHash:

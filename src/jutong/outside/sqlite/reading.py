@@ -94,6 +94,11 @@ class SqliteSource:
         query = f"SELECT {', '.join(quote(column.name) for column in columns)} FROM {quote(name)} WHERE {where}{order}"
         return Reading(columns, self._batches(query, columns, address), watermark=upper, since=lower)
 
+    def count(self, locator: Mapping[str, Any]) -> int:
+        name, _ = self._table(locator)
+        (rows,) = self._connection.execute(f"SELECT count(*) FROM {quote(name)}").fetchone()
+        return int(rows)
+
     def fingerprint(
         self, locator: Mapping[str, Any], part: Part | None = None, text: frozenset[str] = frozenset()
     ) -> ContentHash:

@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from jutong.database import named_sql
-from jutong.gather import Batch, batch, kept_file
+from jutong.gather import Batch, batch, chunks, kept_file
+from jutong.outside import KINDS
 from jutong.people import visible_to
 from jutong.portal import saying
 from jutong.portal.pages.issues.reading import IssueQuestion, Issues, issues_of_batch
-from jutong.portal.pages.sources.route import BATCH_STATES, KINDS, MODES, told
+from jutong.portal.pages.sources.route import BATCH_STATES, MODES, told
 from jutong.portal.paging import Pager
 from jutong.portal.routes import Act, Download, NoQuestion, Page
 from jutong.portal.visits import Visit
@@ -92,6 +93,16 @@ class NoticeRow:
 
 
 @dataclass(frozen=True)
+class ChunkRow:
+    no: int
+    given: int
+    bytes: int
+    digest: str
+    #: How often it was read again, for the source had changed while the run was interrupted.
+    again: int
+
+
+@dataclass(frozen=True)
 class BatchPage:
     """One delivery: the equation, the receipt, its issue rows."""
 
@@ -110,6 +121,8 @@ class BatchPage:
     bytes: int | None
     digest: str
     digest_kind: str
+    #: The commits it landed in, each with its rows and its own digest; none where it landed in one.
+    chunks: tuple[ChunkRow, ...]
     file_name: str
     watermark: tuple[str, str]
     snapshot: int | None
@@ -160,7 +173,7 @@ def _row(row: dict[str, Any]) -> BatchRow:
         table=row["source_table"],
         label=row["label"],
         department=row["department"],
-        kind=KINDS[row["kind"]],
+        kind=KINDS.get(row["kind"], row["kind"]),
         mode=MODES[row["mode"]],
         received_at=row["received_at"],
         given=row["given"],
@@ -195,7 +208,7 @@ def build(visit: Visit, asked: IssueQuestion) -> BatchPage:
         source=row["source_name"],
         department=row["department"],
         department_code=row["department_code"],
-        kind=KINDS[row["kind"]],
+        kind=KINDS.get(row["kind"], row["kind"]),
         mode=MODES[row["mode"]],
         state=BATCH_STATES[row["state"]],
         problem=told(row["problem"]),
@@ -203,7 +216,8 @@ def build(visit: Visit, asked: IssueQuestion) -> BatchPage:
         received_at=row["received_at"],
         bytes=row["bytes"],
         digest=row["file_sha256"] or (row["content_hash"] or "").rpartition(":")[2],
-        digest_kind="SHA-256，收到时逐字节算出" if row["file_sha256"] else "内容哈希，逐行合计，与次序无关",
+        digest_kind=_digest_kind(row),
+        chunks=_chunks(visit, row),
         file_name=row["file_name"] or "",
         watermark=(row["watermark_from"] or "", row["watermark_to"] or ""),
         snapshot=row["snapshot"],
@@ -220,6 +234,21 @@ def build(visit: Visit, asked: IssueQuestion) -> BatchPage:
         may_see_issues=may_see,
         may_export=visit.can("issue:export", row),
         has_file=row["file_sha256"] is not None,
+    )
+
+
+def _digest_kind(row: dict[str, Any]) -> str:
+    if row["file_sha256"]:
+        return "SHA-256，收到时逐字节算出"
+    if (row["content_hash"] or "").startswith("files:"):
+        return "各段落盘文件的 SHA-256，合为一个"
+    return "内容哈希，逐行合计，与次序无关"
+
+
+def _chunks(visit: Visit, row: dict[str, Any]) -> tuple[ChunkRow, ...]:
+    return tuple(
+        ChunkRow(one["no"] + 1, one["given"], one["bytes"], one["digest"], one["attempt"])
+        for one in chunks(visit.connection, row["id"])
     )
 
 

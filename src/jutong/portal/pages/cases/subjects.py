@@ -265,10 +265,30 @@ def _extension(visit: Visit, case: CaseFile, _: Mapping[str, str]) -> Subject:
     )
 
 
+def _drift(visit: Visit, case: CaseFile, _: Mapping[str, str]) -> Subject:
+    """Old and new columns of a source, side by side, where they differ."""
+    was, now = dict(case.data["was"]), dict(case.data["now"])
+    rows = [
+        SubjectRow("数据源", str(case.subject["source"]), href=f"/sources/{case.subject['source']}"),
+        SubjectRow("变化", str(case.data["change"])),
+    ]
+    rows += [
+        SubjectRow(name, f"{was.get(name, '—')} → {now.get(name, '—')}")
+        for name in {**was, **now}
+        if was.get(name) != now.get(name)
+    ]
+    return Subject(
+        "来源的列，原来 → 现在",
+        tuple(rows),
+        visit.tell("若按新结构归集，下一批起照现在的列收取：改名的列仍对应原信息项，少了的列以后为空。"),
+    )
+
+
 _VIEWS: dict[str, Callable[[Visit, CaseFile, Mapping[str, str]], Subject]] = {
     "share_request": _request,
     "catalogue_entry": _entry,
     "catalogue_change": _entry,
     "demand": _demand,
     "extension": _extension,
+    "gather_drift": _drift,
 }

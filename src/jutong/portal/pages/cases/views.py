@@ -107,6 +107,7 @@ _WAYS: Mapping[str, tuple[str, ...]] = {
     "catalogue_change": ("drafting", "dept_review", "publish_review", "published"),
     "share_request": ("requester_head", "provider_officer", "provider_head", "granted", "delivered"),
     "data_quality": ("rectifying", "rechecking", "rectified"),
+    "gather_drift": ("deciding", "accepted"),
     "objection": ("verifying", "answered", "corrected"),
     "task": ("doing", "checking", "done"),
     "demand": ("confirming", "coordinating", "met"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from jutong.database import named_sql
-from jutong.gather import find_source, find_tables, probe_source, sources, tables
+from jutong.gather import find_source, find_tables, probe_source, sources, tables, under_way
+from jutong.outside import KINDS
 from jutong.people import department, visible_to
 from jutong.portal.paging import Pager
 from jutong.portal.routes import Act, Done, NoQuestion, Page
@@ -18,7 +19,6 @@ from jutong.portal.visits import Visit
 from jutong.terms import NotFound
 
 _SQL = named_sql(__file__)
-KINDS = {"postgres": "PostgreSQL", "csv": "CSV 文件", "excel": "Excel 工作簿"}
 BATCH_STATES = {
     "received": ("now", "已收到，待清洗"),
     "refined": ("ok", "已清洗"),
@@ -32,7 +32,7 @@ _SIZE = 40
 @dataclass(frozen=True)
 class SourcesQuestion:
     q: Annotated[str, Field(title="数据源")] = ""
-    kind: Literal["", "postgres", "csv", "excel"] = ""
+    kind: Annotated[str, Field(title="种类", max_length=20)] = ""
     page: Annotated[int, Field(ge=1)] = 1
 
 
@@ -75,6 +75,7 @@ class Sources:
     """Every source this party may see."""
 
     asked: SourcesQuestion
+    choices: tuple[tuple[str, str], ...]
     rows: tuple[SourceRow, ...]
     departments: int
     paused: int
@@ -105,6 +106,18 @@ class ProbedRow:
 
 
 @dataclass(frozen=True)
+class UnderWay:
+    """A large table on its way, or left where a run was interrupted; ``parts``: 0 where their number is not known."""
+
+    table: str
+    label: str
+    landed: int
+    parts: int
+    given: int
+    started_at: dt.datetime
+
+
+@dataclass(frozen=True)
 class SourcePage:
     """One source and its tables."""
 
@@ -117,6 +130,7 @@ class SourcePage:
     config: tuple[tuple[str, str], ...]
     tables: tuple[TableRow, ...]
     may_test: bool
+    under_way: tuple[UnderWay, ...]
 
 
 @dataclass(frozen=True)
@@ -153,12 +167,13 @@ def listed(visit: Visit, asked: SourcesQuestion) -> Sources:
     )
     return Sources(
         asked=asked,
+        choices=tuple(KINDS.items()),
         rows=tuple(_row(visit, row) for row in found),
         departments=counted["departments"],
         paused=counted["paused"],
         troubles=troubles(visit),
         kinds=tuple(
-            KindRow(row["kind"], KINDS[row["kind"]], row["sources"], row["tables"])
+            KindRow(row["kind"], str(KINDS.get(row["kind"], row["kind"])), row["sources"], row["tables"])
             for row in visit.connection.execute(_SQL.kinds.format(visible=visible))
         ),
         pager=pager,
@@ -207,7 +222,7 @@ def _row(visit: Visit, row: Mapping[str, Any]) -> SourceRow:
     else:
         state = ("ok", "正常")
     return SourceRow(
-        row["name"], row["label"], KINDS[row["kind"]], row["department"], row["tables"], row["given"],
+        row["name"], row["label"], KINDS.get(row["kind"], row["kind"]), row["department"], row["tables"], row["given"],
         row["received_at"], state,
     )  # fmt: skip
 
@@ -225,12 +240,16 @@ def build(visit: Visit, _: NoQuestion) -> SourcePage:
     return SourcePage(
         name=source.name,
         label=source.label,
-        kind=KINDS[source.kind],
+        kind=KINDS.get(source.kind, source.kind),
         department=department(visit.connection, source.department_code).short_name,
         state=source.state,
         config=tuple((name, str(value)) for name, value in source.config.items() if "password" not in name),
         tables=tuple(_table(row) for row in tables(visit.connection, source.name)),
         may_test=visit.can("source:run", source),
+        under_way=tuple(
+            UnderWay(row["table"], row["label"], row["landed"], row["parts"], row["given"], row["started_at"])
+            for row in under_way(visit.connection, source.name)
+        ),
     )
 
 

@@ -1,0 +1,88 @@
+"""Where a source may send us: nobody makes us call ourselves or the machine we run on (SSRF).
+
+Loopback, link-local (the clouds' metadata addresses), unspecified and multicast addresses are refused, whatever name
+they hide behind, unless the system administrator allows that host (``JUTONG_HTTP_ALLOWED``, hosts separated by commas,
+of the process's own environment).  The connection then goes to the address that was checked, not to the name, which
+could answer otherwise the second time.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import os
+import socket
+import ssl
+from urllib.parse import SplitResult, urlsplit
+
+from jutong.terms import Address, BadInput, Unavailable
+
+#: The settings variable by which the system administrator allows hosts.
+ALLOWED = "JUTONG_HTTP_ALLOWED"
+
+
+def checked_url(url: str) -> SplitResult:
+    """Raises BadInput ``outside.http_url``."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise BadInput("outside.http_url", "接口地址须是完整的 http:// 或 https:// 地址")
+    if parts.username or parts.password:
+        raise BadInput("outside.http_url", "口令不能写在接口地址里，请另存为密文")
+    return parts
+
+
+def resolved(parts: SplitResult) -> str:
+    """An address of the host that may be called.
+
+    Raises BadInput ``outside.http_forbidden_address``, Unavailable ``outside.http_unreachable``.
+    """
+    host, where = str(parts.hostname), Address(file=parts.hostname)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise Unavailable("outside.http_unreachable", f"找不到主机 {host}", where) from None
+    addresses = [str(one[4][0]).split("%", maxsplit=1)[0] for one in found]
+    allowed = {name.strip() for name in os.environ.get(ALLOWED, "").split(",") if name.strip()}
+    if host not in allowed and not all(map(may_be_called, addresses)):
+        raise BadInput(
+            "outside.http_forbidden_address",
+            "接口地址指向本机或链路本地地址，不允许访问；确有需要请由系统管理员放行",
+            where,
+        )
+    return addresses[0]
+
+
+def may_be_called(address: str) -> bool:
+    """Departments lie in private networks, so those may be called; the machine itself and its link may not."""
+    one = ipaddress.ip_address(address)
+    if isinstance(one, ipaddress.IPv6Address):
+        inner = one.ipv4_mapped or one.sixtofour
+        if inner is not None:
+            one = inner
+        elif one in ipaddress.ip_network("64:ff9b::/96"):
+            one = ipaddress.IPv4Address(int(one) & 0xFFFFFFFF)
+    metadata = str(one) in ("100.100.100.200", "fd00:ec2::254")
+    return not (one.is_loopback or one.is_link_local or one.is_unspecified or one.is_multicast or metadata)
+
+
+def connection_to(parts: SplitResult, address: str, timeout: float) -> http.client.HTTPConnection:
+    """A connection to the checked address that still speaks to the host by its name."""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    made: http.client.HTTPConnection
+    if parts.scheme == "https":
+        made = http.client.HTTPSConnection(
+            str(parts.hostname), port, timeout=timeout, context=ssl.create_default_context()
+        )
+    else:
+        made = http.client.HTTPConnection(str(parts.hostname), port, timeout=timeout)
+
+    def reach(_: object, limit: float | None = None, source: object = None) -> socket.socket:  # noqa: ARG001
+        return socket.create_connection((address, port), timeout)
+
+    made._create_connection = reach  # type: ignore[attr-defined]
+    return made
