@@ -1,5 +1,6 @@
 """编排: which stages run, when, after what; the only composer of stages. Jobs, supervision, backup."""
 
+from jutong.flows.arriving import take_what_arrived
 from jutong.flows.backup import BackedUp, backup, restore
 from jutong.flows.jobs import JobRun, ask, prepare, recent
 from jutong.flows.platform import Platform
@@ -43,4 +44,5 @@ __all__ = [
     "run_stage",
     "run_worker",
     "supervise",
+    "take_what_arrived",
 ]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jutong import casework, share
+from jutong.flows.arriving import ask_for_arrivals
 from jutong.flows.jobs import report, work
 from jutong.flows.platform import Platform
 from jutong.flows.stages import STAGES, count
@@ -47,6 +48,7 @@ _LOOPS = (
     _Loop("heads", 5.0, _heads),
     _Loop("count", 3.0, count),
     _Loop("clocks", 30.0, _clocks),
+    _Loop("arrivals", 5.0, ask_for_arrivals),
 )
 
 

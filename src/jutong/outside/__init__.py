@@ -5,12 +5,14 @@ this table as Arrow batches.  PostgreSQL is also written to (``jutong.outside.po
 ``copy_rows``, ``merge_sql``, ``content_hash``), always inside the caller's transaction.
 """
 
+from jutong.outside.files import FileFolder, kind_of, read_file
 from jutong.outside.opening import KINDS, open_source
 from jutong.outside.postgres import connect_postgres, content_hash, copy_rows, create_table_sql, merge_sql
 from jutong.outside.reading import Found, Notice, Reading, Since, Source
 
 __all__ = [
     "KINDS",
+    "FileFolder",
     "Found",
     "Notice",
     "Reading",
@@ -20,6 +22,8 @@ __all__ = [
     "content_hash",
     "copy_rows",
     "create_table_sql",
+    "kind_of",
     "merge_sql",
     "open_source",
+    "read_file",
 ]
