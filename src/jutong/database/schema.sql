@@ -145,6 +145,42 @@ CREATE TABLE jutong.application_key (
 );
 COMMENT ON TABLE jutong.application_key IS '签名密钥: what an application signs its requests with (RFC 9421); required for items of grade 3 and up';
 COMMENT ON COLUMN jutong.application_key.secret IS 'HMAC secret, sealed by the KeyProvider with context application_key:<key_id>';
+CREATE TABLE jutong.arrival (
+    id text NOT NULL,
+    source_table text NOT NULL,
+    way text NOT NULL,
+    file_name text NOT NULL,
+    given_key text,
+    bytes bigint,
+    sha256 text,
+    declared jsonb DEFAULT '{}'::jsonb NOT NULL,
+    manner jsonb DEFAULT '{}'::jsonb NOT NULL,
+    grounds text[] DEFAULT '{}'::text[] NOT NULL,
+    state text NOT NULL,
+    batch_id text,
+    problem jsonb,
+    given_by bigint,
+    began_at timestamp with time zone DEFAULT now() NOT NULL,
+    whole_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    CONSTRAINT arrival_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT arrival_check CHECK (((state = ANY (ARRAY['arriving'::text, 'withdrawn'::text])) OR ((sha256 IS NOT NULL) AND (bytes IS NOT NULL)))),
+    CONSTRAINT arrival_check1 CHECK (((state = 'taken'::text) = (batch_id IS NOT NULL))),
+    CONSTRAINT arrival_check2 CHECK (((state <> 'refused'::text) OR (problem IS NOT NULL))),
+    CONSTRAINT arrival_declared_check CHECK ((jsonb_typeof(declared) = 'object'::text)),
+    CONSTRAINT arrival_file_name_check CHECK ((btrim(file_name) <> ''::text)),
+    CONSTRAINT arrival_id_check CHECK ((id ~ '^[a-z][a-z0-9]{5,63}$'::text)),
+    CONSTRAINT arrival_manner_check CHECK ((jsonb_typeof(manner) = 'object'::text)),
+    CONSTRAINT arrival_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT arrival_state_check CHECK ((state = ANY (ARRAY['arriving'::text, 'looking'::text, 'whole'::text, 'taken'::text, 'refused'::text, 'withdrawn'::text]))),
+    CONSTRAINT arrival_way_check CHECK ((way = ANY (ARRAY['upload'::text, 'form'::text, 'push'::text, 'agent'::text, 'drop'::text, 'fetch'::text])))
+);
+COMMENT ON TABLE jutong.arrival IS '到件: one file on its way in; once it is whole it becomes exactly one batch, whose run is its id';
+COMMENT ON COLUMN jutong.arrival.way IS 'upload: portal · form: 填报 · push: 推送接口 · agent: 代理端 · drop: 前置机目录 · fetch: SFTP, FTP, S3';
+COMMENT ON COLUMN jutong.arrival.given_key IS 'the idempotency key it came with; the id is made of it, so a key arrives once';
+COMMENT ON COLUMN jutong.arrival.declared IS 'what a person said about how to read it; wins over what is found';
+COMMENT ON COLUMN jutong.arrival.manner IS 'how it was read, or will be: every property, declared or found';
+COMMENT ON COLUMN jutong.arrival.state IS 'arriving → whole | looking (a person confirms how to read it) → taken | refused; withdrawn by whoever gave it';
 CREATE TABLE jutong.backup_run (
     id bigint NOT NULL,
     folder text NOT NULL,
@@ -716,6 +752,64 @@ COMMENT ON TABLE jutong.exchange_subjects IS '谁看过我: keyed 8-byte hashes 
 COMMENT ON COLUMN jutong.exchange_subjects.bucket IS 'first byte of the hashes in this row: a look-up reads one bucket';
 COMMENT ON COLUMN jutong.exchange_subjects.period IS 'year of the key the hashes were made with';
 COMMENT ON COLUMN jutong.exchange_subjects.hashes IS 'sorted 8-byte hashes, one after another';
+CREATE TABLE jutong.form (
+    source_table text NOT NULL,
+    entry_id bigint,
+    label text NOT NULL,
+    explained text DEFAULT ''::text NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    made_by bigint,
+    made_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT form_label_check CHECK ((btrim(label) <> ''::text)),
+    CONSTRAINT form_state_check CHECK ((state = ANY (ARRAY['open'::text, 'closed'::text])))
+);
+COMMENT ON TABLE jutong.form IS '填报表: made from a catalogue entry''s items; what is filled in lands in its source table';
+CREATE TABLE jutong.form_row (
+    id bigint NOT NULL,
+    source_table text NOT NULL,
+    cells jsonb NOT NULL,
+    arrival_id text,
+    written_by bigint,
+    written_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT form_row_cells_check CHECK ((jsonb_typeof(cells) = 'object'::text))
+);
+COMMENT ON TABLE jutong.form_row IS 'a row filled in by hand; a draft until it went off with an arrival';
+ALTER TABLE jutong.form_row ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.form_row_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.front_machine (
+    id bigint NOT NULL,
+    case_id bigint NOT NULL,
+    department_code text NOT NULL,
+    kind text NOT NULL,
+    purpose text NOT NULL,
+    zone text NOT NULL,
+    protection smallint NOT NULL,
+    contact text NOT NULL,
+    name text,
+    address text,
+    folder text,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT front_machine_kind_check CHECK ((kind = ANY (ARRAY['machine'::text, 'library'::text]))),
+    CONSTRAINT front_machine_protection_check CHECK (((protection >= 1) AND (protection <= 4))),
+    CONSTRAINT front_machine_purpose_check CHECK ((btrim(purpose) <> ''::text))
+);
+COMMENT ON TABLE jutong.front_machine IS '前置机, 前置库: its states are those of its case (front_machine): 申请 → 审核 → 分配 → 签收 → 回收';
+COMMENT ON COLUMN jutong.front_machine.zone IS '部署区域, for example 政务外网';
+COMMENT ON COLUMN jutong.front_machine.protection IS '等级保护级别';
+ALTER TABLE jutong.front_machine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.front_machine_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE jutong.fuse_hold (
     case_id bigint NOT NULL,
     register text NOT NULL,
@@ -1312,6 +1406,16 @@ CREATE TABLE jutong.refining (
     CONSTRAINT refining_outcomes_check CHECK ((jsonb_typeof(outcomes) = 'array'::text))
 );
 COMMENT ON TABLE jutong.refining IS 'outcomes written just before their lake commit; whether it happened is asked of the lake, and then they become refinement rows or are struck out';
+CREATE TABLE jutong.remembered_reading (
+    source_table text NOT NULL,
+    declared jsonb DEFAULT '{}'::jsonb NOT NULL,
+    manner jsonb DEFAULT '{}'::jsonb NOT NULL,
+    file_name text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT remembered_reading_declared_check CHECK ((jsonb_typeof(declared) = 'object'::text)),
+    CONSTRAINT remembered_reading_manner_check CHECK ((jsonb_typeof(manner) = 'object'::text))
+);
+COMMENT ON TABLE jutong.remembered_reading IS '读法: how the last file of a table was read; what a person declared holds for the next file, what was found is compared with it';
 CREATE TABLE jutong.request (
     id bigint NOT NULL,
     case_id bigint NOT NULL,
@@ -1491,7 +1595,7 @@ CREATE TABLE jutong.source (
     state text DEFAULT 'active'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT source_config_check CHECK ((jsonb_typeof(config) = 'object'::text)),
-    CONSTRAINT source_kind_check CHECK ((kind ~ '^[a-z][a-z_]*$'::text)),
+    CONSTRAINT source_kind_check CHECK ((kind ~ '^[a-z][a-z0-9]{1,30}$'::text)),
     CONSTRAINT source_label_check CHECK ((btrim(label) <> ''::text)),
     CONSTRAINT source_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,61}$'::text)),
     CONSTRAINT source_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text])))
@@ -1500,6 +1604,15 @@ COMMENT ON TABLE jutong.source IS '数据源: a department''s system that data i
 COMMENT ON COLUMN jutong.source.config IS 'how it is reached, without secrets: libpq keywords or url; folder and dialect of files';
 COMMENT ON COLUMN jutong.source.secret_ref IS 'where the password is: sealed:<text sealed by the KeyProvider>, file:<path>, env:<NAME>';
 COMMENT ON COLUMN jutong.source.state IS 'paused sources are not gathered';
+CREATE TABLE jutong.source_token (
+    token_hash text NOT NULL,
+    source_name text NOT NULL,
+    made_by bigint,
+    made_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT source_token_token_hash_check CHECK ((token_hash ~ '^[0-9a-f]{64}$'::text))
+);
+COMMENT ON TABLE jutong.source_token IS 'by which a department''s program pushes into one source; only the hash is kept';
 CREATE TABLE jutong.stream_head (
     origin text NOT NULL,
     stream text NOT NULL,
@@ -1621,6 +1734,8 @@ ALTER TABLE ONLY jutong.application
     ADD CONSTRAINT application_token_before_key UNIQUE (token_before);
 ALTER TABLE ONLY jutong.application
     ADD CONSTRAINT application_token_hash_key UNIQUE (token_hash);
+ALTER TABLE ONLY jutong.arrival
+    ADD CONSTRAINT arrival_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.backup_run
     ADD CONSTRAINT backup_run_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.batch
@@ -1697,6 +1812,14 @@ ALTER TABLE ONLY jutong.exchange
     ADD CONSTRAINT exchange_pkey PRIMARY KEY (origin, log_index);
 ALTER TABLE ONLY jutong.exchange_subjects
     ADD CONSTRAINT exchange_subjects_pkey PRIMARY KEY (bucket, period, request_id, attempt);
+ALTER TABLE ONLY jutong.form
+    ADD CONSTRAINT form_pkey PRIMARY KEY (source_table);
+ALTER TABLE ONLY jutong.form_row
+    ADD CONSTRAINT form_row_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.front_machine
+    ADD CONSTRAINT front_machine_case_id_key UNIQUE (case_id);
+ALTER TABLE ONLY jutong.front_machine
+    ADD CONSTRAINT front_machine_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.fuse_hold
     ADD CONSTRAINT fuse_hold_pkey PRIMARY KEY (case_id);
 ALTER TABLE ONLY jutong.fuse_objection
@@ -1773,6 +1896,8 @@ ALTER TABLE ONLY jutong.register
     ADD CONSTRAINT register_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY jutong.register_source
     ADD CONSTRAINT register_source_pkey PRIMARY KEY (register, dataset);
+ALTER TABLE ONLY jutong.remembered_reading
+    ADD CONSTRAINT remembered_reading_pkey PRIMARY KEY (source_table);
 ALTER TABLE ONLY jutong.request
     ADD CONSTRAINT request_case_id_key UNIQUE (case_id);
 ALTER TABLE ONLY jutong.request
@@ -1795,6 +1920,8 @@ ALTER TABLE ONLY jutong.source
     ADD CONSTRAINT source_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY jutong.source_table
     ADD CONSTRAINT source_table_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY jutong.source_token
+    ADD CONSTRAINT source_token_pkey PRIMARY KEY (token_hash);
 ALTER TABLE ONLY jutong.stream_head
     ADD CONSTRAINT stream_head_pkey PRIMARY KEY (origin, stream);
 ALTER TABLE ONLY jutong.task
@@ -1812,6 +1939,8 @@ ALTER TABLE ONLY jutong.whitelist
 CREATE INDEX app_user_department ON jutong.app_user USING btree (department_code);
 CREATE INDEX application_department ON jutong.application USING btree (department_code);
 CREATE INDEX application_key_application ON jutong.application_key USING btree (application_id);
+CREATE INDEX arrival_open ON jutong.arrival USING btree (began_at) WHERE (state = ANY (ARRAY['arriving'::text, 'looking'::text, 'whole'::text]));
+CREATE INDEX arrival_table ON jutong.arrival USING btree (source_table, began_at DESC);
 CREATE INDEX batch_received ON jutong.batch USING btree (received_at DESC, id);
 CREATE INDEX batch_state ON jutong.batch USING btree (state) WHERE (state = ANY (ARRAY['received'::text, 'held'::text, 'failed'::text]));
 CREATE INDEX case_file_departments ON jutong.case_file USING gin (departments);
@@ -1839,6 +1968,8 @@ CREATE INDEX exchange_attempt ON jutong.exchange USING btree (attempt) WHERE (at
 CREATE INDEX exchange_entry ON jutong.exchange USING btree (entry, at);
 CREATE INDEX exchange_request ON jutong.exchange USING btree (request_id) WHERE (request_id <> ''::text);
 CREATE INDEX exchange_subject_words ON jutong.exchange USING gin (string_to_array(subjects, ' '::text)) WHERE (subjects <> ''::text);
+CREATE INDEX form_row_draft ON jutong.form_row USING btree (source_table) WHERE (arrival_id IS NULL);
+CREATE INDEX front_machine_department ON jutong.front_machine USING btree (department_code);
 CREATE INDEX fuse_hold_register ON jutong.fuse_hold USING btree (register);
 CREATE INDEX fuse_objection_register ON jutong.fuse_objection USING btree (register, dataset, item);
 CREATE INDEX fuse_pair_case ON jutong.fuse_pair USING btree (case_id);
@@ -1864,6 +1995,7 @@ CREATE INDEX share_grant_changed ON jutong.share_grant USING btree (changed_at);
 CREATE INDEX share_grant_entry ON jutong.share_grant USING btree (entry_id);
 CREATE INDEX source_department ON jutong.source USING btree (department_code);
 CREATE INDEX source_table_source ON jutong.source_table USING btree (source_name);
+CREATE INDEX source_token_source ON jutong.source_token USING btree (source_name);
 CREATE INDEX task_owner ON jutong.task USING btree (owner_code);
 CREATE INDEX task_report_task ON jutong.task_report USING btree (task_id, id);
 CREATE UNIQUE INDEX user_role_one_administrator ON jutong.user_role USING btree (user_id) WHERE (role = ANY (ARRAY['auditor'::text, 'security_admin'::text, 'system_admin'::text]));
@@ -1885,6 +2017,10 @@ ALTER TABLE ONLY jutong.application
     ADD CONSTRAINT application_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
 ALTER TABLE ONLY jutong.application_key
     ADD CONSTRAINT application_key_application_id_fkey FOREIGN KEY (application_id) REFERENCES jutong.application(id);
+ALTER TABLE ONLY jutong.arrival
+    ADD CONSTRAINT arrival_given_by_fkey FOREIGN KEY (given_by) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.arrival
+    ADD CONSTRAINT arrival_source_table_fkey FOREIGN KEY (source_table) REFERENCES jutong.source_table(name);
 ALTER TABLE ONLY jutong.batch
     ADD CONSTRAINT batch_source_table_fkey FOREIGN KEY (source_table) REFERENCES jutong.source_table(name);
 ALTER TABLE ONLY jutong.calendar_day
@@ -1939,6 +2075,20 @@ ALTER TABLE ONLY jutong.entry_search
     ADD CONSTRAINT entry_search_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id) ON DELETE CASCADE;
 ALTER TABLE ONLY jutong.entry_version
     ADD CONSTRAINT entry_version_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id) ON DELETE CASCADE;
+ALTER TABLE ONLY jutong.form
+    ADD CONSTRAINT form_made_by_fkey FOREIGN KEY (made_by) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.form_row
+    ADD CONSTRAINT form_row_arrival_id_fkey FOREIGN KEY (arrival_id) REFERENCES jutong.arrival(id);
+ALTER TABLE ONLY jutong.form_row
+    ADD CONSTRAINT form_row_source_table_fkey FOREIGN KEY (source_table) REFERENCES jutong.form(source_table);
+ALTER TABLE ONLY jutong.form_row
+    ADD CONSTRAINT form_row_written_by_fkey FOREIGN KEY (written_by) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.form
+    ADD CONSTRAINT form_source_table_fkey FOREIGN KEY (source_table) REFERENCES jutong.source_table(name);
+ALTER TABLE ONLY jutong.front_machine
+    ADD CONSTRAINT front_machine_case_id_fkey FOREIGN KEY (case_id) REFERENCES jutong.case_file(id);
+ALTER TABLE ONLY jutong.front_machine
+    ADD CONSTRAINT front_machine_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
 ALTER TABLE ONLY jutong.fuse_hold
     ADD CONSTRAINT fuse_hold_case_id_fkey FOREIGN KEY (case_id) REFERENCES jutong.case_file(id);
 ALTER TABLE ONLY jutong.fuse_hold
@@ -1999,6 +2149,8 @@ ALTER TABLE ONLY jutong.refinement_rule
     ADD CONSTRAINT refinement_rule_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES jutong.refinement(batch_id) ON DELETE CASCADE;
 ALTER TABLE ONLY jutong.register_source
     ADD CONSTRAINT register_source_register_fkey FOREIGN KEY (register) REFERENCES jutong.register(name);
+ALTER TABLE ONLY jutong.remembered_reading
+    ADD CONSTRAINT remembered_reading_source_table_fkey FOREIGN KEY (source_table) REFERENCES jutong.source_table(name);
 ALTER TABLE ONLY jutong.request
     ADD CONSTRAINT request_application_id_fkey FOREIGN KEY (application_id) REFERENCES jutong.application(id);
 ALTER TABLE ONLY jutong.request
@@ -2037,6 +2189,10 @@ ALTER TABLE ONLY jutong.source
     ADD CONSTRAINT source_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
 ALTER TABLE ONLY jutong.source_table
     ADD CONSTRAINT source_table_source_name_fkey FOREIGN KEY (source_name) REFERENCES jutong.source(name);
+ALTER TABLE ONLY jutong.source_token
+    ADD CONSTRAINT source_token_made_by_fkey FOREIGN KEY (made_by) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.source_token
+    ADD CONSTRAINT source_token_source_name_fkey FOREIGN KEY (source_name) REFERENCES jutong.source(name);
 ALTER TABLE ONLY jutong.task
     ADD CONSTRAINT task_campaign_code_fkey FOREIGN KEY (campaign_code) REFERENCES jutong.campaign(code);
 ALTER TABLE ONLY jutong.task

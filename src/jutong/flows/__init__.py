@@ -1,5 +1,6 @@
 """编排: which stages run, when, after what; the only composer of stages. Jobs, supervision, backup."""
 
+from jutong.flows.arriving import take_what_arrived
 from jutong.flows.backup import BackedUp, BackupRun, Mended, backup, backups, drill, mend, restore
 from jutong.flows.housekeeping import LABELS as HOUSE_LABELS
 from jutong.flows.housekeeping import HouseRun, house_runs, keep_house
@@ -60,4 +61,5 @@ __all__ = [
     "run_stage",
     "run_worker",
     "supervise",
+    "take_what_arrived",
 ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from jutong import casework, catalogue, gather, share
 from jutong.database import named_sql
+from jutong.flows.arriving import ask_for_arrivals
 from jutong.flows.housekeeping import ask_for_housekeeping, keep_house
 from jutong.flows.jobs import report, work
 from jutong.flows.platform import Platform
@@ -63,6 +64,7 @@ _LOOPS = (
     _Loop("clocks", 30.0, _clocks),
     _Loop("uses", 600.0, _uses),
     _Loop("housekeeping", 60.0, ask_for_housekeeping),
+    _Loop("arrivals", 5.0, ask_for_arrivals),
 )
 
 

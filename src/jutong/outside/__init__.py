@@ -5,6 +5,7 @@ this table as Arrow batches.  PostgreSQL is also written to (``jutong.outside.po
 ``copy_rows``, ``merge_sql``, ``content_hash``), always inside the caller's transaction.
 """
 
+from jutong.outside.files import FileFolder, kind_of, read_file
 from jutong.outside.opening import KINDS, open_source
 from jutong.outside.postgres import connect_postgres, content_hash, copy_rows, create_table_sql, merge_sql
 from jutong.outside.ranges import Part
@@ -13,6 +14,7 @@ from jutong.outside.reading import Divisible, Found, Notice, Reading, Since, Sou
 __all__ = [
     "KINDS",
     "Divisible",
+    "FileFolder",
     "Found",
     "Notice",
     "Part",
@@ -24,6 +26,8 @@ __all__ = [
     "content_hash",
     "copy_rows",
     "create_table_sql",
+    "kind_of",
     "merge_sql",
     "open_source",
+    "read_file",
 ]

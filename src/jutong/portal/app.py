@@ -22,6 +22,7 @@ from jutong.portal.door import Body, Door
 from jutong.portal.headers import SecurityHeaders
 from jutong.portal.pages import ACTS, PAGES
 from jutong.portal.problems import Problem, problem_json
+from jutong.portal.pushing import add_push
 from jutong.portal.rendering import Renderer
 from jutong.portal.routes import ANYONE, Act, Download, Page, Upload
 from jutong.portal.visits import Rooms
@@ -53,6 +54,7 @@ def make_portal(
         _add_page(app, door, page)
     for act in ACTS:
         _add_act(app, door, act)
+    add_push(app, rooms)
     _add_static(app, renderer)
     _add_missing(app, door)
     app.add_middleware(SecurityHeaders)
