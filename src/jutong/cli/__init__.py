@@ -23,6 +23,7 @@ _COMMANDS = {
     "app": "running",
     "gather": "journey",
     "refine": "journey",
+    "quality": "quality",
     "fuse": "journey",
     "run": "journey",
     "deliver": "journey",

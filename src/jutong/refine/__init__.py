@@ -4,6 +4,7 @@
 """
 
 from jutong.refine.exporting import export_issues
+from jutong.refine.lineage import Link, lineage, openlineage
 from jutong.refine.looking import Chosen, count_issues, issue_groups, issues, refinements, scores
 from jutong.refine.outcomes import Refinement
 from jutong.refine.plan import Plan, explain, make_plan
@@ -16,6 +17,7 @@ __all__ = [
     "ISSUE",
     "KINDS",
     "Chosen",
+    "Link",
     "Plan",
     "Rechecked",
     "Refinement",
@@ -30,7 +32,9 @@ __all__ = [
     "issue_groups",
     "issues",
     "let_off",
+    "lineage",
     "make_plan",
+    "openlineage",
     "plan_of",
     "recheck",
     "refine",

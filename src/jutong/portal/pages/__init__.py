@@ -30,12 +30,13 @@ from jutong.portal.pages import (
     services,
     signin,
     sources,
+    standards,
     storage,
 )
 
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
-    sources, batches, issues, elements, companies, storage,
+    sources, batches, issues, standards, elements, companies, storage,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger,
     applications, models, indicators, campaign, projects, cloud, people, security,
