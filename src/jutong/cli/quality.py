@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 import click
 
-from jutong.cli.shared import as_json, console, platform_of, say
+from jutong.cli.shared import as_json, console, plain, platform_of, say
 
 
 @click.group()
@@ -96,3 +96,14 @@ def quality_dispatch(context: click.Context, batch: str, machine: bool) -> None:
         machine,
         lambda: console.print(f"已发回：{case.number} {case.title}"),
     )
+
+
+@quality.command("template")
+@click.argument("kind", type=click.Choice(["licence", "penalty"]))
+@click.option("--edition", type=click.Choice(["2018", "2016"]), default="2018", show_default=True)
+def quality_template(kind: Literal["licence", "penalty"], edition: str) -> None:
+    """双公示模板：信息项、数据元、主键和规则（2016 年版的列名对到 2018 年版）。"""
+    from jutong.refine import double_publicity
+
+    template = double_publicity(kind, int(edition))
+    click.echo(json.dumps(plain(template), ensure_ascii=False, indent=1))

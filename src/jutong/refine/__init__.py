@@ -3,6 +3,7 @@
 ``refine`` runs; ``plan_of`` and ``explain`` show what it will do; the others declare rules and answer the pages.
 """
 
+from jutong.refine.double_publicity import Template, double_publicity
 from jutong.refine.exporting import export_issues
 from jutong.refine.lineage import Link, lineage, openlineage
 from jutong.refine.looking import Chosen, count_issues, issue_groups, issues, refinements, scores
@@ -22,9 +23,11 @@ __all__ = [
     "Rechecked",
     "Refinement",
     "RowRule",
+    "Template",
     "count_issues",
     "declare_rules",
     "dispatch",
+    "double_publicity",
     "double_publicity_rules",
     "explain",
     "export_issues",
