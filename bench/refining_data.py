@@ -53,7 +53,7 @@ def rows_sql(first: int, count: int) -> str:
           '邵阳市' || [{_TRADES}][1 + (h % 8)::INT] || {_pick(_GIVEN, "(h >> 4)")} || {_pick(_SURNAMES, "(h >> 9)")} || '商贸有限公司' AS name,
           {_pick(_SURNAMES, "(h >> 14)")} || {_pick(_GIVEN, "(h >> 19)")} || {_pick(_GIVEN, "(h >> 23)")} AS rep,
           p17 || substr('10X98765432', ({weighted_sum("p17", _PERSON)} % 11)::INT + 1, 1) AS rep_id,
-          '139' || lpad(((h >> 5) % 99000000)::VARCHAR, 8, '0') AS mobile,
+          '139' || (10000001 + (h >> 5) % 1110000)::VARCHAR AS mobile,
           (cents // 100)::VARCHAR || '.' || lpad((cents % 100)::VARCHAR, 2, '0') AS capital,
           ['存续','存续','存续','吊销','注销','迁出'][1 + ((h >> 7) % 6)::INT] AS status
         FROM bodies

@@ -81,6 +81,7 @@ def walk(database, store, settings, url, units):
     assert first.unconserved == ()
     assert wrongly_cleaned(home, store) == []
     assert (first.recall, first.precision) == (1, 1), first.differing
+    assert {kind: rates for kind, rates in first.by_kind.items() if min(rates) < 0.995} == {}
     if len(units) == 58:
         fuse.fuse(legal_entity(), database=database, store=store, settings=settings)
         evaluation = fuse.evaluate("legal_entity", home / "truth", database=database, store=store)

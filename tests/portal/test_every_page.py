@@ -38,6 +38,7 @@ def sample(rooms: Rooms, path: str) -> str:
             "/people/": {"code": "SELECT 'D03'"},
             "/campaign/": {"task_id": "SELECT id FROM task LIMIT 1"},
             "/ledger/": {"index": "SELECT 3"},
+            "/standards/": {"table": "SELECT 'market_entity'"},
             "/elements/": {"name": "SELECT 'uscc'"},
             "/housekeeping/": {"task": "SELECT 'clean'"},
             "/storage/": {"name": "SELECT 'standard.market_entity'"},

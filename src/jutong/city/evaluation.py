@@ -59,12 +59,22 @@ class Score:
     right: int
     #: (kind or rule, item, expected, found) of what differs most, for a person to look at.
     differing: tuple[tuple[str, str, int, int], ...]
+    #: Kind of dirt → (expected, found, right); what was found beside the seeded dirt stands under its rule.
+    kinds: dict[str, tuple[int, int, int]]
     #: Batches whose rows do not add up, or are not those that were written.
     unconserved: tuple[tuple[str, int, int, int, int, int], ...]
 
     @property
     def recall(self) -> float:
         return self.right / self.expected if self.expected else 1.0
+
+    @property
+    def by_kind(self) -> dict[str, tuple[float, float]]:
+        """Kind of dirt → recall, precision."""
+        return {
+            kind: (right / wanted if wanted else 1.0, right / found if found else 1.0)
+            for kind, (wanted, found, right) in self.kinds.items()
+        }
 
     @property
     def precision(self) -> float:
@@ -93,8 +103,15 @@ def evaluate_dirt(home: Path, database: Database, store: Store) -> Score:
             "SELECT coalesce(kind, rule), coalesce(item, ''), sum(wanted)::INT, sum(found)::INT FROM compared "
             "WHERE wanted <> found GROUP BY ALL ORDER BY sum(abs(wanted - found)) DESC LIMIT 20"
         ).fetchall()
+        kinds = duck.execute(
+            "SELECT coalesce(kind, rule), sum(wanted)::INT, sum(found)::INT, sum(least(wanted, found))::INT FROM compared "
+            "GROUP BY 1 ORDER BY 1"
+        ).fetchall()
         unconserved = duck.execute(_UNCONSERVED).fetchall()
-    return Score(expected or 0, found or 0, right or 0, tuple(differing), tuple(unconserved))
+    return Score(
+        expected or 0, found or 0, right or 0, tuple(differing),
+        {kind: (wanted, told, hit) for kind, wanted, told, hit in kinds}, tuple(unconserved),
+    )  # fmt: skip
 
 
 def wrongly_cleaned(

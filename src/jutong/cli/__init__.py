@@ -25,6 +25,7 @@ _COMMANDS = {
     "app": "running",
     "gather": "journey",
     "refine": "journey",
+    "quality": "quality",
     "fuse": "fusing",
     "run": "journey",
     "deliver": "deliver",

@@ -19,6 +19,7 @@ from jutong.elements.element import (
 )
 from jutong.elements.masking import PROFILES
 from jutong.elements.registry import ELEMENTS, element_of, masked_sql, valid_sql
+from jutong.elements.suggesting import Suggestion, suggest
 from jutong.elements.trial import TriedOut, try_many, try_out
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Likeness",
     "Severity",
     "Sql",
+    "Suggestion",
     "TriedOut",
     "address_parts_sql",
     "cast_to",
@@ -40,6 +42,7 @@ __all__ = [
     "divisions",
     "element_of",
     "masked_sql",
+    "suggest",
     "try_many",
     "try_out",
     "valid_sql",

@@ -3,7 +3,9 @@
 ``refine`` runs; ``plan_of`` and ``explain`` show what it will do; the others declare rules and answer the pages.
 """
 
+from jutong.refine.double_publicity import Template, double_publicity
 from jutong.refine.exporting import export_issues
+from jutong.refine.lineage import Link, lineage, openlineage
 from jutong.refine.looking import Chosen, count_issues, issue_groups, issues, refinements, scores
 from jutong.refine.outcomes import Refinement
 from jutong.refine.plan import Plan, explain, make_plan
@@ -16,13 +18,16 @@ __all__ = [
     "ISSUE",
     "KINDS",
     "Chosen",
+    "Link",
     "Plan",
     "Rechecked",
     "Refinement",
     "RowRule",
+    "Template",
     "count_issues",
     "declare_rules",
     "dispatch",
+    "double_publicity",
     "double_publicity_rules",
     "explain",
     "export_issues",
@@ -30,7 +35,9 @@ __all__ = [
     "issue_groups",
     "issues",
     "let_off",
+    "lineage",
     "make_plan",
+    "openlineage",
     "plan_of",
     "recheck",
     "refine",

@@ -197,3 +197,13 @@ LEFT JOIN LATERAL (
 ) later ON true
 WHERE c.kind = %(kind)s AND c.closed_at IS NULL AND c.state IN ('rectifying', 'rechecking')
 ORDER BY c.id;
+
+-- name: lineage_of_table
+SELECT t.name, t.source_name, t.items FROM source_table t WHERE t.name = %(table)s;
+
+-- name: registers_fed
+SELECT r.register, g.label, r.mapping, r.trust FROM register_source r JOIN register g ON g.name = r.register
+WHERE r.dataset = %(dataset)s ORDER BY r.register;
+
+-- name: services_on
+SELECT s.name, s.dataset, s.items FROM service s WHERE s.dataset = ANY(%(datasets)s) AND s.state = 'active' ORDER BY s.name;

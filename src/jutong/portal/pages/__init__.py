@@ -30,13 +30,14 @@ from jutong.portal.pages import (
     services,
     signin,
     sources,
+    standards,
     storage,
     upkeep,
 )
 
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
-    sources, batches, issues, elements, companies, storage, upkeep,
+    sources, batches, issues, standards, elements, companies, storage, upkeep,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger,
     applications, models, indicators, campaign, projects, cloud, people, security,

@@ -1,0 +1,207 @@
+"""数据标准 of each table: items, elements, rules, lineage and trend, read from what really runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from jutong.database import named_sql
+from jutong.people import visible_to
+from jutong.portal.paging import Pager
+from jutong.portal.routes import Act, Download, NoQuestion, Page
+from jutong.portal.visits import Visit
+from jutong.refine import Link, Plan, lineage, openlineage, plan_of, refinements
+from jutong.terms import NotFound
+
+_SQL = named_sql(__file__)
+_SIZE = 40
+_PATH = "/standards/{table}"
+
+
+@dataclass(frozen=True)
+class StandardsQuestion:
+    q: Annotated[str, Field(title="表")] = ""
+    page: Annotated[int, Field(ge=1)] = 1
+
+
+@dataclass(frozen=True)
+class TableRow:
+    name: str
+    label: str
+    department: str
+    items: int
+    rules: int
+    rejected: int | None
+    score: float | None
+
+
+@dataclass(frozen=True)
+class Standards:
+    """Every table that is refined, the worst score first."""
+
+    asked: StandardsQuestion
+    rows: tuple[TableRow, ...]
+    pager: Pager
+
+
+@dataclass(frozen=True)
+class RuleRow:
+    code: str
+    severity: str
+    dimension: str
+    sentence: str
+    waived: int
+
+
+@dataclass(frozen=True)
+class ItemRow:
+    name: str
+    label: str
+    type: str
+    element: str
+    element_label: str
+    given_as: str
+    key: bool
+    required: bool
+    rules: tuple[RuleRow, ...]
+    onward: tuple[Link, ...]
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    batch: str
+    at: dt.datetime
+    given: int
+    rejected: int
+    flagged: int
+    score: float | None
+
+
+@dataclass(frozen=True)
+class Standard:
+    """One table: where each column comes from, what it is held to, where it goes; and its scores."""
+
+    table: str
+    label: str
+    department: str
+    source: str
+    keys: tuple[str, ...]
+    hold_above: float
+    items: tuple[ItemRow, ...]
+    rules: tuple[RuleRow, ...]
+    scores: tuple[ScoreRow, ...]
+
+
+def listed(visit: Visit, asked: StandardsQuestion) -> Standards:
+    """Tables and how they are refined."""
+    values: dict[str, Any] = {"text": asked.q or None}
+    visible = visible_to(visit.who, "source", "s")
+    counted = visit.connection.execute(_SQL.count_tables.format(visible=visible), values).fetchone()
+    assert counted is not None
+    pager = Pager.of("/standards", asked, counted["total"], _SIZE)
+    values |= {"limit": pager.size, "offset": pager.offset}
+    rows = visit.connection.execute(_SQL.tables.format(visible=visible), values)
+    return Standards(
+        asked,
+        tuple(
+            TableRow(
+                row["name"], row["label"], row["department"], row["items"], row["rules"], row["rejected"],
+                float(row["score"]) if row["score"] is not None else None,
+            )
+            for row in rows
+        ),
+        pager,
+    )  # fmt: skip
+
+
+def build(visit: Visit, _: NoQuestion) -> Standard:
+    """One table's standard."""
+    row = _keeper(visit)
+    plan = plan_of(visit.connection, visit.rooms.store, row["name"])
+    links = lineage(visit.connection, row["name"])
+    return Standard(
+        table=row["name"],
+        label=row["label"],
+        department=row["department"],
+        source=row["source"],
+        keys=plan.keys,
+        hold_above=plan.hold_above,
+        items=tuple(_item(plan, place, links) for place in range(len(plan.items))),
+        rules=tuple(
+            RuleRow(fault.rule, fault.severity, str(fault.dimension), fault.sentence, 0)
+            for fault in plan.rule_faults
+        ),
+        scores=tuple(
+            ScoreRow(
+                one["batch_id"], one["received_at"], one["given"], one["rejected"], one["flagged"],
+                float(one["score"]) if one["score"] is not None else None,
+            )
+            for one in refinements(visit.connection, dataset=str(plan.standard), limit=12)
+        ),
+    )  # fmt: skip
+
+
+def _item(plan: Plan, place: int, links: list[Link]) -> ItemRow:
+    planned = plan.items[place]
+    item = planned.item
+    given = next(
+        (link.from_item for link in links if (link.to_dataset, link.to_item) == (str(plan.raw), item.name)),
+        "",
+    )
+    register = [
+        link for link in links if (link.from_dataset, link.from_item) == (str(plan.standard), item.name)
+    ]
+    names = {(link.to_dataset, link.to_item) for link in register}
+    served = [link for link in links if (link.from_dataset, link.from_item) in names]
+    return ItemRow(
+        name=item.name,
+        label=item.label,
+        type=item.type,
+        element=planned.element.name,
+        element_label=planned.element.label,
+        given_as=given,
+        key=item.key,
+        required=item.required,
+        rules=tuple(
+            RuleRow(
+                fault.rule, fault.severity, str(fault.dimension), fault.sentence,
+                len(plan.whitelist.get(fault.rule, ())),
+            )
+            for fault in planned.faults
+        ),
+        onward=(*register, *served),
+    )  # fmt: skip
+
+
+def events(visit: Visit, _: NoQuestion) -> Download:
+    """The table's lineage as OpenLineage events, one line per refined batch."""
+    row = _keeper(visit)
+    links = lineage(visit.connection, row["name"])
+    done = refinements(visit.connection, dataset=f"standard.{row['name']}", limit=100)
+    lines = [
+        json.dumps(
+            openlineage(links, table=row["name"], at=one["finished_at"].isoformat(), batch=one["batch_id"]),
+            ensure_ascii=False,
+        )
+        for one in reversed(done)
+    ]
+    return Download(f"{row['name']}.openlineage.jsonl", "application/jsonl", "\n".join(lines).encode())
+
+
+def _keeper(visit: Visit) -> dict[str, Any]:
+    row = visit.connection.execute(_SQL.table_keeper, {"table": visit.path["table"]}).fetchone()
+    if row is None or not visit.can("source:read", row):
+        raise NotFound("refine.no_table", f"没有归集表 {visit.path['table']}，或不是您部门的")
+    return dict(row)
+
+
+PAGES = (
+    Page("standards", "/standards", listed, may="source:read", stop="refine", tab="standards", asks=StandardsQuestion),
+    Page("standards.table", _PATH, build, may="source:read", stop="refine", tab="standards"),
+    Page("standards.events", _PATH + "/openlineage", events, may="source:read"),
+)  # fmt: skip
+ACTS: tuple[Act, ...] = ()
