@@ -27,6 +27,8 @@ class Settings:
     #: DuckDB's memory limit for one heavy job; half of the job's resident budget (design §11).
     lake_memory: str = "4GB"
     lake_threads: int = 2
+    #: What computes registers: duckdb, or a Spark master (local[2], spark://host:7077) for work that outgrew one machine.
+    engine: str = "duckdb"
     #: Written into every checkpoint and shown on the portal.
     city: str = "邵阳市"
     #: The ledger's name towards witnesses and other cities (a schema-less URL, C2SP tlog-checkpoint).

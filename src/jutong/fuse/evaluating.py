@@ -17,8 +17,8 @@ import pyarrow as pa
 from jutong.database import Database
 from jutong.elements import valid_sql
 from jutong.fuse import known
+from jutong.fuse.computing import compute_here
 from jutong.fuse.declaring import concrete, find_register
-from jutong.fuse.fusing import compute
 from jutong.fuse.matching import records_sql
 from jutong.fuse.register import Register
 from jutong.fuse.steps import MACROS, Step, run
@@ -102,7 +102,7 @@ def evaluate_csv(register: Register, files: Sequence[Path], truth: Path) -> Eval
         _empty(duck)
         for file in files:
             _read_csv(register, file, duck)
-        compute(register, duck, salt="")
+        compute_here(register, duck, salt="")
         _true_clusters(duck, truth)
         duck.execute(
             "CREATE TABLE compared AS SELECT t.key AS record, t.entity AS really, j.entity AS found "

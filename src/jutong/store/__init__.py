@@ -5,6 +5,7 @@ Rooms write through ``Store.writing`` or ``Store.write``, read through ``Store.r
 """
 
 from jutong.store.changes import Changes
+from jutong.store.engines.spark import SparkTables, spark_running
 from jutong.store.files import Files
 from jutong.store.guard import Bounds, View, checked_sql, filter_sql
 from jutong.store.reading import Reading
@@ -20,11 +21,13 @@ __all__ = [
     "Files",
     "Merged",
     "Reading",
+    "SparkTables",
     "Store",
     "View",
     "Writer",
     "checked_sql",
     "column_type",
     "filter_sql",
+    "spark_running",
     "table_sql",
 ]
