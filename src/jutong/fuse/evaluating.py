@@ -99,7 +99,7 @@ def evaluate_csv(register: Register, files: Sequence[Path], truth: Path) -> Eval
         for macro in MACROS:
             duck.execute(macro)
         known.attach(duck, None)
-        _empty(duck)
+        empty_run(duck)
         for file in files:
             _read_csv(register, file, duck)
         compute_here(register, duck, salt="")
@@ -111,7 +111,7 @@ def evaluate_csv(register: Register, files: Sequence[Path], truth: Path) -> Eval
         return _evaluation(duck, 0, {})
 
 
-def _empty(duck: duckdb.DuckDBPyConnection) -> None:
+def empty_run(duck: duckdb.DuckDBPyConnection) -> None:
     """What a run in the city reads from elsewhere: nothing of it here."""
     text = "CAST(NULL AS VARCHAR)"
     pairs = ", ".join(f"{text} AS {name}" for name in ("dataset_l", "key_l", "dataset_r", "key_r", "verdict"))

@@ -23,6 +23,7 @@ from jutong.portal.pages import (
     objections,
     people,
     projects,
+    registers,
     requests,
     screen,
     search,
@@ -35,7 +36,7 @@ from jutong.portal.pages import (
 
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
-    sources, batches, issues, elements, companies, storage,
+    sources, batches, issues, elements, companies, registers, storage,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger,
     applications, models, indicators, campaign, projects, cloud, people, security,
