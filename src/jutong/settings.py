@@ -36,6 +36,8 @@ class Settings:
     #: Share of the lake's disk that is used: alarm from here, no more writing from there (design §12).
     disk_alarm: float = 0.8
     disk_read_only: float = 0.95
+    #: What computes registers: duckdb, or a Spark master (local[2], spark://host:7077) for work that outgrew one machine.
+    engine: str = "duckdb"
     #: Written into every checkpoint and shown on the portal.
     city: str = "邵阳市"
     #: The ledger's name towards witnesses and other cities (a schema-less URL, C2SP tlog-checkpoint).

@@ -4,6 +4,7 @@ A register is a declaration (``read_register``); ``fuse`` runs, ``explain`` says
 ``evaluate`` measures it against the truth.
 """
 
+from jutong.fuse.credits import Fact, Timeliness, credit_counts, credit_of, timeliness
 from jutong.fuse.declaring import (
     declare_register,
     find_register,
@@ -25,6 +26,7 @@ from jutong.fuse.explaining import (
     history,
 )
 from jutong.fuse.fusing import Fused, fuse
+from jutong.fuse.licences import Licence, expiring, identifier_sound, licence_counts, licences_of
 from jutong.fuse.likeness import settings as likeness_model
 from jutong.fuse.names import NameParts, split_name
 from jutong.fuse.register import Register, RegisterSource, with_sources
@@ -36,21 +38,30 @@ __all__ = [
     "Event",
     "ExplainedItem",
     "Explanation",
+    "Fact",
     "Fused",
+    "Licence",
     "Membership",
     "NameParts",
     "Register",
     "RegisterSource",
+    "Timeliness",
     "Value",
+    "credit_counts",
+    "credit_of",
     "declare_register",
     "doubts",
     "evaluate",
     "evaluate_csv",
+    "expiring",
     "explain",
     "find_entities",
     "find_register",
     "fuse",
     "history",
+    "identifier_sound",
+    "licence_counts",
+    "licences_of",
     "likeness_model",
     "list_registers",
     "read_register",
@@ -58,5 +69,6 @@ __all__ = [
     "register_to",
     "register_yaml",
     "split_name",
+    "timeliness",
     "with_sources",
 ]

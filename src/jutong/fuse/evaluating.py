@@ -17,8 +17,8 @@ import pyarrow as pa
 from jutong.database import Database
 from jutong.elements import valid_sql
 from jutong.fuse import known
+from jutong.fuse.computing import compute_here
 from jutong.fuse.declaring import concrete, find_register
-from jutong.fuse.fusing import compute
 from jutong.fuse.matching import records_sql
 from jutong.fuse.register import Register
 from jutong.fuse.steps import MACROS, Step, run
@@ -99,10 +99,10 @@ def evaluate_csv(register: Register, files: Sequence[Path], truth: Path) -> Eval
         for macro in MACROS:
             duck.execute(macro)
         known.attach(duck, None)
-        _empty(duck)
+        empty_run(duck)
         for file in files:
             _read_csv(register, file, duck)
-        compute(register, duck, salt="")
+        compute_here(register, duck, salt="")
         _true_clusters(duck, truth)
         duck.execute(
             "CREATE TABLE compared AS SELECT t.key AS record, t.entity AS really, j.entity AS found "
@@ -111,7 +111,7 @@ def evaluate_csv(register: Register, files: Sequence[Path], truth: Path) -> Eval
         return _evaluation(duck, 0, {})
 
 
-def _empty(duck: duckdb.DuckDBPyConnection) -> None:
+def empty_run(duck: duckdb.DuckDBPyConnection) -> None:
     """What a run in the city reads from elsewhere: nothing of it here."""
     text = "CAST(NULL AS VARCHAR)"
     pairs = ", ".join(f"{text} AS {name}" for name in ("dataset_l", "key_l", "dataset_r", "key_r", "verdict"))

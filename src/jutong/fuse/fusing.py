@@ -21,10 +21,12 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from jutong.database import Database, named_sql
-from jutong.fuse import golden, holding, known, likeness, linking, matching, reading, reviewing
+from jutong.fuse import holding, known, linking, reading, reviewing
+from jutong.fuse.computing import compute_here
 from jutong.fuse.datasets import specs
 from jutong.fuse.declaring import concrete
 from jutong.fuse.register import Register
+from jutong.fuse.sparking import compute_on_spark
 from jutong.fuse.steps import MACROS, Step, drops, run
 from jutong.fuse.writing import write_register
 from jutong.settings import Settings
@@ -79,12 +81,18 @@ def fuse(
         raise BadInput("fuse.no_sources", f"基础库 {register.label} 没有登记来源")
     store.declare(specs(register))
     with _alone(database, register), _engine(settings) as duck:
-        given, stamp = _read(register, database, store, settings, duck, whole=whole)  # 1
+        spark = settings.engine if settings and settings.engine != "duckdb" else ""
+        given, stamp = _read(
+            register, database, store, settings, duck, whole=whole or bool(spark), elsewhere=bool(spark)
+        )  # 1
         if not given.whole and not given.changed:
             known.restamp(duck, stamp)
             linking.link(register, store)
             return _unchanged(register, database, began)
-        compute(register, duck, salt=str(given.snapshot))  # 2, 3, 4
+        if spark and settings:
+            compute_on_spark(register, given.snapshot, store, duck, settings, salt=str(given.snapshot))
+        else:
+            compute_here(register, duck, salt=str(given.snapshot))  # 2, 3, 4
         _compare(duck)  # 5
         with database.connection() as control:
             held = holding.reasons(register, duck, control)
@@ -110,8 +118,9 @@ def _read(
     duck: duckdb.DuckDBPyConnection,
     *,
     whole: bool,
+    elsewhere: bool,
 ) -> tuple[reading.Given, known.Stamp]:
-    """1: what can have changed since the memory was made, or everything."""
+    """1: what can have changed since the memory was made, or everything; ``elsewhere``: another engine reads it."""
     sources = concrete(register, store)
     if not sources:
         raise NotFound("fuse.nothing_refined", f"{register.label}的来源都还没有标准数据")
@@ -136,34 +145,7 @@ def _read(
             given = reading.read_changes(register, sources, remembered.read, view, store, duck)
             if given is None:
                 reading.forget_reading(duck)
-        return given or reading.read_everything(register, sources, view, duck), now
-
-
-def compute(register: Register, duck: duckdb.DuckDBPyConnection, *, salt: str) -> None:
-    """From ``incoming``, ``held``, ``decision`` and ``batch_time`` to ``judged`` per record, ``chosen`` per entity,
-    ``residue``, ``doubt`` and ``trace``."""
-    run(duck, [*matching.record_steps(register), Step("incoming")])
-    run(duck, [Step("trace", known.traces_sql(register, "record"))])
-    if duck.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reach'").fetchone():
-        run(duck, known.crowded_steps(register))
-    run(duck, matching.anchor_steps(register))
-    likeness.match(register, duck)
-    if not duck.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'elsewhere'").fetchone():
-        ids = f"'{register.prefix}' || upper(left(md5(anchor), 16))"
-        run(duck, [Step("elsewhere", f"SELECT DISTINCT entity FROM known.record WHERE entity IN (SELECT {ids} FROM anchored) "
-                                     "AND entity NOT IN (SELECT entity FROM held)")])  # fmt: skip
-    run(
-        duck,
-        [
-            *golden.entity_steps(register, salt),
-            Step("doubtful", golden.doubtful_sql()),
-            *golden.placed_steps(),
-            *drops("anchored", "named", "doubt"),
-            Step("chosen", golden.chosen_sql(register)),
-            Step("judged", golden.judged_sql(register)),
-            *drops("placed", "numbered", "record"),
-        ],
-    )
+        return given or reading.read_everything(register, () if elsewhere else sources, view, duck), now
 
 
 def _compare(duck: duckdb.DuckDBPyConnection) -> None:
@@ -233,12 +215,9 @@ def _keep(
         reviewing.ask(register, control, duck, whole=given.whole)
         holding.used(register, control)
     last = commit_id if written is not None else stamp.written
-    known.remember(
-        register,
-        duck,
-        known.Stamp(stamp.declared, stamp.datasets, given.snapshot, last, stamp.decisions),
-        whole=given.whole,
-    )
+    if duck.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'trace'").fetchone():
+        now = known.Stamp(stamp.declared, stamp.datasets, given.snapshot, last, stamp.decisions)
+        known.remember(register, duck, now, whole=given.whole)
     linking.link(register, store)
     return Fused(register.name, snapshot=written, seconds=_seconds(began), **values)
 

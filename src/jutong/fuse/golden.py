@@ -161,16 +161,22 @@ def golden_sql(register: Register, entities: str | None = None) -> str:
 
 
 def judged_sql(register: Register) -> str:
-    """``judged``: every record with the reason of each of its values, and one digest of it all."""
+    """Every record with the reason of each of its values."""
     reasons = ", ".join(f"{_reason(item)} AS {quote('w_' + item.name)}" for item in register.items)
     items = ", ".join(f"p.{quote(item.name)}" for item in register.items)
-    told = ", ".join(f"{quote(name)}" for item in register.items for name in (item.name, f"w_{item.name}"))
     return (
-        "SELECT * EXCLUDE (eid), CAST(hash(entity, batch, row_no, as_of, rule, weight, "
-        f"{told}) AS VARCHAR) AS digest FROM ("
         f"SELECT c.eid, p.rid, p.dataset, p.source_key, c.entity, p.batch, p.row_no, p.as_of, p.rule, "
         f"CAST(p.weight AS DECIMAL(9,4)) AS weight, {items}, {reasons} "
-        f"FROM ({_ranked(register)}) p JOIN chosen c USING (eid)) ORDER BY eid, dataset, source_key"
+        f"FROM ({_ranked(register)}) p JOIN chosen c USING (eid)"
+    )
+
+
+def digested_sql(register: Register, weighed: str) -> str:
+    """``judged`` as it is written: with one digest of all that is told of a record, one entity's records together."""
+    told = ", ".join(f"{quote(name)}" for item in register.items for name in (item.name, f"w_{item.name}"))
+    return (
+        f"SELECT * EXCLUDE (eid), CAST(hash(entity, batch, row_no, as_of, rule, weight, {told}) AS VARCHAR) AS digest "
+        f"FROM {weighed} ORDER BY eid, dataset, source_key"
     )
 
 

@@ -8,16 +8,16 @@ and no other comes near.  What stays between is for people, and what people deci
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from jutong.fuse.comparing import Comparison, Level
 from jutong.fuse.folding import sounding
 from jutong.fuse.matching import block_column, key_column, level, needed, settled
 from jutong.fuse.register import Register
-from jutong.fuse.steps import Step, drops, run
+from jutong.fuse.steps import Duck, Engine, Step, drops, run
 from jutong.terms import literal, quote
 
 #: The weight of a pair that a person found to be one.
@@ -123,39 +123,67 @@ def candidate_steps(register: Register) -> list[Step]:
     ]  # fmt: skip
 
 
-def add_sounds(register: Register, duck: duckdb.DuckDBPyConnection) -> None:
+def add_sounds(register: Register, engine: Engine) -> None:
     """``near_…`` columns: features by sound and shape, for the few records that are compared."""
     for one in register.likeness.comparisons:
         for feature in one.how.sounds:
             column, near = quote(one.column(feature)), quote(one.column(f"near_{feature}"))
-            texts = [
-                row[0]
-                for row in duck.execute(f"SELECT DISTINCT {column} FROM likely_record").fetchall()
-                if row[0]
-            ]
-            table = pa.table(
-                {
-                    "text": pa.array(texts, pa.string()),
-                    "near": pa.array([sounding(text) for text in texts], pa.string()),
-                }
-            )
-            duck.register("sounds", table)
-            run(
-                duck,
+            texts = engine.texts(f"SELECT DISTINCT {column} FROM likely_record WHERE {column} IS NOT NULL")
+            sounds = {
+                "text": pa.array(texts, pa.string()),
+                "near": pa.array([sounding(one) for one in texts], pa.string()),
+            }
+            engine.give("sounds", pa.table(sounds))
+            engine.run(
                 [
                     Step(
                         "likely_sounding",
                         f"SELECT r.*, s.near AS {near} FROM likely_record r LEFT JOIN sounds s ON s.text = r.{column}",
                     ),
                     Step("likely_record", "SELECT * FROM likely_sounding"),
-                    Step("likely_sounding"),
-                ],
+                    *drops("likely_sounding", "sounds"),
+                ]
             )
-            duck.unregister("sounds")
 
 
-def score(register: Register, duck: duckdb.DuckDBPyConnection) -> None:
-    """Fill ``likely_pair (rid_l, rid_r, weight)`` with the pairs worth a look, decisions applied."""
+def score_sql(register: Register) -> str:
+    """The pairs and their weights as Splink computes them from the same model, for engines it does not run on.
+
+    A test holds the two against each other.
+    """
+    likeness = register.likeness
+    prior = math.log2(likeness.prior / (1 - likeness.prior))
+    weights = " + ".join(_weight_sql(one) for one in likeness.comparisons) or "0"
+    columns = sorted({quote(one.column(feature)) for one in likeness.comparisons for feature in one.features})
+    sides = ", ".join(
+        f"{side}.{name} AS {quote(name.strip(chr(34)) + '_' + side)}" for name in columns for side in "lr"
+    )
+    pairs = " UNION ".join(
+        f"SELECT l.rid AS rid_l, r.rid AS rid_r FROM likely_record l JOIN likely_record r ON l.{block} = r.{block} "
+        "WHERE (l.free OR r.free) AND l.rid < r.rid"
+        for block in (block_column(number) for number in range(len(likeness.blocks)))
+    )
+    return (
+        f"SELECT rid_l, rid_r, weight FROM (SELECT rid_l, rid_r, {prior!r} + {weights} AS weight FROM ("
+        f"SELECT p.rid_l, p.rid_r, {sides} FROM ({pairs}) p JOIN likely_record l ON l.rid = p.rid_l JOIN likely_record r ON r.rid = p.rid_r)"
+        f") WHERE weight >= {min(likeness.review, likeness.threshold)}"
+    )
+
+
+def _weight_sql(one: Comparison) -> str:
+    main = one.column(one.how.main)
+    arms = [f'WHEN "{main}_l" IS NULL OR "{main}_r" IS NULL THEN 0.0e0']
+    arms += [f"WHEN {level.sql} THEN {math.log2(level.m / level.u)!r}e0" for level in one.levels[:-1]]
+    last = one.levels[-1]
+    return f"CASE {' '.join(arms)} ELSE {math.log2(last.m / last.u)!r}e0 END"
+
+
+def score(register: Register, engine: Engine) -> None:
+    """Fill ``scored_pair (rid_l, rid_r, weight)`` with the pairs worth a look."""
+    if not isinstance(engine, Duck):
+        engine.run([Step("scored_pair", score_sql(register))])
+        return
+    duck = engine.duck
     from splink import DuckDBAPI, Linker  # slow to import, needed only when there is a residue
 
     logging.getLogger("splink").setLevel(logging.ERROR)
@@ -253,12 +281,13 @@ def adoption_steps(register: Register, kind: str, owners: str) -> list[Step]:
             f"WHERE place = 1 AND weight >= {likeness.threshold} AND next <= weight - {likeness.lead}",
         ),
         Step(
-            "anchored",
+            "given_away",
             "SELECT a.rid, coalesce(d.owner, a.anchor) AS anchor, "
             "CASE WHEN d.owner IS NULL THEN a.rule WHEN d.weight >= 1000 THEN 'decided' ELSE 'likeness' END AS rule, "
             "coalesce(d.weight, a.weight) AS weight FROM anchored a LEFT JOIN adopted d ON d.anchor = a.anchor",
         ),
-        *drops("knows", "offer", "fair_offer", "best", "adopted"),
+        Step("anchored", "SELECT * FROM given_away"),
+        *drops("knows", "offer", "fair_offer", "best", "adopted", "given_away"),
     ]  # fmt: skip
 
 
@@ -303,7 +332,7 @@ def joined_steps(last: int) -> list[Step]:
             f"WHERE d.verdict = '{_DIFFERENT}' AND l.owner = r.owner",
         ),
         Step(
-            "anchored",
+            "grouped",
             "SELECT a.rid, CASE WHEN t.owner IS NULL THEN coalesce(g.owner, a.anchor) ELSE a.anchor END AS anchor, "
             "CASE WHEN g.owner IS NULL OR t.owner IS NOT NULL THEN a.rule WHEN e.weight >= 1000 THEN 'decided' "
             "ELSE 'likeness' END AS rule, "
@@ -312,7 +341,8 @@ def joined_steps(last: int) -> list[Step]:
             "LEFT JOIN (SELECT anchor, max(weight) AS weight FROM (SELECT anchor_l AS anchor, weight FROM loose_edge "
             "UNION ALL SELECT anchor_r, weight FROM loose_edge) GROUP BY 1) e ON e.anchor = a.anchor",
         ),
-        *drops("torn", "loose_edge", f"group_{last}"),
+        Step("anchored", "SELECT * FROM grouped"),
+        *drops("torn", "loose_edge", f"group_{last}", "grouped"),
     ]  # fmt: skip
 
 
@@ -341,42 +371,46 @@ def doubt_steps(register: Register) -> list[Step]:
     ]  # fmt: skip
 
 
-def match(register: Register, duck: duckdb.DuckDBPyConnection) -> None:
+def match(register: Register, engine: Engine) -> None:
     """From ``record``, ``anchored`` and ``decision`` to the final ``anchored (rid, anchor, rule, weight)`` and
     ``doubt``."""
-    run(duck, [Step("anchored", "SELECT *, CAST(NULL AS DOUBLE) AS weight FROM anchored")])
-    empty = Step(
-        "scored_pair",
-        "SELECT CAST(NULL AS BIGINT) AS rid_l, CAST(NULL AS BIGINT) AS rid_r, CAST(NULL AS DOUBLE) AS weight WHERE false",
+    engine.run(
+        [
+            Step("weighed", "SELECT *, CAST(NULL AS DOUBLE) AS weight FROM anchored"),
+            Step("anchored", "SELECT * FROM weighed"),
+            Step("weighed"),
+        ]
     )
+    empty = "SELECT rid AS rid_l, rid AS rid_r, CAST(NULL AS DOUBLE) AS weight FROM record WHERE false"
     if register.likeness.blocks:
-        run(duck, candidate_steps(register))
-        if duck.execute("SELECT 1 FROM likely_record WHERE free LIMIT 1").fetchone():
-            add_sounds(register, duck)
-            score(register, duck)
+        engine.run(candidate_steps(register))
+        if engine.some("SELECT 1 FROM likely_record WHERE free"):
+            add_sounds(register, engine)
+            score(register, engine)
         else:
-            run(duck, [empty])
-        run(duck, drops("likely_record"))
+            engine.run([Step("scored_pair", empty)])
+        engine.run(drops("likely_record"))
     else:
-        run(duck, [empty])
-    run(duck, decision_steps())
-    if duck.execute("SELECT 1 FROM likely_pair LIMIT 1").fetchone():
+        engine.run([Step("scored_pair", empty)])
+    engine.run(decision_steps())
+    if engine.some("SELECT 1 FROM likely_pair"):
         for kind, owners in adoptions(register):
-            run(duck, adoption_steps(register, kind, owners))
-        join_components(register, duck)
-    run(duck, [*doubt_steps(register), *drops("likely_pair", "decided_pair")])
+            engine.run(adoption_steps(register, kind, owners))
+        join_components(register, engine)
+    engine.run([*doubt_steps(register), *drops("likely_pair", "decided_pair")])
 
 
-def join_components(register: Register, duck: duckdb.DuckDBPyConnection) -> None:
+def join_components(register: Register, engine: Engine) -> None:
     """Connected components of what is left: records that know no key but are alike."""
-    run(duck, loose_steps(register))
+    engine.run(loose_steps(register))
     last = 0
     while True:
-        run(duck, [widen_step(last + 1)])
-        same = f"SELECT 1 FROM group_{last} l JOIN group_{last + 1} n USING (anchor) WHERE l.owner <> n.owner LIMIT 1"
-        changed = duck.execute(same).fetchone()
-        run(duck, drops(f"group_{last}"))
+        engine.run([widen_step(last + 1)])
+        changed = engine.some(
+            f"SELECT 1 FROM group_{last} l JOIN group_{last + 1} n ON n.anchor = l.anchor WHERE l.owner <> n.owner"
+        )
+        engine.run(drops(f"group_{last}"))
         last += 1
         if not changed:
             break
-    run(duck, joined_steps(last))
+    engine.run(joined_steps(last))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import duckdb
+import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,42 @@ class Step:
 
 def drops(*tables: str) -> list[Step]:
     return [Step(table) for table in tables]
+
+
+class Engine(Protocol):
+    """What a plan needs of the program that computes it."""
+
+    def run(self, steps: Iterable[Step]) -> None: ...
+
+    def some(self, sql: str) -> bool:
+        """Whether a SELECT gives any row."""
+
+    def texts(self, sql: str) -> list[str]:
+        """The first column of a SELECT."""
+
+    def give(self, name: str, rows: pa.Table) -> None:
+        """Rows under a name, for the steps to come."""
+
+
+@dataclass(frozen=True)
+class Duck:
+    """DuckDB: the engine of one machine."""
+
+    duck: duckdb.DuckDBPyConnection
+
+    def run(self, steps: Iterable[Step]) -> None:
+        run(self.duck, steps)
+
+    def some(self, sql: str) -> bool:
+        return self.duck.execute(f"SELECT 1 FROM ({sql}) LIMIT 1").fetchone() is not None
+
+    def texts(self, sql: str) -> list[str]:
+        return [str(row[0]) for row in self.duck.execute(sql).fetchall() if row[0] is not None]
+
+    def give(self, name: str, rows: pa.Table) -> None:
+        self.duck.register("giving", rows)
+        self.duck.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM giving")
+        self.duck.unregister("giving")
 
 
 def run(duck: duckdb.DuckDBPyConnection, steps: Iterable[Step]) -> None:

@@ -35,6 +35,7 @@ JOURNEY = (
     )),
     Stop("fuse", "处理", (
         Tab("companies", "法人基础库", "/companies", "register:read"),
+        Tab("registers", "基础库质量", "/registers", "register:read"),
         Tab("merging", "合并规则", "/merging", "register:read"),
     )),
     Stop("store", "存储", (

@@ -6,6 +6,7 @@ Rooms write through ``Store.writing`` or ``Store.write``, read through ``Store.r
 
 from jutong.store.ageing import History, thinned
 from jutong.store.changes import Changes
+from jutong.store.engines.spark import SparkTables, spark_running
 from jutong.store.files import Files
 from jutong.store.guard import Bounds, View, checked_sql, filter_sql
 from jutong.store.history import Version
@@ -28,6 +29,7 @@ __all__ = [
     "Merged",
     "Reading",
     "Room",
+    "SparkTables",
     "Store",
     "Version",
     "View",
@@ -37,6 +39,7 @@ __all__ = [
     "filter_sql",
     "full_on",
     "room_of",
+    "spark_running",
     "table_sql",
     "thinned",
 ]

@@ -23,6 +23,7 @@ from jutong.portal.pages import (
     objections,
     people,
     projects,
+    registers,
     requests,
     screen,
     search,
@@ -37,7 +38,7 @@ from jutong.portal.pages import (
 
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
-    sources, batches, issues, standards, elements, companies, storage, upkeep,
+    sources, batches, issues, standards, elements, companies, registers, storage, upkeep,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger,
     applications, models, indicators, campaign, projects, cloud, people, security,

@@ -7,13 +7,16 @@ snapshots and struck-out rows are left out (design §11).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jutong.store.engines.dialect import to_spark
 from jutong.store.files import SNAPSHOT_COLUMN, Column, DataFile, Files
 
 #: A pyspark DataFrame or SparkSession; pyspark is an extra and ships no usable types.
@@ -35,10 +38,25 @@ def session(folder: Path, *, master: str, memory: str, options: Mapping[str, str
         "spark.sql.ansi.enabled": "true",
         "spark.sql.session.timeZone": "Asia/Shanghai",
         "spark.sql.parquet.fieldId.read.enabled": "true",
+        "spark.sql.timestampType": "TIMESTAMP_NTZ",
         **(options or {}),
     }
     builder = SparkSession.builder.appName("jutong").master(master)
     return reduce(lambda made, each: made.config(*each), settings.items(), builder).getOrCreate()
+
+
+@contextmanager
+def spark_running(folder: Path, *, master: str, memory: str) -> Iterator[Session]:
+    """A session for one run: the one that is there, or one that ends with the run."""
+    from pyspark.sql import SparkSession
+
+    there = SparkSession.getActiveSession()
+    made = there or session(folder, master=master, memory=memory)
+    try:
+        yield made
+    finally:
+        if there is None:
+            made.stop()
 
 
 def read(spark: Session, files: Files) -> Frame:
@@ -147,3 +165,41 @@ def _spark_type(item_type: str) -> Any:
 
 def _ticked(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
+
+
+class SparkTables:
+    """Plan tables of one run: each kept as Parquet in a folder all workers reach, so a lost worker loses no table."""
+
+    def __init__(self, spark: Session, folder: Path) -> None:
+        self.spark, self.folder = spark, folder
+        self._made = 0
+
+    def keep(self, name: str, sql: str) -> None:
+        """The SELECT, in DuckDB's dialect, under a name."""
+        self._made += 1
+        path = str(self.folder / f"{self._made:04d}_{name}")
+        self.spark.sql(to_spark(sql)).write.parquet(path)
+        self.spark.read.parquet(path).createOrReplaceTempView(name)
+
+    def forget(self, name: str) -> None:
+        self.spark.catalog.dropTempView(name)
+
+    def files(self, name: str) -> str:
+        """A glob of the Parquet files a table is kept in."""
+        folders = sorted(self.folder.glob(f"[0-9][0-9][0-9][0-9]_{name}"))
+        return str(folders[-1] / "*.parquet")
+
+    def rows(self, sql: str) -> list[Any]:
+        found: list[Any] = self.spark.sql(to_spark(sql)).collect()
+        return found
+
+    def give(self, name: str, rows: pa.Table) -> None:
+        """An Arrow table under a name; zoneless times stay zoneless."""
+        self._made += 1
+        path = self.folder / f"{self._made:04d}_{name}.parquet"
+        pq.write_table(rows, path)
+        self.spark.read.parquet(str(path)).createOrReplaceTempView(name)
+
+    def see(self, name: str, files: Files) -> None:
+        """A dataset of the lake at its snapshot under a name."""
+        read(self.spark, files).createOrReplaceTempView(name)
