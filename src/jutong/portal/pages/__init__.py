@@ -18,6 +18,7 @@ from jutong.portal.pages import (
     ledger,
     lists,
     me,
+    metering,
     models,
     notices,
     objections,
@@ -27,6 +28,7 @@ from jutong.portal.pages import (
     screen,
     search,
     security,
+    seen,
     services,
     signin,
     sources,
@@ -37,7 +39,7 @@ _TOPICS = (
     signin, me, desk, screen, search, notices, about,
     sources, batches, issues, elements, companies, storage,
     catalogue, lists, objections,
-    cases, requests, grants, services, deliveries, ledger,
+    cases, requests, grants, services, deliveries, ledger, metering, seen,
     applications, models, indicators, campaign, projects, cloud, people, security,
 )  # fmt: skip
 
