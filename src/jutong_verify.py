@@ -1,6 +1,7 @@
 """存证核验: check a Jutong ledger, or one receipt, without Jutong and without a network.
 
     python -m jutong_verify DIR/ledger [--vkey KEY] [--since OLD_CHECKPOINT]
+    python -m jutong_verify DIR/ledger --receipts FILE [--witness KEY …]
     python -m jutong_verify --receipt TOKEN --vkey KEY
 
 One file, standard library and ``cryptography`` only, so that an auditor can read all of it.  What it checks:
@@ -13,7 +14,8 @@ One file, standard library and ``cryptography`` only, so that an auditor can rea
 (5) that no other byte lies in the folder;
 (6) with --since: that the checkpoint you kept is a prefix of today's log.
 
-What it cannot see: a log cut back to an older state, unless you hold a newer checkpoint or receipt.
+What it cannot see: a log cut back to an older state, unless you hold a newer checkpoint or receipt (--receipts), or
+a witness does (--witness).
 """
 
 from __future__ import annotations
@@ -217,6 +219,49 @@ def open_note(note: str, key: VerifierKey) -> str:
     if not signed:
         raise Damaged("没有本账本公钥的签名")
     return text
+
+
+@dataclass(frozen=True)
+class WitnessKey:
+    """``<name>+<hex key id>+<base64 0x04 || Ed25519 public key>`` (C2SP tlog-cosignature)."""
+
+    name: str
+    public_key: bytes
+
+    @property
+    def key_id(self) -> bytes:
+        return sha256(self.name.encode() + b"\n\x04" + self.public_key)[:4]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        name, _, rest = text.strip().partition("+")
+        raw = from_base64(rest.partition("+")[2])
+        if len(raw) != 33 or raw[0] != 4 or not name:
+            raise Damaged("见证方公钥格式不对")
+        key = cls(name, raw[1:])
+        if str(key) != text.strip():
+            raise Damaged("见证方公钥的名称、编号与公钥不一致")
+        return key
+
+    def __str__(self) -> str:
+        return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(b'%c' % 4 + self.public_key).decode()}"
+
+    def check(self, note: str) -> int:
+        """When this witness signed the note, in seconds since 1970; Damaged if it did not."""
+        text, _, lines = note.rpartition("\n\n")
+        for line in lines.splitlines():
+            parts = line.split(" ")
+            raw = from_base64(parts[-1]) if len(parts) == 3 and parts[1] == self.name else b""
+            if len(raw) == 76 and raw[:4] == self.key_id:
+                seconds = int.from_bytes(raw[4:12])
+                VerifierKey(self.name, self.public_key).check(cosigned_text(text + "\n", seconds), raw[12:])
+                return seconds
+        raise Damaged(f"没有见证方 {self.name} 的签名")
+
+
+def cosigned_text(text: str, seconds: int) -> bytes:
+    """What a witness signs of a checkpoint."""
+    return f"cosignature/v1\ntime {seconds}\n{text}".encode()
 
 
 @dataclass(frozen=True)
@@ -938,6 +983,32 @@ def _verify_since(folder: Path, since: str, key: VerifierKey, newest: Checkpoint
         report.problem("checkpoint", problem.sentence)
 
 
+def missing_receipts(folder: Path, tokens: Sequence[str], vkey: str | None = None) -> list[Problem]:
+    """Receipts whose record the folder no longer holds, in the log or waiting in a stream.
+
+    Together with ``verify_folder`` this shows a stream cut off before it was merged: whoever holds the signing key
+    can write a shorter stream, but not one that holds what a consumer has a receipt for.
+    """
+    key = VerifierKey.parse(vkey or (folder / "vkey").read_text(encoding="utf-8"))
+    wanted: dict[bytes, Receipt] = {}
+    for token in tokens:
+        receipt = Receipt.parse(token)
+        receipt.check(key)
+        wanted[receipt.leaf] = receipt
+    for file in sorted((folder / "tile/0").rglob("*")):
+        data = file.read_bytes() if file.is_file() else b""
+        for at in range(0, len(data), 32):
+            wanted.pop(data[at : at + 32], None)
+    for file in sorted((folder / "streams").glob("*")):
+        for batch in read_segment(file.read_bytes(), key, file.name).batches:
+            for entry in batch.leaves:
+                wanted.pop(leaf_hash(sha256, entry), None)
+    return [
+        Problem(f"streams/{one.stream}", f"第 {one.sequence} 条已应答（有回执），如今既不在流中也不在账上")
+        for one in wanted.values()
+    ]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 only if everything that was asked holds."""
     parser = argparse.ArgumentParser(prog="jutong_verify", description="离线核验聚通的存证账本与回执")
@@ -946,6 +1017,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--since", type=Path, help="您保存的旧检查点文件：核验账本未被改写或截短")
     parser.add_argument("--receipt", help="一张回执 (应答头 Jutong-Receipt)")
     parser.add_argument("--proof", type=Path, help="回执的入账证明 (tlog-proof 文件)")
+    parser.add_argument("--receipts", type=Path, help="回执文件，每行一张：核验它们都还在账上")
+    parser.add_argument(
+        "--witness", action="append", default=[], help="见证方公钥：--since 的检查点须有其签名"
+    )
     parser.add_argument("--json", action="store_true", help="输出 JSON")
     given = parser.parse_args(arguments)
     if given.folder is None and not (given.receipt and given.vkey):
@@ -955,7 +1030,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             vkey = given.vkey or (given.folder / "vkey").read_text(encoding="utf-8")
             return _say_receipt(given.receipt, vkey, given.proof, as_json=given.json)
         since = given.since.read_text(encoding="utf-8") if given.since else None
-        return _say_report(verify_folder(given.folder, given.vkey, since), as_json=given.json)
+        for witness in given.witness:
+            WitnessKey.parse(witness).check(
+                since or (given.folder / "checkpoint").read_text(encoding="utf-8")
+            )
+        report = verify_folder(given.folder, given.vkey, since)
+        if given.receipts:
+            tokens = given.receipts.read_text(encoding="utf-8").split()
+            report.add(missing_receipts(given.folder, tokens, given.vkey))
+        return _say_report(report, as_json=given.json)
     except Damaged as problem:
         print(
             json.dumps({"ok": False, "problem": problem.sentence}, ensure_ascii=False)

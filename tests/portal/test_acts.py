@@ -18,7 +18,15 @@ from .test_every_page import sample
 OWN = {"/sign-in", "/session", "/sign-out", "/look", "/me/password", "/me/factor", "/notices/read"}
 #: Anybody with a desk may raise these for his own department.
 #: and everybody may check the ledger.
-ANY_DESK = {"/ledger/check", "/lists/demand", "/objections", "/cloud", "/requests", "/applications"}
+ANY_DESK = {
+    "/ledger/check",
+    "/metering/recount",
+    "/lists/demand",
+    "/objections",
+    "/cloud",
+    "/requests",
+    "/applications",
+}
 
 FORMS: dict[str, dict[str, Any]] = {
     "/sources/{name}/test": {},
@@ -37,6 +45,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "/deliveries/{name}": {"state": "paused"},
     "/ledger/receipt": {"receipt": "jt1~AAAA"},
     "/ledger/check": {},
+    "/metering/recount": {},
+    "/seen": {"subject": "91430502MA00000001", "ground": "想知道而已"},
     "/applications": {"name": "外人的应用"},
     "/applications/{application_id}/token": {},
     "/applications/{application_id}": {"state": "suspended"},

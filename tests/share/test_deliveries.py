@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 
 import pytest
@@ -15,11 +16,13 @@ from jutong.share import (
     deliver,
     find_request,
     fold,
+    look_up,
     meter_differences,
     reconcile,
     reconciliations,
     resume_grant,
     runs,
+    seal_grant,
     suspend_grant,
     terminate_grant,
     who_saw,
@@ -298,3 +301,31 @@ def test_the_meter_equals_the_ledger_and_the_receivers(filled):
         ).fetchone()
     there = filled.there("SELECT sum(upserted_total)::bigint FROM jutong_delivery")
     assert int(counted["n"]) == there[0][0]
+
+
+def test_asking_who_saw_is_itself_recorded_and_what_is_sealed_is_withheld(filled):
+    grant = set_up_delivery(filled, "watched", "watched")
+    run(filled, "watched")
+    subject = sorted(filled.rows)[3]
+
+    def ask(**given):
+        filled.ledger.sequence()
+        fold(filled.database, filled.ledger)
+        with filled.database.connection() as connection:
+            return look_up(
+                connection, filled.stream, filled.keys, subject,
+                by="counter", department="D01", ground="本人到柜台申请，受理号 7", **given,
+            )  # fmt: skip
+
+    assert "watched" in {one.resource for one in ask()}
+    asked = [one for one in ask() if one.event == "share:subject:lookup"]
+    assert (asked[0].consumer, asked[0].purpose) == ("D01", "本人到柜台申请，受理号 7")
+    assert {one.provider for one in ask(provider="D23")} == {"D23"}
+    with filled.database.connection() as connection:
+        seal_grant(connection, grant.id, dt.datetime.now(dt.UTC) + dt.timedelta(days=30))
+    assert "watched" not in {one.resource for one in ask()}
+    with filled.database.connection() as connection:
+        seal_grant(connection, grant.id, dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
+    assert "watched" in {one.resource for one in ask()}
+    with pytest.raises(BadInput), filled.database.connection() as connection:
+        look_up(connection, filled.stream, filled.keys, subject, by="counter", department="D01", ground="  ")

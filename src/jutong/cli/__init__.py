@@ -36,6 +36,7 @@ _COMMANDS = {
     "catalogue": "catalogue",
     "figures": "figures",
     "ledger": "ledger",
+    "witness": "witness",
     "backup": "keeping",
     "restore": "keeping",
     "upgrade": "keeping",

@@ -1558,6 +1558,7 @@ CREATE TABLE jutong.share_grant (
     until timestamp with time zone NOT NULL,
     state text DEFAULT 'active'::text NOT NULL,
     reason text,
+    sealed_until timestamp with time zone,
     issued_by bigint,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     changed_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -1577,6 +1578,7 @@ COMMENT ON COLUMN jutong.share_grant.masks IS 'item name → mask profile of its
 COMMENT ON COLUMN jutong.share_grant.grade IS 'highest 数据分级 among the granted items; from 3 up the gate asks for a signed request';
 COMMENT ON COLUMN jutong.share_grant.until IS 'the instant it stops, exclusive: midnight in Asia/Shanghai after the last day of use';
 COMMENT ON COLUMN jutong.share_grant.reason IS 'why it is suspended or terminated (第27条)';
+COMMENT ON COLUMN jutong.share_grant.sealed_until IS 'what happened under it is withheld from 谁看过 until then (criminal investigation)';
 COMMENT ON COLUMN jutong.share_grant.changed_at IS 'clock_timestamp() of the last change, set by trigger; a poll must look back a few seconds, as a change commits after its stamp';
 CREATE TABLE jutong.sign_in_guard (
     login text NOT NULL,

@@ -7,6 +7,7 @@ import base64
 import datetime as dt
 import gc
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -129,12 +130,24 @@ class Worker:
         if scope.method == "GET" and scope.path in _PUBLIC:
             name = scope.path.rpartition("/")[2]
             protocol.response_bytes(200, plain, (self._ledger.folder / name).read_bytes())
+        elif scope.method == "GET" and scope.path == "/ledger/consistency":
+            status, proof = _consistency(self._ledger, scope.query_string)
+            protocol.response_bytes(status, plain, proof)
         elif scope.method == "GET" and scope.path == "/health":
             well = self._watch.rights() is not None
             protocol.response_bytes(200 if well else 503, plain, b"ok\n" if well else b"gate.grants_stale\n")
         else:
             body = problem_body(404, "gate.no_service", "网关只在 /v1/{服务名} 应答", "")
             protocol.response_bytes(404, list(problem_headers(404)), body)
+
+
+def _consistency(ledger: Ledger, query: str) -> tuple[int, bytes]:
+    """A witness's question: the proof that ``old`` entries are the beginning of ``new``, a hash a line."""
+    found = re.fullmatch(r"old=(\d{1,15})&new=(\d{1,15})", query)
+    old, new = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not 0 < old <= new <= ledger.checkpoint().size:
+        return 400, b""
+    return 200, b"".join(base64.b64encode(one) + b"\n" for one in ledger.consistency(old, new))
 
 
 def _signed(scope: Any, body: bytes) -> Signed:

@@ -9,6 +9,7 @@ from jutong.ledger.exchange import LONGEST_ENTRY, Exchange, Form, Record
 from jutong.ledger.heads import check_heads, keep_heads
 from jutong.ledger.ledger import Ledger
 from jutong.ledger.stream import Head, Stream
+from jutong.ledger.witness import Witness, of_folder, of_gate
 from jutong_verify import Checkpoint, Damaged, Problem, Proof, Receipt, Report
 
 __all__ = [
@@ -25,6 +26,9 @@ __all__ = [
     "Record",
     "Report",
     "Stream",
+    "Witness",
     "check_heads",
     "keep_heads",
+    "of_folder",
+    "of_gate",
 ]

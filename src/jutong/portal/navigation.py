@@ -57,6 +57,8 @@ JOURNEY = (
         Tab("services", "接口服务", "/services", "service:read"),
         Tab("deliveries", "库表交换", "/deliveries", "delivery:read"),
         Tab("ledger", "交换记录", "/ledger", "ledger:read"),
+        Tab("metering", "计量", "/metering", "ledger:read"),
+        Tab("seen", "谁看过", "/seen", "exchange:read"),
     )),
     Stop("develop", "应用", (
         Tab("applications", "应用", "/applications", "application:read"),

@@ -77,7 +77,15 @@ from jutong.share.requests import (
     request_of_case,
     request_problems,
 )
-from jutong.share.seen import Sighting, hash_subject, period_of, subject_secret, who_saw
+from jutong.share.seen import (
+    Sighting,
+    hash_subject,
+    look_up,
+    period_of,
+    seal_grant,
+    subject_secret,
+    who_saw,
+)
 from jutong.share.services import KINDS as SERVICE_KINDS
 from jutong.share.services import Service, find_service, publish_service, services, stop_service
 
@@ -135,6 +143,7 @@ __all__ = [
     "issue_grant",
     "last_instant",
     "leaving_sql",
+    "look_up",
     "looks_like_token",
     "mark_provided",
     "mask_for",
@@ -156,6 +165,7 @@ __all__ = [
     "resume_grant",
     "rotate_token",
     "runs",
+    "seal_grant",
     "services",
     "set_access",
     "set_application_state",

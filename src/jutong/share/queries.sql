@@ -288,6 +288,12 @@ FROM exchange e
 WHERE string_to_array(subjects, ' ') @> ARRAY[%(hash)s] AND subjects <> '' AND to_char(at, 'YYYY') = %(year)s
   AND NOT EXISTS (SELECT 1 FROM meter_void v WHERE v.origin = e.origin AND v.request_id = e.request_id)
 
+-- name: sealed_grants
+SELECT id FROM share_grant WHERE sealed_until > %(now)s
+
+-- name: seal_grant
+UPDATE share_grant SET sealed_until = %(until)s WHERE id = %(id)s
+
 -- name: fail_runs
 UPDATE delivery_run SET state = 'failed', error = %(error)s, finished_at = clock_timestamp()
 WHERE delivery_name = %(name)s AND state = 'running'

@@ -19,7 +19,9 @@ import numpy as np
 
 from jutong.database import Connection, Database, named_sql
 from jutong.keys import KeyProvider
+from jutong.ledger import Exchange, Stream
 from jutong.share.outgoing import subject_hasher
+from jutong.terms import BadInput, NotFound
 
 _SQL = named_sql(__file__)
 _KEY = "subjects"
@@ -99,6 +101,53 @@ def who_saw(
         found += [_sighting(row) for row in bulk if _aligned(bytes(row["hashes"]), one)]
         found += [_sighting(row) for row in single]
     return sorted(found, key=lambda sighting: sighting.at, reverse=True)
+
+
+def look_up(
+    connection: Connection,
+    stream: Stream,
+    keys: KeyProvider,
+    subject: str,
+    *,
+    by: str,
+    department: str,
+    ground: str,
+    provider: str | None = None,
+) -> list[Sighting]:
+    """Answer the question at the counter, having recorded first who asks it, about whom, on what ground.
+
+    ``provider``: only exchanges of this department's data.  What is sealed (criminal investigation) is withheld
+    until its date.  Raises BadInput ``share.no_ground``, Unavailable ``ledger.stream_ended``.
+    """
+    if len(ground.strip()) < 4 or not subject.strip():
+        raise BadInput("share.no_ground", "请写明查的是谁、依据什么（至少 4 个字）")
+    now = datetime.now(UTC)
+    stream.record(
+        Exchange(
+            event="share:subject:lookup",
+            at=now,
+            consumer=department,
+            purpose=ground.strip(),
+            outcome="answered",
+            subjects=hash_subject(keys, subject.strip(), period_of(now)).hex(),
+            detail={"by": by, "provider": provider or ""},
+        )
+    )
+    sealed = {row["id"] for row in connection.execute(_SQL.sealed_grants, {"now": now}).fetchall()}
+    return [
+        one
+        for one in who_saw(connection, keys, subject.strip())
+        if one.grant_id not in sealed and provider in (None, one.provider)
+    ]
+
+
+def seal_grant(connection: Connection, grant_id: str, until: datetime | None) -> None:
+    """Withhold what happened under a grant from look-ups until this instant; None opens it again.
+
+    Raises NotFound ``share.grant_unknown``.
+    """
+    if connection.execute(_SQL.seal_grant, {"id": grant_id, "until": until}).rowcount != 1:
+        raise NotFound("share.grant_unknown", f"没有编号为 {grant_id} 的授权")
 
 
 def this_period() -> str:

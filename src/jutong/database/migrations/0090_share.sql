@@ -100,6 +100,7 @@ CREATE TABLE share_grant (
     until           timestamptz NOT NULL,
     state           text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'suspended', 'terminated', 'expired')),
     reason          text,
+    sealed_until    timestamptz,
     issued_by       bigint REFERENCES app_user (id),
     created_at      timestamptz NOT NULL DEFAULT now(),
     changed_at      timestamptz NOT NULL DEFAULT now()
@@ -113,6 +114,7 @@ COMMENT ON COLUMN share_grant.masks IS 'item name → mask profile of its elemen
 COMMENT ON COLUMN share_grant.grade IS 'highest 数据分级 among the granted items; from 3 up the gate asks for a signed request';
 COMMENT ON COLUMN share_grant.until IS 'the instant it stops, exclusive: midnight in Asia/Shanghai after the last day of use';
 COMMENT ON COLUMN share_grant.reason IS 'why it is suspended or terminated (第27条)';
+COMMENT ON COLUMN share_grant.sealed_until IS 'what happened under it is withheld from 谁看过 until then (criminal investigation)';
 COMMENT ON COLUMN share_grant.changed_at IS 'clock_timestamp() of the last change, set by trigger; a poll must look back a few seconds, as a change commits after its stamp';
 CREATE INDEX share_grant_application ON share_grant (application_id);
 CREATE INDEX share_grant_entry ON share_grant (entry_id);

@@ -18,6 +18,7 @@ from jutong.portal.pages import (
     ledger,
     lists,
     me,
+    metering,
     models,
     notices,
     objections,
@@ -28,6 +29,7 @@ from jutong.portal.pages import (
     screen,
     search,
     security,
+    seen,
     services,
     signin,
     sources,
@@ -40,7 +42,7 @@ _TOPICS = (
     signin, me, desk, screen, search, notices, about,
     sources, batches, issues, standards, elements, companies, registers, storage, upkeep,
     catalogue, lists, objections,
-    cases, requests, grants, services, deliveries, ledger,
+    cases, requests, grants, services, deliveries, ledger, metering, seen,
     applications, models, indicators, campaign, projects, cloud, people, security,
 )  # fmt: skip
 

@@ -1,0 +1,113 @@
+"""What others do with the same rows: PostGraphile 4, Datasette, FastAPI and a bare ASGI function over asyncpg.
+
+Each is asked for one row by its key, without token, grant, mask, metering or evidence.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from bench.peers import node_with, python_with
+from bench.sharing import COLUMNS
+
+_ASGI = ("asyncpg==0.31.0", "fastapi==0.115.12", "granian==2.8.7", "orjson", "uvloop")
+_DATASETTE = ("datasette==0.65.2", "setuptools<81")
+_POSTGRAPHILE = "postgraphile@4.14.1"
+_FIELDS = "uscc name capital founded phone division staff checkedAt active"
+_WAIT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Peer:
+    name: str
+    command: list[str | Path]
+    #: Path of a GET, or the body of a POST to ``/graphql``; ``{}`` is the key.
+    path: str = "/?uscc={}"
+    body: str | None = None
+
+
+def peers(replica: Path, port: int) -> list[Peer]:
+    """Those that can be installed here."""
+    found = []
+    script = Path(__file__).parent / "limits/asgi_peer.py"
+    asgi = python_with("asgi", *_ASGI)
+    if asgi is not None:
+        found.append(Peer("asgi_asyncpg", [asgi, script, "raw", str(port)]))
+        found.append(Peer("fastapi_asyncpg", [asgi, script, "fastapi", str(port)]))
+    datasette = python_with("datasette", *_DATASETTE)
+    if datasette is not None:
+        serve = [
+            "-m",
+            "datasette",
+            "serve",
+            "-i",
+            str(replica),
+            "-p",
+            str(port),
+            "--setting",
+            "num_sql_threads",
+            "3",
+        ]
+        path = f"/{replica.stem}/data.json?uscc__exact={{}}&_shape=array&_nofacet=1&_nocount=1"
+        found.append(Peer("datasette", [datasette, *serve], path))
+    node = node_with("postgraphile", _POSTGRAPHILE)
+    if node is not None:
+        command = [node / "node_modules/.bin/postgraphile", "-c", "postgres:///receiver", "-p", str(port)]
+        query = '{"query":"{companyByUscc(uscc:\\"{}\\"){' + _FIELDS + '}}"}'
+        found.append(
+            Peer("postgraphile", [*command, "-n", "127.0.0.1", "--disable-query-log"], "/graphql", query)
+        )
+    return found
+
+
+def fill(url: str, rows: str) -> None:
+    """A table ``company`` with its primary key; ``rows`` is a CSV file's path."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            'CREATE TABLE company (uscc text COLLATE "C", name text, capital numeric(18,2), founded date, phone text,'
+            " division text, staff bigint, checked_at timestamp, active boolean)"
+        )
+        copying = f"COPY company ({COLUMNS}) FROM STDIN (FORMAT csv)"
+        with connection.cursor().copy(copying.encode()) as copy, Path(rows).open("rb") as file:
+            while block := file.read(1 << 20):
+                copy.write(block)
+        connection.execute("ALTER TABLE company ADD PRIMARY KEY (uscc)")
+        connection.execute("ANALYZE company")
+
+
+@contextmanager
+def running(peer: Peer, url: str, port: int) -> Iterator[None]:
+    parts = conninfo_to_dict(url)
+    told = {"PGHOST": parts["host"], "PGUSER": parts["user"], "PGDATABASE": parts["dbname"]}
+    told["PGPASSWORD"] = parts.get("password", "")
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    process = subprocess.Popen(
+        peer.command,
+        env={**environ, **{name: str(value) for name, value in told.items()}},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"{peer.name} did not start") from None
+                time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
