@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from jutong.gather import find_tables, take_many
-from jutong.refine import dispatch, follow_up, refine
+from jutong.refine import follow_up, refine
 
 from .conftest import Desk, Town
 
@@ -29,7 +29,10 @@ def test_wrong_rows_are_seen_taken_home_mended_and_closed(
     with rooms.database.connection() as connection:
         row = connection.execute("SELECT id FROM batch WHERE source_table = 'penalty'").fetchone()
         assert row
-        case = dispatch(connection, row["id"])
+    steward = desks("steward")
+    steward.go("/standards/penalty").get_by_role("button", name="发回整改").click()
+    steward.page.wait_for_url("**/cases/*")
+    case = int(steward.page.url.rpartition("/")[2])
     officer = desks("provider")
     before = rate(officer)
 

@@ -30,6 +30,7 @@ ANY_DESK = {
 
 FORMS: dict[str, dict[str, Any]] = {
     "/sources/{name}/test": {},
+    "/standards/{table}/send-back": {},
     "/lists/demand": {"name": "户籍核验", "basis": "《就业促进法》第17条"},
     "/objections": {"entry": "{entry}", "wrong": "登记状态不是存续，已于去年注销"},
     "/cases/{case_id:int}/moves": {"move": "approve", "note": "同意，按申请范围提供"},

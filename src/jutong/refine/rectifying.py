@@ -18,7 +18,7 @@ from jutong.database import Connection, Database, named_sql
 from jutong.people import SYSTEM, Party, steward_code
 from jutong.refine.outcomes import Refinement
 from jutong.store import Reading, Store
-from jutong.terms import Conflict, NotFound, literal, quote
+from jutong.terms import Conflict, Denied, NotFound, literal, quote
 
 _sql = named_sql(__file__)
 KIND = "data_quality"
@@ -40,8 +40,11 @@ def dispatch(
 ) -> int:
     """Open the case of a batch on its provider's desk; returns its id.
 
-    Raises NotFound ``refine.no_batch``, Conflict ``refine.nothing_to_mend`` and ``refine.being_mended``.
+    Raises Denied ``refine.not_steward``, NotFound ``refine.no_batch``, Conflict ``refine.nothing_to_mend`` and
+    ``refine.being_mended``.
     """
+    if by is not None and "steward" not in by.roles:
+        raise Denied("refine.not_steward", "发回整改由主管部门的数据管理员办理")
     row = connection.execute(_sql.batch_to_mend, {"batch": batch_id}).fetchone()
     if row is None:
         raise NotFound("refine.no_batch", f"没有清洗过的批次 {batch_id}")

@@ -11,10 +11,11 @@ from pydantic import Field
 
 from jutong.database import named_sql
 from jutong.people import visible_to
+from jutong.portal.pages.ledger.route import NoForm
 from jutong.portal.paging import Pager
-from jutong.portal.routes import Act, Download, NoQuestion, Page
+from jutong.portal.routes import Act, Done, Download, NoQuestion, Page
 from jutong.portal.visits import Visit
-from jutong.refine import Link, Plan, lineage, openlineage, plan_of, refinements
+from jutong.refine import Link, Plan, dispatch, lineage, openlineage, plan_of, refinements
 from jutong.terms import NotFound
 
 _SQL = named_sql(__file__)
@@ -94,6 +95,8 @@ class Standard:
     items: tuple[ItemRow, ...]
     rules: tuple[RuleRow, ...]
     scores: tuple[ScoreRow, ...]
+    #: Whether this party may send the newest batch's refused rows back.
+    may_send_back: bool
 
 
 def listed(visit: Visit, asked: StandardsQuestion) -> Standards:
@@ -123,6 +126,7 @@ def build(visit: Visit, _: NoQuestion) -> Standard:
     row = _keeper(visit)
     plan = plan_of(visit.connection, visit.rooms.store, row["name"])
     links = lineage(visit.connection, row["name"])
+    scores = _scores(visit, plan)
     return Standard(
         table=row["name"],
         label=row["label"],
@@ -135,14 +139,29 @@ def build(visit: Visit, _: NoQuestion) -> Standard:
             RuleRow(fault.rule, fault.severity, str(fault.dimension), fault.sentence, 0)
             for fault in plan.rule_faults
         ),
-        scores=tuple(
-            ScoreRow(
-                one["batch_id"], one["received_at"], one["given"], one["rejected"], one["flagged"],
-                float(one["score"]) if one["score"] is not None else None,
-            )
-            for one in refinements(visit.connection, dataset=str(plan.standard), limit=12)
-        ),
+        scores=scores,
+        may_send_back="steward" in visit.who.roles and bool(scores) and scores[0].rejected > 0,
     )  # fmt: skip
+
+
+def _scores(visit: Visit, plan: Plan) -> tuple[ScoreRow, ...]:
+    return tuple(
+        ScoreRow(
+            one["batch_id"], one["received_at"], one["given"], one["rejected"], one["flagged"],
+            float(one["score"]) if one["score"] is not None else None,
+        )
+        for one in refinements(visit.connection, dataset=str(plan.standard), limit=12)
+    )  # fmt: skip
+
+
+def send_back(visit: Visit, _: NoForm) -> Done:
+    """Send the refused rows of the newest batch back to who keeps them."""
+    row = _keeper(visit)
+    newest = refinements(visit.connection, dataset=f"standard.{row['name']}", limit=1)
+    if not newest:
+        raise NotFound("refine.no_batch", f"「{row['label']}」还没有清洗过的批次")
+    case = dispatch(visit.connection, newest[0]["batch_id"], by=visit.who, now=visit.now)
+    return Done(f"/cases/{case}", visit.tell("已发回整改；改好重报后自动复检"))
 
 
 def _item(plan: Plan, place: int, links: list[Link]) -> ItemRow:
@@ -202,6 +221,8 @@ def _keeper(visit: Visit) -> dict[str, Any]:
 PAGES = (
     Page("standards", "/standards", listed, may="source:read", stop="refine", tab="standards", asks=StandardsQuestion),
     Page("standards.table", _PATH, build, may="source:read", stop="refine", tab="standards"),
-    Page("standards.events", _PATH + "/openlineage", events, may="source:read"),
+    Page("standards.events", _PATH + "/openlineage/export", events, may="source:read"),
 )  # fmt: skip
-ACTS: tuple[Act, ...] = ()
+ACTS = (
+    Act("standards.send_back", _PATH + "/send-back", send_back, NoForm, may="issue:export", shown_on=_PATH),
+)
