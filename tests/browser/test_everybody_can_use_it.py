@@ -10,7 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from .conftest import Desk
 
 PAGES = (
-    "/", "/cases", "/catalogue", "/catalogue?q=qydj", "/catalogue/1", "/lists/demand", "/lists/supply", "/sources", "/batches",
+    "/", "/cases", "/catalogue", "/catalogue?q=qydj", "/catalogue/1", "/lists/demand", "/lists/supply", "/sources", "/batches", "/arrivals", "/forms",
+    "/forms/form_market", "/front-machines",
     "/issues", "/elements/uscc", "/companies", "/merging", "/storage", "/requests", "/grants", "/services/ent_basic_query",
     "/deliveries", "/ledger", "/ledger/3", "/applications", "/models", "/indicators", "/figures/entries", "/campaign",
     "/projects", "/cloud", "/people", "/notices", "/me", "/security", "/search?q=企业", "/accessibility", "/scale", "/api",

@@ -18,7 +18,15 @@ from .test_every_page import sample
 OWN = {"/sign-in", "/session", "/sign-out", "/look", "/me/password", "/me/factor", "/notices/read"}
 #: Anybody with a desk may raise these for his own department.
 #: and everybody may check the ledger.
-ANY_DESK = {"/ledger/check", "/lists/demand", "/objections", "/cloud", "/requests", "/applications"}
+ANY_DESK = {
+    "/ledger/check",
+    "/lists/demand",
+    "/objections",
+    "/cloud",
+    "/requests",
+    "/applications",
+    "/front-machines",
+}
 
 FORMS: dict[str, dict[str, Any]] = {
     "/sources/{name}/test": {},
@@ -44,6 +52,16 @@ FORMS: dict[str, dict[str, Any]] = {
     "/projects/{code}/{no:int}": {"state": "done"},
     "/cloud": {"cores": "8", "purpose": "试一试"},
     "/cloud/{allocation_id:int}": {"move": "allocate"},
+    "/arrivals": {"table": "sole_trader"},
+    "/arrivals/{arrival_id}/read": {"encoding": "big5"},
+    "/arrivals/{arrival_id}/take": {},
+    "/arrivals/{arrival_id}/withdraw": {},
+    "/forms": {"entry": "{entry}"},
+    "/forms/{table}/rows": {"c0": "1"},
+    "/forms/{table}/rows/{row:int}/drop": {},
+    "/forms/{table}/send": {},
+    "/forms/{table}/upload": {},
+    "/front-machines": {"purpose": "放业务库", "contact": "外人 5081234", "zone": "政务外网"},
     "/people/{code}": {"login": "intruder", "name": "外人"},
     "/people/accounts/{user_id:int}": {"move": "disable"},
 }  # fmt: skip
@@ -64,7 +82,7 @@ def filled(rooms: Rooms, path: str) -> dict[str, Any]:
 def counted(rooms: Rooms) -> dict[str, Any]:
     """What an act could have changed."""
     tables = ("case_file", "case_move", "request", "share_grant", "service", "application", "cloud_allocation", "app_user",
-              "user_role", "task_report", "demand")  # fmt: skip
+              "user_role", "task_report", "demand", "arrival", "form", "form_row", "front_machine")  # fmt: skip
     with rooms.database.connection() as connection:
         sums = {
             table: connection.execute(f"SELECT count(*) AS n FROM {table}").fetchone()["n"]  # type: ignore[index]

@@ -48,6 +48,7 @@ from jutong.gather.forms import (
     write_row,
 )
 from jutong.gather.looking import batch, batches, sample_rows, sources, tables
+from jutong.gather.machines import add_front_machine, front_machines
 from jutong.gather.probing import Probed, ProbedTable, probe_source
 from jutong.gather.receipts import Batch, kept_file
 from jutong.gather.taking import recover, take, take_many
@@ -63,6 +64,7 @@ __all__ = [
     "Question",
     "Source",
     "SourceTable",
+    "add_front_machine",
     "anything_waits",
     "append",
     "batch",
@@ -79,6 +81,7 @@ __all__ = [
     "find_tables",
     "finish_sending",
     "forget_stale",
+    "front_machines",
     "holds",
     "kept_file",
     "list_arrivals",

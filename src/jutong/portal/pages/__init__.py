@@ -3,6 +3,7 @@
 from jutong.portal.pages import (
     about,
     applications,
+    arrivals,
     batches,
     campaign,
     cases,
@@ -12,11 +13,13 @@ from jutong.portal.pages import (
     deliveries,
     desk,
     elements,
+    forms,
     grants,
     indicators,
     issues,
     ledger,
     lists,
+    machines,
     me,
     models,
     notices,
@@ -35,7 +38,7 @@ from jutong.portal.pages import (
 
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
-    sources, batches, issues, elements, companies, storage,
+    sources, batches, arrivals, forms, machines, issues, elements, companies, storage,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger,
     applications, models, indicators, campaign, projects, cloud, people, security,

@@ -18,7 +18,7 @@ from jutong.portal.visits import Visit
 from jutong.terms import NotFound
 
 _SQL = named_sql(__file__)
-KINDS = {"postgres": "PostgreSQL", "csv": "CSV 文件", "excel": "Excel 工作簿"}
+KINDS = {"postgres": "PostgreSQL", "csv": "CSV 文件", "excel": "Excel 工作簿", "file": "各种文件"}
 BATCH_STATES = {
     "received": ("now", "已收到，待清洗"),
     "refined": ("ok", "已清洗"),
@@ -32,7 +32,7 @@ _SIZE = 40
 @dataclass(frozen=True)
 class SourcesQuestion:
     q: Annotated[str, Field(title="数据源")] = ""
-    kind: Literal["", "postgres", "csv", "excel"] = ""
+    kind: Literal["", "postgres", "csv", "excel", "file"] = ""
     page: Annotated[int, Field(ge=1)] = 1
 
 
