@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.gather.foreign_city import City, Foreign
@@ -28,22 +30,19 @@ from jutong.settings import read_settings
 if __name__ == "__main__":
     serve(read_settings(sys.argv[1]))
 """
-_AGENT = """
-import sys, time
-from pathlib import Path
-from jutong.gather import read_plan, run_once
-from jutong.terms import Unavailable
-plan = read_plan(Path(sys.argv[1]))
-print("ready", flush=True)
-while True:
-    try:
-        told = run_once(plan)
-    except Unavailable:
-        time.sleep(0.05)
-        continue
-    print("done", flush=True)
-    break
-"""
+
+
+def one_round(file: str, done: Any) -> None:
+    """What the agent's process does; killed at any instant."""
+    plan = read_plan(Path(file))
+    while True:
+        try:
+            run_once(plan)
+        except Unavailable:
+            time.sleep(0.05)
+            continue
+        done.set()
+        return
 
 
 class Door:
@@ -68,7 +67,7 @@ class Door:
         )  # fmt: skip
 
     def wait(self) -> None:
-        for _ in range(600):
+        for _ in range(2400):
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
             except OSError:
@@ -168,6 +167,8 @@ def test_a_hundred_kills_of_agent_and_city_lose_and_double_nothing(
     foreign.execute("CREATE TABLE rows (id int, t text, at timestamp)")
     plan = plan_file(city, tmp_path, declared(city), door.port, foreign_url)
     chance = random.Random(20250810)
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["tests.gather.test_agent"])
     kills, rows = 0, 0
     door.open()
     door.wait()
@@ -177,24 +178,22 @@ def test_a_hundred_kills_of_agent_and_city_lose_and_double_nothing(
             (rows + 1, rows + 200),
         )
         rows += 200
-        while True:
-            child = subprocess.Popen([sys.executable, "-c", _AGENT, str(plan)], stdout=subprocess.PIPE)
-            assert child.stdout
-            child.stdout.readline()
-            time.sleep(chance.uniform(0, 0.25))
-            if kills < 100 and chance.random() < 0.15:
-                door.kill()
-                kills += 1
-                door.open()
-                door.wait()
-            elif kills < 100 and child.poll() is None:
-                child.send_signal(signal.SIGKILL)
-                kills += 1
-            said = child.stdout.read()
-            child.stdout.close()
-            child.wait()
-            if b"done" in said:
-                break
+        ended, attempts = processes.Event(), 0
+        while not ended.is_set():
+            attempts += 1
+            child = processes.Process(target=one_round, args=(str(plan), ended))
+            child.start()
+            if attempts <= 12 and kills < 100:
+                child.join(chance.uniform(0.02, 0.6))
+                if child.is_alive():
+                    child.kill()
+                    kills += 1
+                if kills in (30, 60, 90):
+                    door.kill()
+                    kills += 1
+                    door.open()
+                    door.wait()
+            child.join()
     take_arrivals(city.database, city.store, city.home)
     assert city.rows("rows", "count(*), count(DISTINCT id)", "1") == [(rows, rows)]
     assert not list((tmp_path / "state" / "spool").glob("*.data"))

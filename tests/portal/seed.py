@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from jutong import gather
+from jutong.casework import open_case
 from jutong.catalogue import (
     NewDemand,
     NewEntry,
@@ -83,8 +85,49 @@ def seed(rooms: Rooms) -> None:
     seed_people(rooms.database)
     seed_data(rooms)
     seed_catalogue(rooms)
+    seed_ways(rooms)
     seed_sharing(rooms)
     seed_oversight(rooms)
+
+
+# -- ways in ---------------------------------------------------------------------------------------------------
+
+
+def seed_ways(rooms: Rooms) -> None:
+    """A file that waits to be looked at, a form with a draft row, a front machine applied for."""
+    home = rooms.settings.home
+    content = (
+        "邵阳市个体工商户名单,,\n代码,名称,区\n0101,澄砚小吃,双清\n0102,岚舟修车,大祥\n合计,2,\n".encode(
+            "gb18030"
+        )
+    )
+    items = [{**item.to_row(), "name": item.name} for item in _ENTITY[:6]]
+    with rooms.database.connection() as connection:
+        form = gather.make_form(
+            connection, department_code="D02", table="form_market", label="市场主体补报", items=items, keys=["uscc"],
+            explained="各县市区所按月补报尚未进系统的市场主体。",
+        )  # fmt: skip
+        gather.write_row(
+            connection, form, {"uscc": uscc(900), "name": "邵阳北塔鹿涧竹业有限公司", "capital": "一百"}
+        )
+        declare_sources(
+            connection, [Source("scjg_hand", "D02", "file", "市场监管手工文件")],
+            [SourceTable("sole_trader", "scjg_hand", "个体工商户名单", {"file": "x"})],
+        )  # fmt: skip
+        arrival = gather.begin_arrival(
+            connection, home, table="sole_trader", way="upload", file_name="个体户名单.csv"
+        )
+        gather.append(home, arrival, 0, [content])
+        gather.complete(connection, home, arrival, confirm=True)
+        provider = party_of(connection, "provider")
+        case_id = open_case(
+            connection, "front_machine", title="前置机：放市场监管业务库", department_code="D02", opened_by=provider,
+            data={"用途": "放市场监管业务库", "部署区域": "政务外网"},
+        )  # fmt: skip
+        gather.add_front_machine(
+            connection, case_id=case_id, department_code="D02", kind="machine", purpose="放市场监管业务库", zone="政务外网",
+            protection=3, contact="林知秋 5081234",
+        )  # fmt: skip
 
 
 # -- data ----------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ ANY_DESK = {
     "/cloud",
     "/requests",
     "/applications",
+    "/front-machines",
 }
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -56,6 +57,16 @@ FORMS: dict[str, dict[str, Any]] = {
     "/cloud": {"cores": "8", "purpose": "试一试"},
     "/cloud/{allocation_id:int}": {"move": "allocate"},
     "/housekeeping/{task}": {"do": "pause"},
+    "/arrivals": {"table": "sole_trader"},
+    "/arrivals/{arrival_id}/read": {"encoding": "big5"},
+    "/arrivals/{arrival_id}/take": {},
+    "/arrivals/{arrival_id}/withdraw": {},
+    "/forms": {"entry": "{entry}"},
+    "/forms/{table}/rows": {"c0": "1"},
+    "/forms/{table}/rows/{row:int}/drop": {},
+    "/forms/{table}/send": {},
+    "/forms/{table}/upload": {},
+    "/front-machines": {"purpose": "放业务库", "contact": "外人 5081234", "zone": "政务外网"},
     "/people/{code}": {"login": "intruder", "name": "外人"},
     "/people/accounts/{user_id:int}": {"move": "disable"},
 }  # fmt: skip
@@ -76,7 +87,7 @@ def filled(rooms: Rooms, path: str) -> dict[str, Any]:
 def counted(rooms: Rooms) -> dict[str, Any]:
     """What an act could have changed."""
     tables = ("case_file", "case_move", "request", "share_grant", "service", "application", "cloud_allocation", "app_user",
-              "user_role", "task_report", "demand")  # fmt: skip
+              "user_role", "task_report", "demand", "arrival", "form", "form_row", "front_machine")  # fmt: skip
     with rooms.database.connection() as connection:
         sums = {
             table: connection.execute(f"SELECT count(*) AS n FROM {table}").fetchone()["n"]  # type: ignore[index]

@@ -239,6 +239,30 @@ _REGISTER_HOLD = Kind(
     ),
 )  # fmt: skip
 
+#: domain.md §5: 前置机 申请 → 审核 → 分配 → 签收 → 回收.
+_FRONT_MACHINE = Kind(
+    "front_machine", "前置机申请", "QZ", sides=("asker",),
+    states=(
+        State("asked", "待审核", "steward"),
+        State("assigning", "待分配", "steward"),
+        State("signing", "待签收", "asker"),
+        State("using", "在用", "asker"),
+        State("recycling", "待回收", "steward"),
+        State("recycled", "已回收"),
+        State("refused", "不同意"),
+    ),
+    moves=(
+        Move("agree", "同意，待分配", ("asked",), "assigning", "steward", _STEWARD, tone="main"),
+        Move("refuse", "不同意", ("asked",), "refused", "steward", _STEWARD, (_REASON,), tone="grave"),
+        Move("assign", "已分配", ("assigning",), "signing", "steward", _STEWARD,
+             (Need("name", "机器名称", least=2), Need("address", "访问地址", least=4)), tone="main"),
+        Move("sign", "签收", ("signing",), "using", "asker", _ANY_OFFICE, tone="main"),
+        Move("give_back", "不再使用，请回收", ("signing", "using"), "recycling", "asker", _ANY_OFFICE, (_SAID,)),
+        Move("take_back", "收回", ("using",), "recycling", "steward", _STEWARD, (_REASON,), tone="grave"),
+        Move("recycle", "已清理并回收", ("recycling",), "recycled", "steward", _STEWARD, (_SAID,), tone="main"),
+    ),
+)  # fmt: skip
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -254,5 +278,6 @@ KINDS: dict[str, Kind] = {
         _VIOLATION,
         _MERGE_REVIEW,
         _REGISTER_HOLD,
+        _FRONT_MACHINE,
     )
 }

@@ -791,15 +791,12 @@ CREATE TABLE jutong.front_machine (
     zone text NOT NULL,
     protection smallint NOT NULL,
     contact text NOT NULL,
-    name text,
-    address text,
-    folder text,
     asked_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT front_machine_kind_check CHECK ((kind = ANY (ARRAY['machine'::text, 'library'::text]))),
     CONSTRAINT front_machine_protection_check CHECK (((protection >= 1) AND (protection <= 4))),
     CONSTRAINT front_machine_purpose_check CHECK ((btrim(purpose) <> ''::text))
 );
-COMMENT ON TABLE jutong.front_machine IS '前置机, 前置库: its states are those of its case (front_machine): 申请 → 审核 → 分配 → 签收 → 回收';
+COMMENT ON TABLE jutong.front_machine IS '前置机, 前置库: its state, name and address are those of its case (front_machine): 申请 → 审核 → 分配 → 签收 → 回收';
 COMMENT ON COLUMN jutong.front_machine.zone IS '部署区域, for example 政务外网';
 COMMENT ON COLUMN jutong.front_machine.protection IS '等级保护级别';
 ALTER TABLE jutong.front_machine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (

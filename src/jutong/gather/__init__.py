@@ -48,6 +48,7 @@ from jutong.gather.forms import (
     write_row,
 )
 from jutong.gather.looking import batch, batches, chunks, sample_rows, sources, tables, under_way
+from jutong.gather.machines import add_front_machine, front_machines
 from jutong.gather.probing import Probed, ProbedTable, probe_source
 from jutong.gather.profiling import Profile, profile_tables
 from jutong.gather.receipts import Batch, kept_file
@@ -67,6 +68,7 @@ __all__ = [
     "Source",
     "SourceTable",
     "Verified",
+    "add_front_machine",
     "anything_waits",
     "append",
     "batch",
@@ -84,6 +86,7 @@ __all__ = [
     "find_tables",
     "finish_sending",
     "forget_stale",
+    "front_machines",
     "holds",
     "kept_file",
     "list_arrivals",

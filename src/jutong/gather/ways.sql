@@ -116,3 +116,13 @@ SELECT id, cells FROM form_row WHERE arrival_id = %(arrival)s ORDER BY id;
 -- name: unsent_forms
 -- Rows went off with an arrival whose file was not written yet.
 SELECT DISTINCT r.arrival_id FROM form_row r JOIN arrival a ON a.id = r.arrival_id WHERE a.state = 'arriving';
+
+-- name: add_front_machine
+INSERT INTO front_machine (case_id, department_code, kind, purpose, zone, protection, contact)
+VALUES (%(case_id)s, %(department_code)s, %(kind)s, %(purpose)s, %(zone)s, %(protection)s, %(contact)s);
+
+-- name: front_machines
+SELECT m.*, d.short_name AS department, c.number, c.state, c.data
+FROM front_machine m JOIN department d ON d.code = m.department_code JOIN case_file c ON c.id = m.case_id
+WHERE (%(department)s::text IS NULL OR m.department_code = %(department)s)
+ORDER BY c.closed_at NULLS FIRST, m.asked_at DESC LIMIT 200;

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from jutong.outside.csv import CsvFolder
 from jutong.outside.excel import ExcelFolder
 from jutong.outside.files import FileFolder
 from jutong.outside.http import HttpSource
 from jutong.outside.postgres import PostgresSource
-from jutong.outside.reading import Source
+from jutong.outside.reading import Found, Reading, Since, Source
 from jutong.outside.sqlite import SqliteSource
 from jutong.terms import BadInput
 
@@ -42,9 +43,40 @@ def open_source(kind: str, config: Mapping[str, Any], secret: str | None = None)
     if kind == "sqlite":
         return SqliteSource(config)
     if kind == "csv":
-        return CsvFolder(config)
+        return _Given(CsvFolder(config), config)
     if kind == "excel":
-        return ExcelFolder(config)
+        return _Given(ExcelFolder(config), config)
     if kind == "file":
         return FileFolder(config)
     raise BadInput("outside.kind_unknown", f"没有「{kind}」这种数据源，可用的有 {'、'.join(KINDS)}")
+
+
+class _Given:
+    """A folder of one kind of files, into whose tables a file of any kind may also be given by hand."""
+
+    def __init__(self, folder: Source, config: Mapping[str, Any]) -> None:
+        self._folder = folder
+        self._given = FileFolder({name: value for name, value in config.items() if name != "folder"})
+
+    def find(self) -> list[Found]:
+        return self._folder.find()
+
+    def file(self, locator: Mapping[str, Any]) -> Path | None:
+        return self._of(locator).file(locator)
+
+    def read(
+        self, locator: Mapping[str, Any], *, since: Since | None = None, file: Path | None = None
+    ) -> Reading:
+        return self._of(locator).read(locator, since=since, file=file)
+
+    def close(self) -> None:
+        self._folder.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
+
+    def _of(self, locator: Mapping[str, Any]) -> Source:
+        return self._given if "folder" in locator else self._folder

@@ -105,6 +105,7 @@ def make_frame(visit: Visit, *, stop: str = "", tab: str = "", here: str = "/", 
 #: Which stop of the journey a kind of case waits at.
 _STOP_OF_KIND = {
     "gather_drift": "gather",
+    "front_machine": "gather",
     "data_quality": "refine",
     "objection": "refine",
     "catalogue_entry": "catalogue",

@@ -27,6 +27,9 @@ JOURNEY = (
     Stop("gather", "归集", (
         Tab("sources", "数据源", "/sources", "source:read"),
         Tab("batches", "批次", "/batches", "batch:read"),
+        Tab("arrivals", "到件", "/arrivals", "batch:read"),
+        Tab("forms", "填报", "/forms", "batch:read"),
+        Tab("machines", "前置机", "/front-machines", "source:read"),
     )),
     Stop("refine", "治理", (
         Tab("issues", "问题数据", "/issues", "issue:read"),

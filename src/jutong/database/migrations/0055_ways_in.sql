@@ -85,12 +85,9 @@ CREATE TABLE front_machine (
     zone            text NOT NULL,
     protection      smallint NOT NULL CHECK (protection BETWEEN 1 AND 4),
     contact         text NOT NULL,
-    name            text,
-    address         text,
-    folder          text,
     asked_at        timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE front_machine IS '前置机, 前置库: its states are those of its case (front_machine): 申请 → 审核 → 分配 → 签收 → 回收';
+COMMENT ON TABLE front_machine IS '前置机, 前置库: its state, name and address are those of its case (front_machine): 申请 → 审核 → 分配 → 签收 → 回收';
 COMMENT ON COLUMN front_machine.zone IS '部署区域, for example 政务外网';
 COMMENT ON COLUMN front_machine.protection IS '等级保护级别';
 CREATE INDEX front_machine_department ON front_machine (department_code);

@@ -3,6 +3,7 @@
 from jutong.portal.pages import (
     about,
     applications,
+    arrivals,
     batches,
     campaign,
     cases,
@@ -12,11 +13,13 @@ from jutong.portal.pages import (
     deliveries,
     desk,
     elements,
+    forms,
     grants,
     indicators,
     issues,
     ledger,
     lists,
+    machines,
     me,
     metering,
     models,
@@ -40,7 +43,7 @@ from jutong.portal.pages import (
 
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
-    sources, batches, issues, standards, elements, companies, registers, storage, upkeep,
+    sources, batches, arrivals, forms, machines, issues, standards, elements, companies, registers, storage, upkeep,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger, metering, seen,
     applications, models, indicators, campaign, projects, cloud, people, security,
