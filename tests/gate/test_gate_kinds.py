@@ -112,3 +112,16 @@ def test_who_was_verified_or_in_a_batch_can_be_found(city, caller):
     with city.database.connection() as connection:
         seen = who_saw(connection, city.keys, key)
     assert [one.resource for one in seen[:2]] == ["company", "check"]
+
+
+def test_the_numbers_a_monitor_reads(gate, granted):
+    _, token = granted
+    before = gate.ask("/metrics").body.decode()
+    assert gate.call("company", token, limit=1).status == 200
+    assert gate.call("nowhere", token).status == 404
+    after = gate.ask("/metrics").body.decode()
+    assert 'status="404"' in after
+    assert 'service="company"' in after
+    assert "jutong_gate_rights_fresh" in after
+    count = [int(text.split("seconds_count{")[1].split("} ")[1].split()[0]) for text in (before, after)]
+    assert count[1] >= count[0] + 2

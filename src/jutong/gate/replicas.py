@@ -80,6 +80,10 @@ class Replicas:
     def get(self, service: str) -> Replica | None:
         return self._open.get(service)
 
+    def fresh(self) -> dict[str, str]:
+        """Service → the instant its rows are of."""
+        return {service: replica.as_of for service, replica in self._open.items()}
+
     def refresh(self) -> None:
         """Take over new generations and freshness; cheap enough for twice a second."""
         try:

@@ -26,6 +26,7 @@ from jutong.gate.answering import (
 from jutong.gate.asking import MOST_BODY
 from jutong.gate.evidence import Evidence
 from jutong.gate.limits import Limits
+from jutong.gate.metrics import Metrics
 from jutong.gate.replicas import Replicas
 from jutong.gate.signatures import Nonces, Signed
 from jutong.gate.watching import Watch
@@ -51,6 +52,7 @@ class Worker:
         self._ledger = Ledger.open(settings.ledger_folder, keys, origin=settings.ledger_origin)
         self._evidence: Evidence | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._metrics = Metrics()
         self._limits = Limits(settings.gate_workers, time.monotonic)
         self._nonces = Nonces(settings.gate_folder / "nonces.db")
         self._means = Means(self._replicas.get, _hasher(keys), self._nonces.take, self._limits.enter)
@@ -76,6 +78,15 @@ class Worker:
         if not scope.path.startswith(_PREFIX):
             self._beside(scope, protocol)
             return
+        began = time.perf_counter()
+        self._metrics.under_way += 1
+        try:
+            status = await self._call(scope, protocol)
+        finally:
+            self._metrics.under_way -= 1
+        self._metrics.answered(status, time.perf_counter() - began)
+
+    async def _call(self, scope: Any, protocol: Any) -> int:
         headers = scope.headers
         body = b"" if scope.method == "GET" else await _body(protocol)
         call = Call(
@@ -92,23 +103,24 @@ class Worker:
         )
         draft = compose(call, self._watch.rights(), self._means)
         try:
-            await self._answer(call, draft, protocol, bool(headers.get("jutong-evidence")))
+            return await self._answer(call, draft, protocol, bool(headers.get("jutong-evidence")))
         finally:
             if draft.caller is not None:
                 self._limits.leave(draft.caller)
 
-    async def _answer(self, call: Call, draft: Draft, protocol: Any, evidence: bool) -> None:
+    async def _answer(self, call: Call, draft: Draft, protocol: Any, evidence: bool) -> int:
         try:
             receipt = await self._pen().record(draft.exchange)  # 8  evidence first
         except JutongError as problem:
             body = problem_body(503, problem.code, problem.sentence, call.request_id)
             protocol.response_bytes(503, list(problem_headers(503)), body)
-            return
+            return 503
         reply = [*draft.headers, ("jutong-receipt", receipt.token()), ("jutong-request-id", call.request_id)]
         if evidence:
             entry = draft.exchange.entry_bytes(receipt.stream, receipt.sequence)
             reply.append(("jutong-exchange", base64.urlsafe_b64encode(entry).decode()))
         protocol.response_bytes(draft.status, reply, draft.body)  # 9  the caller may quote the receipt
+        return draft.status
 
     def _pen(self) -> Evidence:
         """Made at the first call, inside the running loop."""
@@ -133,12 +145,21 @@ class Worker:
         elif scope.method == "GET" and scope.path == "/ledger/consistency":
             status, proof = _consistency(self._ledger, scope.query_string)
             protocol.response_bytes(status, plain, proof)
+        elif scope.method == "GET" and scope.path == "/metrics" and _is_here(scope.client):
+            text = self._metrics.text(
+                rights_fresh=self._watch.rights() is not None, replicas=self._replicas.fresh()
+            )
+            protocol.response_str(200, [("content-type", "text/plain; version=0.0.4")], text)
         elif scope.method == "GET" and scope.path == "/health":
             well = self._watch.rights() is not None
             protocol.response_bytes(200 if well else 503, plain, b"ok\n" if well else b"gate.grants_stale\n")
         else:
             body = problem_body(404, "gate.no_service", "网关只在 /v1/{服务名} 应答", "")
             protocol.response_bytes(404, list(problem_headers(404)), body)
+
+
+def _is_here(client: str) -> bool:
+    return client.rpartition(":")[0].strip("[]") in ("127.0.0.1", "::1")
 
 
 def _consistency(ledger: Ledger, query: str) -> tuple[int, bytes]:
