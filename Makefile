@@ -31,7 +31,7 @@ lint: setup-dev  ## format, ruff, mypy strict, import contracts
 	@$(BIN)/lint-imports --no-cache
 
 test: lint  ## lint, then every test but the slow ones
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --junitxml=build/tests.xml $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --junitxml=build/tests.xml $(ARGS)
 
 test-slow: setup-dev  ## the heavy harnesses
 	@$(BIN)/python -m pytest -m slow --junitxml=build/tests-slow.xml $(ARGS)

@@ -6,31 +6,39 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from jutong.database import Database, EmbeddedPostgres, open_database
 from jutong.settings import Settings, read_settings
 
+#: They share one sample city, and the last takes new batches in it and watches who opens its truth.
+_SHARING = (
+    "tests/journey/test_journey.py", "tests/journey/test_backup.py", "tests/laws/test_conservation.py",
+    "tests/browser/test_request_journey.py", "tests/laws/test_truth_unseen.py",
+)  # fmt: skip
 #: What takes longest begins first, so that no worker is left alone with it at the end.
 _LONGEST = (
-    "tests/journey/test_killed",
-    "tests/journey",
-    "tests/browser",
-    "tests/laws",
-    "tests/engines",
-    "tests/portal",
-)
+    "tests/journey/test_killed", *_SHARING, "tests/browser", "tests/laws", "tests/engines", "tests/portal",
+)  # fmt: skip
 
 
-@pytest.hookimpl(tryfirst=True)
+class _ByFile(LoadScopeScheduling):
+    """One worker for all tests of a file: later ones may go on where earlier ones stopped."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "the sample city" if file in _SHARING else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker for all tests of a file: they share its city, and later ones may go on where earlier ones stopped."""
-    root = Path(__file__).parents[1]
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(root).as_posix()))
     items.sort(
         key=lambda item: next(
             (rank for rank, name in enumerate(_LONGEST) if item.nodeid.startswith(name)), len(_LONGEST)

@@ -16,6 +16,8 @@ PAGES = (
     "/projects", "/cloud", "/people", "/notices", "/me", "/security", "/search?q=企业", "/accessibility", "/scale", "/api",
     "/nowhere",
 )  # fmt: skip
+#: The other themes change colours alone.
+COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 
 
@@ -25,10 +27,10 @@ def test_axe_finds_nothing(desks: Callable[..., Desk], theme: str) -> None:
     desk.page.locator(".menu summary").first.click()
     desk.page.locator(f"input[name=theme][value={theme}]").check()
     desk.page.locator(".menu form button").click()
-    found = {}
+    found, rules = {}, RULES if theme == "light" else COLOURS
     for path in (*PAGES, "/screen"):
         page = desk.go(path)
-        violations = Axe().run(page, options=RULES).response["violations"]
+        violations = Axe().run(page, options=rules).response["violations"]
         if violations:
             found[path] = [
                 (one["id"], [node["html"][:160] for node in one["nodes"]][:3]) for one in violations

@@ -19,8 +19,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.journey.sample import Sample, command, run, sample_of
 
-pytestmark = pytest.mark.xdist_group("journey")
-
 PASSWORD = "Shaoyang-2026"
 
 

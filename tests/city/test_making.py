@@ -159,7 +159,7 @@ def questioned(form: Shape, rows: pa.Table, engine: duckdb.DuckDBPyConnection) -
     cleaned = ", ".join(f"{element.clean(f'g_{name}')} AS t_{name}" for name, element in known)
     cast = ", ".join(f"{element.cast(f't_{name}')} AS u_{name}" for name, element in known)
     verdicts = ", ".join(
-        f"{verdict_sql(element.checks, f't_{name}', f'u_{name}')} AS d_{name}" for name, element in known
+        f"{verdict_sql(element, f't_{name}', f'u_{name}')} AS d_{name}" for name, element in known
     )
     engine.register("made_rows", rows)
     found = engine.execute(

@@ -15,8 +15,6 @@ from jutong.settings import read_settings
 from jutong.terms import Conflict, JutongError
 from jutong.wiring import open_platform
 
-pytestmark = pytest.mark.xdist_group("journey")
-
 
 @pytest.fixture(scope="module")
 def folder(sample, tmp_path_factory):

@@ -9,14 +9,11 @@ from collections import Counter
 from contextlib import closing
 
 import psycopg
-import pytest
 from psycopg import sql
 from tests.journey.sample import ROOT, answer, demo_words, run
 
 from jutong import fuse, share
 from jutong.city import applications, evaluate_dirt, truth_folder, wrongly_cleaned
-
-pytestmark = pytest.mark.xdist_group("journey")
 
 GOLDEN = {
     "entries": 7488,

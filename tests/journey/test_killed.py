@@ -22,7 +22,6 @@ from jutong.wiring import open_platform
 _CALLED = {"exchanges", "records_exchanged"}
 
 
-@pytest.mark.xdist_group("killed")
 @pytest.mark.parametrize("kills", [3, pytest.param(12, marks=pytest.mark.slow)])
 def test_a_city_killed_again_and_again_ends_as_an_undisturbed_one(tmp_path_factory, kills):
     home = tmp_path_factory.mktemp("killed") / "city"

@@ -9,8 +9,6 @@ from tests.journey.sample import answer, sample_of
 
 from jutong.city import truth
 
-pytestmark = pytest.mark.xdist_group("journey")
-
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):

@@ -17,8 +17,6 @@ from tests.journey.sample import run, sample_of
 
 from jutong.city import truth_folder
 
-pytestmark = pytest.mark.xdist_group("journey")
-
 _OPENED, _READ = 0x20, 0x01
 _EVENT = struct.Struct("iIII")
 

@@ -141,7 +141,14 @@ def test_a_figure_follows_the_rows_at_once(city):
 def test_batches_say_given_accepted_rejected_and_duplicates(city):
     with city.database.connection() as connection:
         told = batches(connection)
-    assert told[0] == {"name": "b1", "given": 100, "accepted": 90, "rejected": 8, "duplicates": 2}
+    assert told[0] == {
+        "name": "b1",
+        "given": 100,
+        "accepted": 90,
+        "rejected": 8,
+        "duplicates": 2,
+        "state": "refined",
+    }
     assert told[1] == {"name": "b2", "given": 100, "accepted": None, "rejected": None, "duplicates": None}
 
 
