@@ -22,7 +22,8 @@ from jutong.wiring import open_platform
 _CALLED = {"exchanges", "records_exchanged"}
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [3, 9])
 def test_a_city_killed_again_and_again_ends_as_an_undisturbed_one(tmp_path_factory, kills):
     home = tmp_path_factory.mktemp("killed") / "city"
     chance = random.Random(int(os.environ.get("JUTONG_TEST_SEED", time.time())))

@@ -149,7 +149,8 @@ def test_batches_say_given_accepted_rejected_and_duplicates(city):
         "duplicates": 2,
         "state": "refined",
     }
-    assert told[1] == {"name": "b2", "given": 100, "accepted": None, "rejected": None, "duplicates": None}
+    waiting = {"accepted": None, "rejected": None, "duplicates": None, "state": "received"}
+    assert told[1] == {"name": "b2", "given": 100, **waiting}
 
 
 def test_no_number_of_the_figures_stands_in_the_code():
