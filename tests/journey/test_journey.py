@@ -158,3 +158,17 @@ def test_the_same_demo_again_changes_no_figure_and_doubles_nothing(sample, platf
     assert answer(sample.home, "figures") == sample.figures
     assert counts() == before
     assert platform.store.snapshot() == snapshot
+
+
+def test_a_day_like_any_other_waits_on_the_desks(platform):
+    with platform.database.connection() as connection:
+        waiting = {
+            row["kind"]: row["n"]
+            for row in connection.execute(
+                "SELECT kind, count(*) AS n FROM case_file WHERE closed_at IS NULL GROUP BY kind"
+            )
+        }
+    assert waiting["catalogue_entry"] == 4
+    assert waiting["share_request"] >= 8
+    assert waiting["data_quality"] >= 5
+    assert waiting["objection"] >= 1

@@ -14,7 +14,7 @@ SELECT application, count(*)::int AS n FROM exchange
 WHERE event = 'share:service:answer' AND outcome = 'answered' GROUP BY application
 
 -- name: waiting_left
-SELECT 1 FROM case_file WHERE kind = 'objection' LIMIT 1
+SELECT 1 FROM case_file WHERE kind = 'catalogue_entry' LIMIT 1
 
 -- name: most_refused
 SELECT r.rejected, r.batch_id, b.source_table, t.label, s.department_code
