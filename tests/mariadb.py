@@ -49,7 +49,8 @@ class MariaDb:
         self.process = subprocess.Popen(
             [program, "--no-defaults", f"--datadir={self.folder}/data", f"--socket={self.folder}/s",
              "--bind-address=127.0.0.1", f"--port={self.port}", f"--pid-file={self.folder}/pid",
-             "--innodb-buffer-pool-size=128M", "--character-set-server=utf8mb4",
+             # A server that starts deletes the temporary tables of whoever shares its folder for them.
+             f"--tmpdir={self.folder}", "--innodb-buffer-pool-size=128M", "--character-set-server=utf8mb4",
              "--collation-server=utf8mb4_bin", *self.options, *self._user],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip

@@ -31,7 +31,7 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     )  # fmt: skip
     process = subprocess.Popen(
         [server, "--no-defaults", *common[:1], f"--socket={socket}", "--skip-networking", f"--pid-file={folder}/pid",
-         "--innodb-buffer-pool-size=64M", *user],
+         f"--tmpdir={folder}", "--innodb-buffer-pool-size=64M", *user],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
