@@ -8,12 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from jutong.database import Database, EmbeddedPostgres, open_database
 from jutong.settings import Settings, read_settings
+
+# How long an example takes says how busy the machine is, never whether the code is right.
+hypothesis.settings.register_profile("jutong", deadline=None)
+hypothesis.settings.load_profile("jutong")
 
 #: They share one sample city, and the last takes new batches in it and watches who opens its truth.
 _SHARING = (
