@@ -26,6 +26,7 @@ BENCHES: dict[str, tuple[str, int]] = {
     "deliver": ("deliver", 10_000_000),
     "deliver_incremental": ("deliver_incremental", 10_000_000),
     "ledger": ("ledger", 1_000_000),
+    "search": ("search", 100_000),
 }
 
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

@@ -120,3 +120,15 @@ def test_signs_that_mean_something_to_a_database_mean_nothing_here(
     conn: Connection, stocked: Cast, text: str
 ) -> None:
     assert search(conn, text, stocked.consumer).total <= 7
+
+
+def test_one_wrong_character_still_finds_the_entry_that_was_meant(conn: Connection, stocked: Cast) -> None:
+    for typed in ("住宅专项维修资佥信息", "企业登己基本信息"):
+        found = search(conn, typed, stocked.consumer)
+        assert found.partial
+        assert len(set(found.hits[0].name) - set(typed)) <= 1
+
+
+def test_a_word_that_stands_everywhere_is_no_answer_to_two(conn: Connection, stocked: Cast) -> None:
+    assert names(conn, stocked, "骆驼 信息") == []
+    assert len(names(conn, stocked, "信息")) == 5

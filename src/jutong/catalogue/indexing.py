@@ -24,6 +24,9 @@ _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003134f〇]+")
 _RUNS = re.compile(f"{_HAN.pattern}|[^\\W_{_HAN.pattern[1:-2]}]+")
 
 
+#: Words that tell nothing of an entry when they stand alone.
+_EVERYWHERE = frozenset(["信息", "数据", "情况", "名单", "统计", "目录", "台账", "基本"])
+
 #: Ranks as lexemes carry them.
 NAME, TEXT, ANYWHERE = "1", "2", "3"
 
@@ -42,12 +45,26 @@ class Query:
 
     def all_but_one(self, rank: str) -> str:
         """One word may be missing; with two words, either."""
-        rest = (self.words[:n] + self.words[n + 1 :] for n in range(len(self.words)))
-        return " | ".join(f"({' & '.join(some)})" for some in rest).format(rank)
+        return self._all_but(1, rank)
+
+    def all_but_two(self, rank: str) -> str:
+        """Two neighbours may be missing: one wrong character spoils the two pairs it stands in."""
+        return self._all_but(2, rank)
+
+    def all_but_three(self, rank: str) -> str:
+        """Three neighbours may be missing: a wrong character can make words be cut elsewhere."""
+        return self._all_but(3, rank)
 
     def any(self, rank: str) -> str:
-        """One word at least."""
-        return " | ".join(self.words).format(rank)
+        """One word at least, and not merely one that half of all entries have in their names."""
+        telling = [
+            asked for asked, word in zip(self.words, self.plain, strict=True) if word not in _EVERYWHERE
+        ]
+        return " | ".join(telling or self.words).format(rank)
+
+    def _all_but(self, missing: int, rank: str) -> str:
+        rest = (self.words[:n] + self.words[n + missing :] for n in range(len(self.words) - missing + 1))
+        return " | ".join(f"({' & '.join(some)})" for some in rest).format(rank)
 
 
 def terms_of(text: str) -> frozenset[str]:

@@ -113,7 +113,7 @@ def search(
             break
     total = groups["total"][0]["n"]
     return Found(
-        text=said, hits=_page(conn, way, party, values) if total else (), total=total, page=page, size=size,
+        text=said, hits=_page(conn, way, party, values, total) if total else (), total=total, page=page, size=size,
         departments=_facets(groups, "department"), themes=_facets(groups, "theme"),
         share_types=_facets(groups, "share_type"), partial=way.partial and total > 0,
     )  # fmt: skip
@@ -150,13 +150,18 @@ _BROWSE = _Way("", "s.worth DESC, s.entry_id")
 _WAYS = (
     _Way("every", _BY_RANK),
     _Way("all_but_one", _BY_WORDS_IN_NAME, partial=True),
+    _Way("all_but_two", _BY_WORDS_IN_NAME, partial=True),
+    _Way("all_but_three", _BY_WORDS_IN_NAME, partial=True),
     _Way("any", _BY_WORDS_IN_NAME, partial=True),
 )
 
 
 def _ways(words: int) -> tuple[_Way, ...]:
-    """What to try, in turn, for so many words; of two words all but one is any."""
-    return {0: (_BROWSE,), 1: _WAYS[:1], 2: (_WAYS[0], _WAYS[2])}.get(words, _WAYS)
+    """What to try, in turn, for so many words: one word at least always stays."""
+    if not words:
+        return (_BROWSE,)
+    every, *some, any_ = _WAYS
+    return (every, *some[: max(0, words - 2)], any_) if words > 1 else (every,)
 
 
 def _groups(
@@ -170,12 +175,14 @@ def _groups(
     return groups
 
 
-def _page(conn: Connection, way: _Way, party: Party, values: Mapping[str, Any]) -> tuple[Hit, ...]:
+def _page(
+    conn: Connection, way: _Way, party: Party, values: Mapping[str, Any], total: int
+) -> tuple[Hit, ...]:
     """Most pages are filled by names alone; only where they are not, the rest is looked at."""
     if way.holds:
         rank = "0" if way.partial else _NAMED_RANK
         named = _hits(conn, "s.terms @@ %(in_name)s::tsquery", rank, "", way.order, party, values)
-        if len(named) == values["limit"]:
+        if len(named) == min(values["limit"], max(0, total - values["offset"])):
             return named
     found = "s.terms @@ %(anywhere)s::tsquery" if way.holds else "true"
     rank, joined = ("0", "") if way.partial or not way.holds else (_RANK, _WHERE_IT_STANDS)
