@@ -8,7 +8,7 @@ FROM housekeeping h
 LEFT JOIN LATERAL (
     SELECT * FROM housekeeping_run WHERE task = h.task ORDER BY started_at DESC, id DESC LIMIT 1
 ) AS r ON true
-ORDER BY array_position(ARRAY['compact', 'expire', 'clean', 'archive', 'measure'], h.task);
+ORDER BY array_position(ARRAY['compact', 'retain', 'expire', 'clean', 'archive', 'measure', 'backup'], h.task);
 
 -- name: recent
 SELECT * FROM housekeeping_run ORDER BY id DESC LIMIT %(limit)s;

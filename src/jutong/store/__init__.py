@@ -5,6 +5,7 @@ Rooms write through ``Store.writing`` or ``Store.write``, read through ``Store.r
 """
 
 from jutong.store.ageing import History, thinned
+from jutong.store.archiving import Part
 from jutong.store.changes import Changes
 from jutong.store.engines.spark import SparkTables, spark_running
 from jutong.store.files import Files
@@ -27,6 +28,7 @@ __all__ = [
     "Files",
     "History",
     "Merged",
+    "Part",
     "Reading",
     "Room",
     "SparkTables",

@@ -7,6 +7,7 @@ ended, and the files only other snapshots need are let go.
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -49,3 +50,21 @@ def thinned(snapshots: Sequence[tuple[int, dt.datetime]], rule: History, now: dt
         last[span] = max(last.get(span, snapshot), snapshot)
         spans.append((snapshot, span))
     return sorted(snapshot for snapshot, span in spans if span is None or last[span] != snapshot)
+
+
+def needless(some: Sequence[int], kept: Sequence[int], events: Sequence[tuple[int, int]]) -> list[int]:
+    """Of ``some`` snapshots those that say of held datasets only what the one before them says.
+
+    ``kept``: every snapshot there is, in order.  ``events``: spans (begins, ends] in which a held dataset changed.
+    The first of a run of equal ones stays, so that ``as of`` any instant answers as it did; the oldest stays too.
+    """
+    needed = set(kept[:1])
+    for begins, ends in events:
+        # Every kept snapshot of the span, and the first one after it, may differ from the one before it.
+        place = bisect_left(kept, begins + 1)
+        while place < len(kept):
+            needed.add(kept[place])
+            if kept[place] >= ends:
+                break
+            place += 1
+    return [snapshot for snapshot in some if snapshot not in needed]

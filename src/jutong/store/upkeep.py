@@ -16,7 +16,9 @@ from typing import Any
 
 import duckdb
 
-from jutong.store.ageing import History, thinned
+from jutong.store import archiving
+from jutong.store.ageing import History, needless, thinned
+from jutong.store.archiving import held
 from jutong.store.engines.bucket import is_bucket, listing
 from jutong.store.engines.duckdb import EXTENSIONS, extension_file
 from jutong.store.keeping import Kept, can_link
@@ -185,15 +187,29 @@ def _snapshots(lake: Lake, keep_from: int) -> list[dict[str, Any]]:
 
 
 def _forget(lake: Lake, versions: Sequence[int]) -> int:
+    """Forget these snapshots but for those a hold needs; no hold can come while some are being forgotten."""
+    forgotten = 0
     for start in range(0, len(versions), _AT_ONCE):
-        some = list(versions[start : start + _AT_ONCE])
-        with lake.database.connection() as control, control.cursor() as cursor:
-            cursor.executemany(SQL.keep_commits, lake.ask(SQL.lake_commits_of, snapshots=some))
-        with lake.session() as session:
-            session.execute(
-                f"SELECT count(*) FROM ducklake_expire_snapshots('lake', versions => {some})"
-            ).fetchall()
-    return len(versions)
+        with lake.database.connection() as control:
+            control.execute(SQL.stay_holds)
+            some = list(versions[start : start + _AT_ONCE])
+            if names := held(control):
+                some = needless(
+                    some,
+                    [row["snapshot_id"] for row in lake.ask(SQL.lake_kept)],
+                    [(row["begins"], row["ends"]) for row in lake.ask(SQL.lake_events, names=names)],
+                )
+            if not some:
+                continue
+            # The notes must last before the snapshots go, so they are not this transaction's.
+            with lake.database.connection() as notes, notes.cursor() as noting:
+                noting.executemany(SQL.keep_commits, lake.ask(SQL.lake_commits_of, snapshots=some))
+            with lake.session() as session:
+                session.execute(
+                    f"SELECT count(*) FROM ducklake_expire_snapshots('lake', versions => {some})"
+                ).fetchall()
+        forgotten += len(some)
+    return forgotten
 
 
 def clean(lake: Lake, grace: dt.timedelta) -> int:
@@ -278,11 +294,14 @@ class Damage:
     missing: bool
 
 
-def damaged(lake: Lake) -> list[Damage]:
-    """What the disk does not hold as the catalogue says; whether bytes turned only a backup's hashes can tell."""
+def damaged(lake: Lake, *, deep: bool = False) -> list[Damage]:
+    """What the disk does not hold as the catalogue says; whether bytes turned only a backup's hashes can tell.
+
+    Files of the archive have their own hashes, compared when ``deep``.
+    """
     if is_bucket(lake.folder):
-        return _damaged_in_bucket(lake)
-    found = []
+        return _damaged_in_bucket(lake) + _damaged_in_archive(lake, deep)
+    found = _damaged_in_archive(lake, deep)
     for dataset, path, size in lake.weighed():
         try:
             there = path.stat().st_size
@@ -292,6 +311,14 @@ def damaged(lake: Lake) -> list[Damage]:
         if there != size:
             found.append(Damage(dataset, path, missing=False))
     return found
+
+
+def _damaged_in_archive(lake: Lake, deep: bool) -> list[Damage]:
+    return [
+        Damage(dataset, path, missing=not path.exists())
+        for dataset, path, whole in archiving.weighed(lake, deep=deep)
+        if not whole
+    ]
 
 
 def _damaged_in_bucket(lake: Lake) -> list[Damage]:
