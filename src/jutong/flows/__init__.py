@@ -4,7 +4,7 @@ from jutong.flows.arriving import take_what_arrived
 from jutong.flows.backing_up import BackupPlan, backup_plan, plan_backups
 from jutong.flows.backup import BackedUp, BackupRun, Mended, backup, backups, drill, mend, restore
 from jutong.flows.housekeeping import LABELS as HOUSE_LABELS
-from jutong.flows.housekeeping import HouseRun, house_runs, keep_house
+from jutong.flows.housekeeping import HouseRun, house_runs, keep_house, next_turn
 from jutong.flows.housekeeping import Task as HouseTask
 from jutong.flows.housekeeping import pause as pause_house
 from jutong.flows.housekeeping import tasks as house_tasks
@@ -84,6 +84,7 @@ __all__ = [
     "house_tasks",
     "keep_house",
     "mend",
+    "next_turn",
     "pause_house",
     "place_hold",
     "plan_backups",

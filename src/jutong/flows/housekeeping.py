@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -118,6 +118,18 @@ def is_due(task: Task, now: dt.datetime) -> bool:
         return False
     hour = now.astimezone(_ZONE).hour
     return task.from_hour <= hour < task.to_hour or late >= task.every
+
+
+def next_turn(task: Task, now: dt.datetime) -> dt.datetime:
+    """When the task will be due next by the clock, to within an hour; ``now`` when it is."""
+    if is_due(replace(task, paused=False), now):
+        return now
+    at = now.replace(minute=0, second=0, microsecond=0)
+    for _ in range(24 * 64):
+        at += dt.timedelta(hours=1)
+        if is_due(replace(task, paused=False), at):
+            return at
+    return at
 
 
 def ask_for_housekeeping(platform: Platform) -> None:

@@ -16,10 +16,11 @@ from typing import Any, Self
 
 from psycopg import Connection
 
-from jutong.database import named_sql
+from jutong.database import Database, named_sql
 from jutong.flows.platform import Platform
 from jutong.people import log
-from jutong.store import Part
+from jutong.settings import Settings
+from jutong.store import Part, Store
 from jutong.terms import BadInput, DatasetName, Denied, JutongError, NotFound, Zone
 
 sql = named_sql(__file__, "retention.sql")
@@ -300,24 +301,25 @@ def recall_batch(platform: Platform, batch: str, by: str) -> Part:
 
 
 def destroy_batch(
-    platform: Platform, part_id: int, reason: str, by: str, now: dt.datetime | None = None
-) -> Part:
+    database: Database, store: Store, settings: Settings, part_id: int, reason: str, by: str,
+    now: dt.datetime | None = None,
+) -> Part:  # fmt: skip
     """Destroy an archived batch and the file it came as; its row stays as the certificate.
 
     Raises BadInput ``flows.no_reason``, Denied ``flows.not_ripe`` when its rule does not let it go or a hold stands.
     """
     if not reason.strip():
         raise BadInput("flows.no_reason", "请写明事由（案号或文号）")
-    with platform.database.connection() as connection:
+    with database.connection() as connection:
         asked = {"now": now or dt.datetime.now(dt.UTC), "id": part_id, "limit": 1}
         row = connection.execute(sql.ripe, asked).fetchone()
     if row is None:
         raise Denied("flows.not_ripe", f"归档 {part_id} 还不能销毁：没有到期的规则，或已被冻结")
-    part = platform.store.destroy(part_id, by, reason.strip())
-    with platform.database.connection() as connection:
+    part = store.destroy(part_id, by, reason.strip())
+    with database.connection() as connection:
         sha256 = row["file_sha256"]
         if sha256 and not connection.execute(sql.still_wanted, {"sha256": sha256}).fetchone():
-            (platform.settings.files_folder / sha256[:2] / sha256).unlink(missing_ok=True)
+            (settings.files_folder / sha256[:2] / sha256).unlink(missing_ok=True)
         facts = {"dataset": part.dataset, "batch": part.batch_id, "rows": part.rows, "sha256": part.sha256}
         log(connection, "flows:archive:destroy", login=by, detail=facts | {"reason": reason.strip()})
     return part
