@@ -8,7 +8,6 @@ from typing import Annotated
 from pydantic import Field
 
 from jutong.flows import (
-    EVERYTHING,
     Archived,
     Certificate,
     LegalHold,
@@ -26,6 +25,7 @@ from jutong.flows import (
     scope_of,
     set_rule,
 )
+from jutong.portal.names import ZONES
 from jutong.portal.routes import Act, Done, NoQuestion, Page
 from jutong.portal.visits import Visit
 
@@ -109,7 +109,7 @@ def build(visit: Visit, _: NoQuestion) -> Retention:
 
 def _about(visit: Visit, one: RetentionRule | LegalHold) -> str:
     if one.zone:
-        return visit.tell("{zone} 区", zone=one.zone)
+        return visit.tell(ZONES[one.zone])
     if one.entry_id:
         return visit.tell("目录「{name}」", name=one.entry_name or one.entry_id)
     return one.dataset or visit.tell("全部数据集")
@@ -150,8 +150,6 @@ def destroy(visit: Visit, form: ReasonForm) -> Done:
     part = destroy_batch(rooms.database, rooms.store, rooms.settings, number, form.reason, by)
     return Done("/retention#certificates", visit.tell("批次 {batch} 已销毁，凭证在下面", batch=part.batch_id))
 
-
-__all__ = ["ACTS", "EVERYTHING", "PAGES"]
 
 PAGES = (Page("retention", "/retention", build, may="retention:read", stop="store", tab="retention"),)
 ACTS = (
