@@ -227,7 +227,9 @@ def _expire(turn: _Turn) -> str:
     with turn.platform.database.connection() as connection:
         row = connection.execute(sql.history).fetchone()
         assert row is not None
-    turn.pieces = turn.platform.store.thin(History(row["all_days"], row["daily_days"], row["months"]))
+        seen = [one["at"] for one in connection.execute(sql.seen)]
+    rule = History(row["all_days"], row["daily_days"], row["months"])
+    turn.pieces = turn.platform.store.thin(rule, seen=seen)
     return f"清去 {turn.pieces} 个到期的历史快照"
 
 

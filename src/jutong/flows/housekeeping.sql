@@ -36,5 +36,9 @@ WHERE id = %(id)s RETURNING *;
 -- name: history
 SELECT all_days, daily_days, months FROM lake_history;
 
+-- name: seen
+-- One instant of each day on which housekeeping was at work.
+SELECT min(started_at) AS at FROM housekeeping_run GROUP BY started_at::date;
+
 -- name: keep_measure
 INSERT INTO disk_use (at, used, room, lake) VALUES (now(), %(used)s, %(room)s, %(lake)s);

@@ -216,10 +216,17 @@ class Store:
         upkeep.compact_one(self._lake, due)
 
     def thin(
-        self, rule: History, now: dt.datetime | None = None, cap: dt.timedelta = upkeep.FOLLOWER_CAP
+        self,
+        rule: History,
+        now: dt.datetime | None = None,
+        cap: dt.timedelta = upkeep.FOLLOWER_CAP,
+        seen: Sequence[dt.datetime] = (),
     ) -> int:
-        """Forget the snapshots the rule does not keep, never past a follower younger than ``cap``; how many."""
-        return upkeep.thin(self._lake, rule, now or dt.datetime.now(dt.UTC), cap)
+        """Forget the snapshots the rule does not keep, never past a follower younger than ``cap``; how many.
+
+        ``seen``: see ``ageing.thinned``.
+        """
+        return upkeep.thin(self._lake, rule, now or dt.datetime.now(dt.UTC), cap, seen)
 
     def expire(self, keep_from: int, cap: dt.timedelta = upkeep.FOLLOWER_CAP) -> int:
         """Forget snapshots older than ``keep_from``, oldest first, never past a follower younger than ``cap``."""

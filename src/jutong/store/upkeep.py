@@ -168,10 +168,14 @@ def expire(lake: Lake, keep_from: int, cap: dt.timedelta) -> int:
     return _forget(lake, [row["snapshot_id"] for row in _snapshots(lake, min(keep_from, floor))])
 
 
-def thin(lake: Lake, rule: History, now: dt.datetime, cap: dt.timedelta) -> int:
+def thin(
+    lake: Lake, rule: History, now: dt.datetime, cap: dt.timedelta, seen: Sequence[dt.datetime] = ()
+) -> int:
     """Forget the snapshots that ``rule`` does not keep, oldest first; returns how many."""
     rows = _snapshots(lake, _floor(lake, cap))
-    return _forget(lake, thinned([(row["snapshot_id"], row["snapshot_time"]) for row in rows], rule, now))
+    return _forget(
+        lake, thinned([(row["snapshot_id"], row["snapshot_time"]) for row in rows], rule, now, seen)
+    )
 
 
 def _floor(lake: Lake, cap: dt.timedelta) -> int:
