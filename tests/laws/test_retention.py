@@ -253,7 +253,7 @@ def _obey(city: Platform, examples: int, steps: int) -> None:
 
 
 def test_rows_move_and_none_is_lost(city: Platform) -> None:
-    _obey(city, 4, 14)
+    _obey(city, 3, 12)
 
 
 @pytest.mark.slow

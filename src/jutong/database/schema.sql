@@ -1437,6 +1437,23 @@ CREATE TABLE jutong.project (
 );
 COMMENT ON TABLE jutong.project IS '重点项目, followed by milestone';
 COMMENT ON COLUMN jutong.project.investment IS 'in 万元';
+CREATE TABLE jutong.rebuild (
+    id bigint NOT NULL,
+    dataset text NOT NULL,
+    batches text[] NOT NULL,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT rebuild_dataset_check CHECK ((dataset ~~ 'standard.%'::text))
+);
+COMMENT ON TABLE jutong.rebuild IS '重建: a standard dataset whose files are lost, made anew from the raw rows of these batches; an unfinished one is gone on with';
+ALTER TABLE jutong.rebuild ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.rebuild_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE jutong.reconciliation (
     id bigint NOT NULL,
     delivery_name text NOT NULL,
@@ -2047,6 +2064,8 @@ ALTER TABLE ONLY jutong.portal_look
     ADD CONSTRAINT portal_look_pkey PRIMARY KEY (user_id);
 ALTER TABLE ONLY jutong.project
     ADD CONSTRAINT project_pkey PRIMARY KEY (code);
+ALTER TABLE ONLY jutong.rebuild
+    ADD CONSTRAINT rebuild_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.reconciliation
     ADD CONSTRAINT reconciliation_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.refinement
@@ -2149,6 +2168,7 @@ CREATE INDEX model_run_model ON jutong.model_run USING btree (model, finished_at
 CREATE INDEX notice_department ON jutong.notice USING btree (to_department, id) WHERE (to_department IS NOT NULL);
 CREATE INDEX notice_unsent ON jutong.notice USING btree (id) WHERE (sent_at IS NULL);
 CREATE INDEX notice_user ON jutong.notice USING btree (to_user, id) WHERE (to_user IS NOT NULL);
+CREATE UNIQUE INDEX rebuild_open ON jutong.rebuild USING btree (dataset) WHERE (finished_at IS NULL);
 CREATE INDEX reconciliation_delivery ON jutong.reconciliation USING btree (delivery_name, id);
 CREATE INDEX refinement_dataset ON jutong.refinement USING btree (dataset, finished_at DESC);
 CREATE INDEX request_department ON jutong.request USING btree (department_code);
@@ -2317,6 +2337,8 @@ ALTER TABLE ONLY jutong.project
     ADD CONSTRAINT project_duty_code_fkey FOREIGN KEY (duty_code) REFERENCES jutong.duty(code);
 ALTER TABLE ONLY jutong.project
     ADD CONSTRAINT project_owner_code_fkey FOREIGN KEY (owner_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.rebuild
+    ADD CONSTRAINT rebuild_dataset_fkey FOREIGN KEY (dataset) REFERENCES jutong.dataset(name);
 ALTER TABLE ONLY jutong.reconciliation
     ADD CONSTRAINT reconciliation_delivery_name_fkey FOREIGN KEY (delivery_name) REFERENCES jutong.delivery(name);
 ALTER TABLE ONLY jutong.refinement

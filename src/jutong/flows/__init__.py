@@ -10,6 +10,7 @@ from jutong.flows.housekeeping import pause as pause_house
 from jutong.flows.housekeeping import tasks as house_tasks
 from jutong.flows.jobs import JobRun, ask, prepare, recent
 from jutong.flows.platform import Platform
+from jutong.flows.rebuilding import Rebuilt, rebuild
 from jutong.flows.retention import (
     EVERYTHING,
     Archived,
@@ -62,6 +63,7 @@ __all__ = [
     "Mended",
     "Platform",
     "Progress",
+    "Rebuilt",
     "RetentionRule",
     "Ripe",
     "Round",
@@ -90,6 +92,7 @@ __all__ = [
     "plan_backups",
     "prepare",
     "quietly",
+    "rebuild",
     "recall_batch",
     "recent",
     "refine_waiting",

@@ -43,7 +43,7 @@ from jutong.flows.platform import Platform
 from jutong.keys import SoftwareKeys
 from jutong.ledger import Ledger
 from jutong.settings import Settings, read_settings, write_settings
-from jutong.store import Store
+from jutong.store import Store, is_past
 from jutong.terms import BadInput, Broken, Conflict, NotFound
 
 queries = named_sql(__file__, "backup.sql")
@@ -221,6 +221,8 @@ class Mended:
 
     files: tuple[str, ...]
     lost: tuple[str, ...]
+    #: The same of past versions, whose datasets are whole.
+    past: tuple[str, ...] = ()
 
 
 def mend(platform: Platform, *, deep: bool = False) -> Mended:
@@ -252,7 +254,8 @@ def mend(platform: Platform, *, deep: bool = False) -> Mended:
         shutil.copyfile(source / name, fresh)  # with a new time, so that no cache takes it for the broken one
         fresh.replace(path)
         given.append(name)
-    return Mended(tuple(given), tuple(sorted(lost)))
+    past = {name for name in lost if is_past(name)}
+    return Mended(tuple(given), tuple(sorted(lost - past)), tuple(sorted(past)))
 
 
 def _name_of(settings: Settings, path: Path) -> str:

@@ -13,7 +13,7 @@ from jutong.store.guard import Bounds, View, checked_sql, filter_sql
 from jutong.store.history import Version
 from jutong.store.reading import Reading
 from jutong.store.room import Room, full_on, room_of
-from jutong.store.spec import DatasetSpec, column_type, table_sql
+from jutong.store.spec import DatasetSpec, column_type, is_past, table_sql
 from jutong.store.store import Store
 from jutong.store.upkeep import Damage, Due
 from jutong.store.writing import AlreadyCommitted, Merged, Writer
@@ -40,6 +40,7 @@ __all__ = [
     "column_type",
     "filter_sql",
     "full_on",
+    "is_past",
     "room_of",
     "spark_running",
     "table_sql",

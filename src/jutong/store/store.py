@@ -244,6 +244,10 @@ class Store:
         """Bring the lake to where ``settings`` say while others work; returns how many files were copied."""
         return moving.move(self._lake, settings, tell)
 
+    def renew(self, dataset: Name, commit_id: str) -> int:
+        """A new, empty version of a dataset whose files are lost, to be filled again; returns its snapshot."""
+        return declaring.renew(self._lake, self.spec(dataset), commit_id)
+
     def damaged(self, *, deep: bool = False) -> list[Damage]:
         """Files that are missing or not as long as they were written; ``deep``: archived ones are hashed too."""
         return upkeep.damaged(self._lake, deep=deep)

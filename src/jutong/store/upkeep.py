@@ -23,7 +23,7 @@ from jutong.store.engines.bucket import is_bucket, listing
 from jutong.store.engines.duckdb import EXTENSIONS, extension_file
 from jutong.store.keeping import Kept, can_link
 from jutong.store.lake import SQL, Lake, roll_back
-from jutong.store.spec import as_name, fences, old_version
+from jutong.store.spec import as_name, fences, is_past, old_version
 from jutong.terms import Conflict, DatasetName, JutongError, literal
 
 #: The longest permitted read (design §11).
@@ -279,7 +279,8 @@ def _catalogue_findings(lake: Lake) -> list[str]:
         )
     if not is_bucket(lake.folder) and not can_link(Path(lake.folder)):
         found.append(f"数据湖所在的文件系统 {lake.folder} 不支持硬链接：提交应答丢失时无法保住文件")
-    hurt = damaged(lake)
+    # What is lost of a past version is told by ``repair``; the dataset itself is whole.
+    hurt = [one for one in damaged(lake) if not is_past(one.dataset)]
     missing = [one.path for one in hurt if one.missing]
     torn = [one.path for one in hurt if not one.missing]
     if missing:

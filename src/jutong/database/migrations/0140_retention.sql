@@ -95,6 +95,16 @@ COMMENT ON TABLE archive_part IS '归档: one batch''s raw rows as a Parquet fil
 COMMENT ON COLUMN archive_part.snapshot IS 'the rows left the lake with it; NULL: not yet asked of the lake, which alone knows whether commit_id happened';
 COMMENT ON COLUMN archive_part.recalled_snapshot IS 'the rows are back in the lake since';
 
+CREATE TABLE rebuild (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    dataset     text NOT NULL REFERENCES dataset (name) CHECK (dataset LIKE 'standard.%'),
+    batches     text[] NOT NULL,
+    asked_at    timestamptz NOT NULL DEFAULT now(),
+    finished_at timestamptz
+);
+CREATE UNIQUE INDEX rebuild_open ON rebuild (dataset) WHERE finished_at IS NULL;
+COMMENT ON TABLE rebuild IS '重建: a standard dataset whose files are lost, made anew from the raw rows of these batches; an unfinished one is gone on with';
+
 CREATE TABLE backup_plan (
     one        boolean PRIMARY KEY DEFAULT true CHECK (one),
     folder     text NOT NULL CHECK (folder LIKE '/%'),
