@@ -25,6 +25,8 @@ class Settings:
     database_url: str = ""
     #: Where the lake's Parquet lies; empty means DIR/lake.
     lake_path: str = ""
+    #: Where the rows go that retention takes out of the lake, a slower and cheaper disk; empty means DIR/archive.
+    archive_path: str = ""
     #: Where an s3:// lake's bucket answers (https://host:port; empty: AWS), and its key. The secret may come from a file.
     lake_s3_endpoint: str = ""
     lake_s3_key: str = ""
@@ -76,6 +78,10 @@ class Settings:
     @property
     def lake_folder(self) -> str:
         return self.lake_path or str(self.home / "lake")
+
+    @property
+    def archive_folder(self) -> Path:
+        return Path(self.archive_path) if self.archive_path else self.home / "archive"
 
     @property
     def ledger_folder(self) -> Path:

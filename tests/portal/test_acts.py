@@ -57,6 +57,12 @@ FORMS: dict[str, dict[str, Any]] = {
     "/cloud": {"cores": "8", "purpose": "试一试"},
     "/cloud/{allocation_id:int}": {"move": "allocate"},
     "/housekeeping/{task}": {"do": "pause"},
+    "/backups": {"folder": "/tmp/backups-of-a-stranger"},
+    "/retention/rules": {"about": "raw", "archive_days": "1", "basis": "想清就清"},
+    "/retention/rules/{rule_id:int}": {},
+    "/retention/holds": {"what": "全部", "case": "想冻就冻"},
+    "/retention/holds/{hold_id:int}": {"reason": "想解就解"},
+    "/retention/parts/{part_id:int}": {"reason": "想毁就毁"},
     "/arrivals": {"table": "sole_trader"},
     "/arrivals/{arrival_id}/read": {"encoding": "big5"},
     "/arrivals/{arrival_id}/take": {},
@@ -87,7 +93,8 @@ def filled(rooms: Rooms, path: str) -> dict[str, Any]:
 def counted(rooms: Rooms) -> dict[str, Any]:
     """What an act could have changed."""
     tables = ("case_file", "case_move", "request", "share_grant", "service", "application", "cloud_allocation", "app_user",
-              "user_role", "task_report", "demand", "arrival", "form", "form_row", "front_machine")  # fmt: skip
+              "user_role", "task_report", "demand", "arrival", "form", "form_row", "front_machine",
+              "retention_rule", "legal_hold", "backup_plan")  # fmt: skip
     with rooms.database.connection() as connection:
         sums = {
             table: connection.execute(f"SELECT count(*) AS n FROM {table}").fetchone()["n"]  # type: ignore[index]

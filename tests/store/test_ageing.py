@@ -66,3 +66,22 @@ def test_a_disk_that_does_not_fill_has_no_day():
     assert full_on([(NOW, 1)], 300) is None
     assert full_on([(NOW - dt.timedelta(hours=1), 1), (NOW, 100)], 300) is None
     assert full_on([(NOW - DAY * 2, 100), (NOW, 101)], 10**18) is None
+
+
+def test_a_clock_that_jumps_ten_years_ahead_costs_no_history():
+    """Neither on that morning nor after work has gone on for a month with the wrong year."""
+    worked = [NOW - DAY * n for n in range(60)]
+    taken = [(60 - n, at) for n, at in enumerate(worked)]
+    as_ever = thinned(taken, RULE, NOW, worked)
+    jump = DAY * 3650
+    assert set(thinned(taken, RULE, NOW + jump, worked)) <= set(thinned(taken, RULE, NOW + DAY * 3, worked))
+    later = [NOW + jump + DAY * n for n in range(30)]
+    month = [*taken, *((61 + n, at) for n, at in enumerate(later))]
+    gone = set(thinned(month, RULE, later[-1], [*worked, *later]))
+    in_time = [*taken, *((61 + n, at - jump) for n, at in enumerate(later))]
+    assert gone <= set(
+        thinned(in_time, RULE, later[-1] - jump + DAY * 3, [*worked, *(at - jump for at in later)])
+    )
+    assert len(thinned(taken, RULE, NOW + jump)) > len(as_ever)  # what it would have cost
+    # And back: what was written with the wrong year is kept, the rest ages as ever.
+    assert not {n for n, _ in month if n > 60} & set(thinned(month, RULE, NOW + DAY * 40, [*worked, *later]))

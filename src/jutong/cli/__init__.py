@@ -43,6 +43,8 @@ _COMMANDS = {
     "housekeeping": "keeping",
     "repair": "keeping",
     "move": "keeping",
+    "retention": "retaining",
+    "backup-plan": "retaining",
 }
 _HIDDEN = {"portal", "gate", "work", "stage"}
 
@@ -57,7 +59,7 @@ class _Lazy(click.Group):
         module = _COMMANDS.get(cmd_name)
         if module is None:
             return None
-        found = getattr(import_module(f"jutong.cli.{module}"), cmd_name)
+        found = getattr(import_module(f"jutong.cli.{module}"), cmd_name.replace("-", "_"))
         assert isinstance(found, click.Command)
         return found
 

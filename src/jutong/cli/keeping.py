@@ -92,18 +92,28 @@ def housekeeping(context: click.Context, task: str | None, pause: bool, resume: 
 @as_json
 @click.pass_context
 def repair(context: click.Context, deep: bool, machine: bool) -> None:
-    """缺了、断了、坏了的数据湖文件，从备份里补回来。"""
-    from jutong.flows import mend
+    """缺了、断了、坏了的数据湖文件，从备份里补回来；备份里没有的标准数据集，从原始行重建。"""
+    from jutong import flows
     from jutong.terms import Broken
 
     with platform_of(context) as platform:
-        done = mend(platform, deep=deep)
-    say(done, machine, lambda: console.print(f"补回 {len(done.files)} 个文件"))
-    if done.lost:
-        raise Broken(
-            "flows.not_in_backup",
-            f"备份里没有这些数据集的文件：{'、'.join(done.lost)}；原始区完好的可重新整理入库",
-        )
+        done = flows.mend(platform, deep=deep)
+        rebuilt = flows.rebuild(platform, done.lost)
+
+    def lines() -> None:
+        console.print(f"补回 {len(done.files)} 个文件")
+        for name in rebuilt.datasets:
+            console.print(f"{name} 已从原始行重建")
+        for name in done.past:
+            console.print(f"历史版本 {name} 缺文件，备份里也没有；当前版本完好")
+
+    say(
+        {"files": done.files, "rebuilt": rebuilt.datasets, "left": rebuilt.left, "past": done.past},
+        machine,
+        lines,
+    )
+    if rebuilt.left:
+        raise Broken("flows.not_in_backup", "备份里没有，也重建不了：" + "；".join(rebuilt.left.values()))
 
 
 @click.command()

@@ -145,6 +145,41 @@ CREATE TABLE jutong.application_key (
 );
 COMMENT ON TABLE jutong.application_key IS '签名密钥: what an application signs its requests with (RFC 9421); required for items of grade 3 and up';
 COMMENT ON COLUMN jutong.application_key.secret IS 'HMAC secret, sealed by the KeyProvider with context application_key:<key_id>';
+CREATE TABLE jutong.archive_part (
+    id bigint NOT NULL,
+    dataset text NOT NULL,
+    batch_id text NOT NULL,
+    path text NOT NULL,
+    columns text[] NOT NULL,
+    rows bigint NOT NULL,
+    bytes bigint NOT NULL,
+    sha256 text NOT NULL,
+    rule_id bigint,
+    commit_id text NOT NULL,
+    snapshot bigint,
+    archived_at timestamp with time zone DEFAULT now() NOT NULL,
+    recall_commit text,
+    recalled_snapshot bigint,
+    recalled_by text,
+    recalled_at timestamp with time zone,
+    destroy_asked_by text,
+    destroy_reason text,
+    destroyed_at timestamp with time zone,
+    CONSTRAINT archive_part_check CHECK (((destroyed_at IS NULL) OR (recalled_snapshot IS NULL))),
+    CONSTRAINT archive_part_check1 CHECK (((destroyed_at IS NULL) OR (num_nonnulls(destroy_asked_by, destroy_reason) = 2))),
+    CONSTRAINT archive_part_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text))
+);
+COMMENT ON TABLE jutong.archive_part IS '归档: one batch''s raw rows as a Parquet file below the archive folder; a row stays as the certificate when the file is destroyed';
+COMMENT ON COLUMN jutong.archive_part.snapshot IS 'the rows left the lake with it; NULL: not yet asked of the lake, which alone knows whether commit_id happened';
+COMMENT ON COLUMN jutong.archive_part.recalled_snapshot IS 'the rows are back in the lake since';
+ALTER TABLE jutong.archive_part ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.archive_part_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE jutong.arrival (
     id text NOT NULL,
     source_table text NOT NULL,
@@ -181,6 +216,20 @@ COMMENT ON COLUMN jutong.arrival.given_key IS 'the idempotency key it came with;
 COMMENT ON COLUMN jutong.arrival.declared IS 'what a person said about how to read it; wins over what is found';
 COMMENT ON COLUMN jutong.arrival.manner IS 'how it was read, or will be: every property, declared or found';
 COMMENT ON COLUMN jutong.arrival.state IS 'arriving → whole | looking (a person confirms how to read it) → taken | refused; withdrawn by whoever gave it';
+CREATE TABLE jutong.backup_plan (
+    one boolean DEFAULT true NOT NULL,
+    folder text NOT NULL,
+    keep integer NOT NULL,
+    drill_days integer DEFAULT 30 NOT NULL,
+    set_by text NOT NULL,
+    set_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT backup_plan_drill_days_check CHECK (((drill_days >= 0) AND (drill_days <= 3650))),
+    CONSTRAINT backup_plan_folder_check CHECK ((folder ~~ '/%'::text)),
+    CONSTRAINT backup_plan_keep_check CHECK (((keep >= 1) AND (keep <= 1000))),
+    CONSTRAINT backup_plan_one_check CHECK (one)
+);
+COMMENT ON TABLE jutong.backup_plan IS 'where scheduled backups go and how many stay; when is the housekeeping row of task backup';
+COMMENT ON COLUMN jutong.backup_plan.drill_days IS 'after so many days a backup is also put back beside the city and compared; 0: by hand only';
 CREATE TABLE jutong.backup_run (
     id bigint NOT NULL,
     folder text NOT NULL,
@@ -193,11 +242,13 @@ CREATE TABLE jutong.backup_run (
     snapshot bigint,
     ledger_size bigint,
     drilled_at timestamp with time zone,
-    drill_seconds real
+    drill_seconds real,
+    removed_at timestamp with time zone
 );
 COMMENT ON TABLE jutong.backup_run IS '备份记录；verified 表示写完后逐文件核对过';
 COMMENT ON COLUMN jutong.backup_run.copied IS 'bytes written anew; the rest is shared with the backup before by hard links';
 COMMENT ON COLUMN jutong.backup_run.drill_seconds IS 'how long putting the city back from it took, tried on drilled_at: the measured RTO';
+COMMENT ON COLUMN jutong.backup_run.removed_at IS 'made room for newer ones';
 ALTER TABLE jutong.backup_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME jutong.backup_run_id_seq
     START WITH 1
@@ -482,6 +533,122 @@ COMMENT ON COLUMN jutong.dataset.items IS 'list of items in order: name, label, 
 COMMENT ON COLUMN jutong.dataset.version IS 'rises when an item is retyped or the key changes; version n < current lies in the lake as <table>__v<n>';
 COMMENT ON COLUMN jutong.dataset.department_code IS 'whose data it is; NULL where it is the platform''s own';
 COMMENT ON COLUMN jutong.dataset.declared_at IS 'when the declaration last changed';
+CREATE TABLE jutong.entry (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    summary text NOT NULL,
+    department_code text NOT NULL,
+    class_code text CONSTRAINT entry_class_code_not_null1 NOT NULL,
+    theme text DEFAULT ''::text NOT NULL,
+    share_type smallint NOT NULL,
+    share_condition text DEFAULT ''::text NOT NULL,
+    share_methods text[] NOT NULL,
+    use_condition text NOT NULL,
+    grade smallint NOT NULL,
+    formats integer[] NOT NULL,
+    sub_formats text[] DEFAULT '{}'::text[] NOT NULL,
+    update_cycle smallint NOT NULL,
+    open boolean DEFAULT false NOT NULL,
+    open_condition text DEFAULT ''::text NOT NULL,
+    related_codes text[] DEFAULT '{}'::text[] NOT NULL,
+    source_system text DEFAULT ''::text NOT NULL,
+    state text DEFAULT 'draft'::text NOT NULL,
+    case_id bigint,
+    committed boolean DEFAULT false NOT NULL,
+    resource_kind text,
+    dataset text,
+    secrecy_assessed boolean DEFAULT false NOT NULL,
+    privacy_assessed boolean DEFAULT false NOT NULL,
+    approved_by bigint,
+    approved_at timestamp with time zone,
+    published_at date,
+    version integer DEFAULT 0 NOT NULL,
+    uses bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT entry_check CHECK (((dataset IS NULL) = (resource_kind IS NULL))),
+    CONSTRAINT entry_check1 CHECK (((share_type = 1) OR (btrim(share_condition) <> ''::text))),
+    CONSTRAINT entry_check2 CHECK (((NOT open) OR (btrim(open_condition) <> ''::text))),
+    CONSTRAINT entry_check3 CHECK (((state <> 'published'::text) OR ((published_at IS NOT NULL) AND (version > 0) AND secrecy_assessed AND privacy_assessed))),
+    CONSTRAINT entry_code_check CHECK ((code ~ '^[123]\d{2}(\d{3,})?/\d{6,}$'::text)),
+    CONSTRAINT entry_dataset_check CHECK ((dataset ~ '^(raw|standard|base|topic)\.[a-z][a-z0-9_]{0,61}$'::text)),
+    CONSTRAINT entry_formats_check CHECK (((cardinality(formats) > 0) AND (formats <@ ARRAY[1, 2, 3, 4, 5, 6, 7]))),
+    CONSTRAINT entry_grade_check CHECK (((grade >= 1) AND (grade <= 4))),
+    CONSTRAINT entry_name_check CHECK (((btrim(name) <> ''::text) AND (length(name) <= 128))),
+    CONSTRAINT entry_resource_kind_check CHECK ((resource_kind = ANY (ARRAY['table'::text, 'api'::text, 'file'::text]))),
+    CONSTRAINT entry_share_condition_check CHECK ((length(share_condition) <= 500)),
+    CONSTRAINT entry_share_methods_check CHECK (((cardinality(share_methods) > 0) AND (share_methods <@ ARRAY['api'::text, 'table'::text, 'file'::text, 'mail'::text, 'media'::text]))),
+    CONSTRAINT entry_share_type_check CHECK (((share_type >= 1) AND (share_type <= 3))),
+    CONSTRAINT entry_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'dept_review'::text, 'publish_review'::text, 'published'::text, 'rejected'::text, 'withdrawn'::text]))),
+    CONSTRAINT entry_summary_check CHECK (((btrim(summary) <> ''::text) AND (length(summary) <= 1000))),
+    CONSTRAINT entry_update_cycle_check CHECK (((update_cycle >= 1) AND (update_cycle <= 9))),
+    CONSTRAINT entry_use_condition_check CHECK ((btrim(use_condition) <> ''::text))
+);
+COMMENT ON TABLE jutong.entry IS '目录条目: one catalogued information resource; its fields are stated once, in catalogue/guide.py';
+COMMENT ON COLUMN jutong.entry.code IS '信息资源代码 = 分类码/顺序码; does not change after publication';
+COMMENT ON COLUMN jutong.entry.class_code IS '分类码 of the code';
+COMMENT ON COLUMN jutong.entry.share_condition IS 'type 2: the conditions; type 3: the law that withholds it (第15条)';
+COMMENT ON COLUMN jutong.entry.use_condition IS '使用条件, NOT NULL by 第13条';
+COMMENT ON COLUMN jutong.entry.grade IS '数据分级 1–4, NOT NULL by 第13条';
+COMMENT ON COLUMN jutong.entry.formats IS '1 电子文件 2 电子表格 3 数据库 4 图形图像 5 流媒体 6 自描述格式 7 服务接口';
+COMMENT ON COLUMN jutong.entry.update_cycle IS '1 实时 2 每日 3 每周 4 每月 5 每季度 6 每年 7 不定时 8 每半年 9 其他';
+COMMENT ON COLUMN jutong.entry.case_id IS 'the review under way, of a new entry or of a change to a published one';
+COMMENT ON COLUMN jutong.entry.committed IS 'its department has committed to supply it';
+COMMENT ON COLUMN jutong.entry.dataset IS '挂接: the lake dataset ''zone.table'' behind it';
+COMMENT ON COLUMN jutong.entry.secrecy_assessed IS '保密风险评估 done (第13条)';
+COMMENT ON COLUMN jutong.entry.privacy_assessed IS '个人信息保护影响评估 done (第13条)';
+COMMENT ON COLUMN jutong.entry.approved_by IS 'the 部门负责人 who approved it (第13条)';
+COMMENT ON COLUMN jutong.entry.version IS '0: never published; each publication adds one';
+COMMENT ON COLUMN jutong.entry.uses IS 'exchanges so far, folded in by flows; breaks ties in search';
+CREATE TABLE jutong.source_table (
+    name text NOT NULL,
+    source_name text NOT NULL,
+    label text NOT NULL,
+    locator jsonb NOT NULL,
+    mode text DEFAULT 'full'::text NOT NULL,
+    watermark_item text,
+    keys text[] DEFAULT '{}'::text[] NOT NULL,
+    items jsonb DEFAULT '[]'::jsonb NOT NULL,
+    entry_id bigint,
+    state text DEFAULT 'active'::text NOT NULL,
+    contract jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT source_table_check CHECK (((mode = 'full'::text) OR (watermark_item IS NOT NULL))),
+    CONSTRAINT source_table_contract_check CHECK ((jsonb_typeof(contract) = 'array'::text)),
+    CONSTRAINT source_table_items_check CHECK ((jsonb_typeof(items) = 'array'::text)),
+    CONSTRAINT source_table_label_check CHECK ((btrim(label) <> ''::text)),
+    CONSTRAINT source_table_locator_check CHECK ((jsonb_typeof(locator) = 'object'::text)),
+    CONSTRAINT source_table_mode_check CHECK ((mode = ANY (ARRAY['full'::text, 'incremental'::text]))),
+    CONSTRAINT source_table_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,61}$'::text)),
+    CONSTRAINT source_table_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text])))
+);
+COMMENT ON TABLE jutong.source_table IS '归集表: one table, file or sheet of a source; its name is the table part of the datasets raw.<name> and standard.<name>';
+COMMENT ON COLUMN jutong.source_table.locator IS 'where it stands in the source: {schema, table} · {file, encoding, delimiter, quote, header} · {file, sheet, header_row}; lookback: seconds read again behind the watermark';
+COMMENT ON COLUMN jutong.source_table.mode IS 'incremental: rows at or above the watermark of the last batch; a file is always taken whole, once per content';
+COMMENT ON COLUMN jutong.source_table.watermark_item IS 'the source''s own column that rises with every change';
+COMMENT ON COLUMN jutong.source_table.keys IS 'items by which standard rows merge';
+COMMENT ON COLUMN jutong.source_table.items IS 'list of items as the standard dataset has them; a column of the source belongs to the item whose source, name or label it bears';
+COMMENT ON COLUMN jutong.source_table.entry_id IS 'the catalogue entry this supplies (catalogue.entry, a later migration, so no foreign key)';
+COMMENT ON COLUMN jutong.source_table.contract IS 'the source''s columns as agreed on, [[name, type], …]; NULL before the first taking; files have none';
+CREATE VIEW jutong.dataset_of_entry AS
+ SELECT entry.id AS entry_id,
+    entry.dataset
+   FROM jutong.entry
+  WHERE (entry.dataset IS NOT NULL)
+UNION
+ SELECT e.id AS entry_id,
+    d.name AS dataset
+   FROM (jutong.entry e
+     JOIN jutong.dataset d ON ((d.name = ('raw.'::text || split_part(e.dataset, '.'::text, 2)))))
+  WHERE (split_part(e.dataset, '.'::text, 1) = 'standard'::text)
+UNION
+ SELECT t.entry_id,
+    d.name AS dataset
+   FROM (jutong.source_table t
+     JOIN jutong.dataset d ON (((d.name = ('raw.'::text || t.name)) OR (d.name = ('standard.'::text || t.name)))))
+  WHERE (t.entry_id IS NOT NULL);
+COMMENT ON VIEW jutong.dataset_of_entry IS 'the datasets an entry hangs on: the one attached, and what was gathered for it';
 CREATE TABLE jutong.delivery (
     name text NOT NULL,
     grant_id text NOT NULL,
@@ -590,74 +757,6 @@ CREATE TABLE jutong.duty (
 );
 COMMENT ON TABLE jutong.duty IS 'the frame of the plan (八大任务, 六大保障): tasks, projects and indicators hang on it';
 COMMENT ON COLUMN jutong.duty.kind IS 'task 任务 or guarantee 保障';
-CREATE TABLE jutong.entry (
-    id bigint NOT NULL,
-    code text NOT NULL,
-    name text NOT NULL,
-    summary text NOT NULL,
-    department_code text NOT NULL,
-    class_code text CONSTRAINT entry_class_code_not_null1 NOT NULL,
-    theme text DEFAULT ''::text NOT NULL,
-    share_type smallint NOT NULL,
-    share_condition text DEFAULT ''::text NOT NULL,
-    share_methods text[] NOT NULL,
-    use_condition text NOT NULL,
-    grade smallint NOT NULL,
-    formats integer[] NOT NULL,
-    sub_formats text[] DEFAULT '{}'::text[] NOT NULL,
-    update_cycle smallint NOT NULL,
-    open boolean DEFAULT false NOT NULL,
-    open_condition text DEFAULT ''::text NOT NULL,
-    related_codes text[] DEFAULT '{}'::text[] NOT NULL,
-    source_system text DEFAULT ''::text NOT NULL,
-    state text DEFAULT 'draft'::text NOT NULL,
-    case_id bigint,
-    committed boolean DEFAULT false NOT NULL,
-    resource_kind text,
-    dataset text,
-    secrecy_assessed boolean DEFAULT false NOT NULL,
-    privacy_assessed boolean DEFAULT false NOT NULL,
-    approved_by bigint,
-    approved_at timestamp with time zone,
-    published_at date,
-    version integer DEFAULT 0 NOT NULL,
-    uses bigint DEFAULT 0 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    changed_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT entry_check CHECK (((dataset IS NULL) = (resource_kind IS NULL))),
-    CONSTRAINT entry_check1 CHECK (((share_type = 1) OR (btrim(share_condition) <> ''::text))),
-    CONSTRAINT entry_check2 CHECK (((NOT open) OR (btrim(open_condition) <> ''::text))),
-    CONSTRAINT entry_check3 CHECK (((state <> 'published'::text) OR ((published_at IS NOT NULL) AND (version > 0) AND secrecy_assessed AND privacy_assessed))),
-    CONSTRAINT entry_code_check CHECK ((code ~ '^[123]\d{2}(\d{3,})?/\d{6,}$'::text)),
-    CONSTRAINT entry_dataset_check CHECK ((dataset ~ '^(raw|standard|base|topic)\.[a-z][a-z0-9_]{0,61}$'::text)),
-    CONSTRAINT entry_formats_check CHECK (((cardinality(formats) > 0) AND (formats <@ ARRAY[1, 2, 3, 4, 5, 6, 7]))),
-    CONSTRAINT entry_grade_check CHECK (((grade >= 1) AND (grade <= 4))),
-    CONSTRAINT entry_name_check CHECK (((btrim(name) <> ''::text) AND (length(name) <= 128))),
-    CONSTRAINT entry_resource_kind_check CHECK ((resource_kind = ANY (ARRAY['table'::text, 'api'::text, 'file'::text]))),
-    CONSTRAINT entry_share_condition_check CHECK ((length(share_condition) <= 500)),
-    CONSTRAINT entry_share_methods_check CHECK (((cardinality(share_methods) > 0) AND (share_methods <@ ARRAY['api'::text, 'table'::text, 'file'::text, 'mail'::text, 'media'::text]))),
-    CONSTRAINT entry_share_type_check CHECK (((share_type >= 1) AND (share_type <= 3))),
-    CONSTRAINT entry_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'dept_review'::text, 'publish_review'::text, 'published'::text, 'rejected'::text, 'withdrawn'::text]))),
-    CONSTRAINT entry_summary_check CHECK (((btrim(summary) <> ''::text) AND (length(summary) <= 1000))),
-    CONSTRAINT entry_update_cycle_check CHECK (((update_cycle >= 1) AND (update_cycle <= 9))),
-    CONSTRAINT entry_use_condition_check CHECK ((btrim(use_condition) <> ''::text))
-);
-COMMENT ON TABLE jutong.entry IS '目录条目: one catalogued information resource; its fields are stated once, in catalogue/guide.py';
-COMMENT ON COLUMN jutong.entry.code IS '信息资源代码 = 分类码/顺序码; does not change after publication';
-COMMENT ON COLUMN jutong.entry.class_code IS '分类码 of the code';
-COMMENT ON COLUMN jutong.entry.share_condition IS 'type 2: the conditions; type 3: the law that withholds it (第15条)';
-COMMENT ON COLUMN jutong.entry.use_condition IS '使用条件, NOT NULL by 第13条';
-COMMENT ON COLUMN jutong.entry.grade IS '数据分级 1–4, NOT NULL by 第13条';
-COMMENT ON COLUMN jutong.entry.formats IS '1 电子文件 2 电子表格 3 数据库 4 图形图像 5 流媒体 6 自描述格式 7 服务接口';
-COMMENT ON COLUMN jutong.entry.update_cycle IS '1 实时 2 每日 3 每周 4 每月 5 每季度 6 每年 7 不定时 8 每半年 9 其他';
-COMMENT ON COLUMN jutong.entry.case_id IS 'the review under way, of a new entry or of a change to a published one';
-COMMENT ON COLUMN jutong.entry.committed IS 'its department has committed to supply it';
-COMMENT ON COLUMN jutong.entry.dataset IS '挂接: the lake dataset ''zone.table'' behind it';
-COMMENT ON COLUMN jutong.entry.secrecy_assessed IS '保密风险评估 done (第13条)';
-COMMENT ON COLUMN jutong.entry.privacy_assessed IS '个人信息保护影响评估 done (第13条)';
-COMMENT ON COLUMN jutong.entry.approved_by IS 'the 部门负责人 who approved it (第13条)';
-COMMENT ON COLUMN jutong.entry.version IS '0: never published; each publication adds one';
-COMMENT ON COLUMN jutong.entry.uses IS 'exchanges so far, folded in by flows; breaks ties in search';
 CREATE TABLE jutong.entry_class (
     code text NOT NULL,
     name text NOT NULL,
@@ -898,6 +997,37 @@ ALTER TABLE jutong.grant_change ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE jutong.legal_hold (
+    id bigint NOT NULL,
+    everything boolean DEFAULT false NOT NULL,
+    zone text,
+    dataset text,
+    entry_id bigint,
+    reason text NOT NULL,
+    placed_by text NOT NULL,
+    placed_at timestamp with time zone DEFAULT now() NOT NULL,
+    released_by text,
+    released_at timestamp with time zone,
+    release_reason text,
+    CONSTRAINT legal_hold_check CHECK ((num_nonnulls(zone, dataset, entry_id) =
+CASE
+    WHEN everything THEN 0
+    ELSE 1
+END)),
+    CONSTRAINT legal_hold_check1 CHECK ((num_nonnulls(released_by, released_at, release_reason) = ANY (ARRAY[0, 3]))),
+    CONSTRAINT legal_hold_reason_check CHECK ((btrim(reason) <> ''::text)),
+    CONSTRAINT legal_hold_zone_check CHECK ((zone = ANY (ARRAY['raw'::text, 'standard'::text, 'base'::text, 'topic'::text])))
+);
+COMMENT ON TABLE jutong.legal_hold IS '冻结: nothing of these datasets is archived, destroyed or forgotten while it stands, whatever a rule says; past holds stay on record';
+COMMENT ON COLUMN jutong.legal_hold.reason IS 'the case or document that asks for it';
+CREATE VIEW jutong.held_dataset AS
+ SELECT d.name AS dataset,
+    h.id AS hold_id,
+    h.reason
+   FROM (jutong.dataset d
+     JOIN jutong.legal_hold h ON (((h.released_at IS NULL) AND (h.everything OR (h.zone = d.zone) OR (h.dataset = d.name) OR (h.entry_id IN ( SELECT e.entry_id
+           FROM jutong.dataset_of_entry e
+          WHERE (e.dataset = d.name)))))));
 CREATE TABLE jutong.hold_threshold (
     source_table text NOT NULL,
     hold_above numeric(4,3) NOT NULL,
@@ -916,10 +1046,10 @@ CREATE TABLE jutong.housekeeping (
     CONSTRAINT housekeeping_every_check CHECK ((every > '00:00:00'::interval)),
     CONSTRAINT housekeeping_from_hour_check CHECK (((from_hour >= 0) AND (from_hour <= 23))),
     CONSTRAINT housekeeping_seconds_check CHECK ((seconds > 0)),
-    CONSTRAINT housekeeping_task_check CHECK ((task = ANY (ARRAY['compact'::text, 'expire'::text, 'clean'::text, 'archive'::text, 'measure'::text]))),
+    CONSTRAINT housekeeping_task_check CHECK ((task = ANY (ARRAY['compact'::text, 'retain'::text, 'expire'::text, 'clean'::text, 'archive'::text, 'measure'::text, 'backup'::text]))),
     CONSTRAINT housekeeping_to_hour_check CHECK (((to_hour >= 1) AND (to_hour <= 24)))
 );
-COMMENT ON TABLE jutong.housekeeping IS 'what the lake does for itself: compact 整理小文件, expire 历史到期, clean 清理文件, archive 存证归档, measure 量用量';
+COMMENT ON TABLE jutong.housekeeping IS 'what the lake does for itself: compact 整理小文件, retain 到期归档, expire 历史到期, clean 清理文件, archive 存证归档, measure 量用量, backup 定时备份';
 COMMENT ON COLUMN jutong.housekeeping.from_hour IS 'the city''s clock; a task overdue by its own interval does not wait for the night';
 COMMENT ON COLUMN jutong.housekeeping.seconds IS 'after so long no new piece of work is begun; the rest waits for the next turn';
 CREATE TABLE jutong.housekeeping_run (
@@ -1077,6 +1207,14 @@ CREATE TABLE jutong.ledger_head (
 COMMENT ON TABLE jutong.ledger_head IS '账本头：the newest checkpoint of each log origin (one per host), kept here every 5 s; a log shorter than this was cut back';
 COMMENT ON COLUMN jutong.ledger_head.root IS 'RFC 6962 root hash (SHA-256) of the first size entries, base64';
 COMMENT ON COLUMN jutong.ledger_head.checkpoint IS 'the whole C2SP signed note, so that it proves itself';
+ALTER TABLE jutong.legal_hold ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.legal_hold_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE jutong.model (
     name text NOT NULL,
     label text NOT NULL,
@@ -1152,36 +1290,6 @@ COMMENT ON COLUMN jutong.register_source.mapping IS 'register item → item of t
 COMMENT ON COLUMN jutong.register_source.trust IS '1 is believed first; equal trust is decided by time';
 COMMENT ON COLUMN jutong.register_source.time_item IS 'item that says when a row was last true; else the time its batch was received';
 COMMENT ON COLUMN jutong.register_source.item_trust IS 'item → trust where it differs';
-CREATE TABLE jutong.source_table (
-    name text NOT NULL,
-    source_name text NOT NULL,
-    label text NOT NULL,
-    locator jsonb NOT NULL,
-    mode text DEFAULT 'full'::text NOT NULL,
-    watermark_item text,
-    keys text[] DEFAULT '{}'::text[] NOT NULL,
-    items jsonb DEFAULT '[]'::jsonb NOT NULL,
-    entry_id bigint,
-    state text DEFAULT 'active'::text NOT NULL,
-    contract jsonb,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT source_table_check CHECK (((mode = 'full'::text) OR (watermark_item IS NOT NULL))),
-    CONSTRAINT source_table_contract_check CHECK ((jsonb_typeof(contract) = 'array'::text)),
-    CONSTRAINT source_table_items_check CHECK ((jsonb_typeof(items) = 'array'::text)),
-    CONSTRAINT source_table_label_check CHECK ((btrim(label) <> ''::text)),
-    CONSTRAINT source_table_locator_check CHECK ((jsonb_typeof(locator) = 'object'::text)),
-    CONSTRAINT source_table_mode_check CHECK ((mode = ANY (ARRAY['full'::text, 'incremental'::text]))),
-    CONSTRAINT source_table_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,61}$'::text)),
-    CONSTRAINT source_table_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text])))
-);
-COMMENT ON TABLE jutong.source_table IS '归集表: one table, file or sheet of a source; its name is the table part of the datasets raw.<name> and standard.<name>';
-COMMENT ON COLUMN jutong.source_table.locator IS 'where it stands in the source: {schema, table} · {file, encoding, delimiter, quote, header} · {file, sheet, header_row}; lookback: seconds read again behind the watermark';
-COMMENT ON COLUMN jutong.source_table.mode IS 'incremental: rows at or above the watermark of the last batch; a file is always taken whole, once per content';
-COMMENT ON COLUMN jutong.source_table.watermark_item IS 'the source''s own column that rises with every change';
-COMMENT ON COLUMN jutong.source_table.keys IS 'items by which standard rows merge';
-COMMENT ON COLUMN jutong.source_table.items IS 'list of items as the standard dataset has them; a column of the source belongs to the item whose source, name or label it bears';
-COMMENT ON COLUMN jutong.source_table.entry_id IS 'the catalogue entry this supplies (catalogue.entry, a later migration, so no foreign key)';
-COMMENT ON COLUMN jutong.source_table.contract IS 'the source''s columns as agreed on, [[name, type], …]; NULL before the first taking; files have none';
 CREATE VIEW jutong.lineage AS
  SELECT ('source:'::text || source_table.source_name) AS upstream,
     ('raw.'::text || source_table.name) AS downstream,
@@ -1329,6 +1437,23 @@ CREATE TABLE jutong.project (
 );
 COMMENT ON TABLE jutong.project IS '重点项目, followed by milestone';
 COMMENT ON COLUMN jutong.project.investment IS 'in 万元';
+CREATE TABLE jutong.rebuild (
+    id bigint NOT NULL,
+    dataset text NOT NULL,
+    batches text[] NOT NULL,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT rebuild_dataset_check CHECK ((dataset ~~ 'standard.%'::text))
+);
+COMMENT ON TABLE jutong.rebuild IS '重建: a standard dataset whose files are lost, made anew from the raw rows of these batches; an unfinished one is gone on with';
+ALTER TABLE jutong.rebuild ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.rebuild_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE jutong.reconciliation (
     id bigint NOT NULL,
     delivery_name text NOT NULL,
@@ -1453,6 +1578,54 @@ COMMENT ON COLUMN jutong.request.share_type IS 'effective share type: the strict
 COMMENT ON COLUMN jutong.request.until IS '使用时限，第20条必填: last day of use, inclusive, Asia/Shanghai';
 ALTER TABLE jutong.request ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME jutong.request_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.retention_rule (
+    id bigint NOT NULL,
+    zone text,
+    dataset text,
+    entry_id bigint,
+    archive_days integer NOT NULL,
+    keep_batches integer DEFAULT 1 NOT NULL,
+    destroy_days integer,
+    basis text NOT NULL,
+    set_by text NOT NULL,
+    set_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_by text,
+    ended_at timestamp with time zone,
+    CONSTRAINT retention_rule_archive_days_check CHECK (((archive_days >= 1) AND (archive_days <= 36500))),
+    CONSTRAINT retention_rule_basis_check CHECK ((btrim(basis) <> ''::text)),
+    CONSTRAINT retention_rule_check CHECK (((destroy_days >= (archive_days + 1)) AND (destroy_days <= 36500))),
+    CONSTRAINT retention_rule_check1 CHECK ((num_nonnulls(zone, dataset, entry_id) = 1)),
+    CONSTRAINT retention_rule_check2 CHECK (((ended_at IS NULL) = (ended_by IS NULL))),
+    CONSTRAINT retention_rule_dataset_check CHECK ((dataset ~~ 'raw.%'::text)),
+    CONSTRAINT retention_rule_keep_batches_check CHECK (((keep_batches >= 1) AND (keep_batches <= 10000))),
+    CONSTRAINT retention_rule_zone_check CHECK ((zone = 'raw'::text))
+);
+COMMENT ON TABLE jutong.retention_rule IS '留存规则: never changed, only ended and followed by another; the narrowest scope decides (dataset, then entry, then zone)';
+COMMENT ON COLUMN jutong.retention_rule.archive_days IS 'days after its receipt a batch goes from the lake to the archive, where it stays readable';
+COMMENT ON COLUMN jutong.retention_rule.keep_batches IS 'so many of the newest batches of each dataset stay in the lake whatever their age';
+COMMENT ON COLUMN jutong.retention_rule.destroy_days IS 'days after its receipt the archived batch may be destroyed, once a person approves; NULL: kept for ever';
+COMMENT ON COLUMN jutong.retention_rule.basis IS 'the law or document it rests on';
+CREATE VIEW jutong.retained_dataset AS
+ SELECT DISTINCT ON (d.name) d.name AS dataset,
+    r.id AS rule_id,
+    r.archive_days,
+    r.keep_batches,
+    r.destroy_days,
+    r.basis
+   FROM (jutong.dataset d
+     JOIN jutong.retention_rule r ON (((r.ended_at IS NULL) AND (d.zone = 'raw'::text) AND ((r.zone = d.zone) OR (r.dataset = d.name) OR (r.entry_id IN ( SELECT e.entry_id
+           FROM jutong.dataset_of_entry e
+          WHERE (e.dataset = d.name)))))))
+  ORDER BY d.name, (r.dataset IS NULL), (r.entry_id IS NULL), r.destroy_days DESC, r.archive_days DESC, r.id;
+COMMENT ON VIEW jutong.retained_dataset IS 'the one rule each raw dataset is under: the narrowest; of two as narrow the one that keeps longer';
+ALTER TABLE jutong.retention_rule ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.retention_rule_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1733,8 +1906,14 @@ ALTER TABLE ONLY jutong.application
     ADD CONSTRAINT application_token_before_key UNIQUE (token_before);
 ALTER TABLE ONLY jutong.application
     ADD CONSTRAINT application_token_hash_key UNIQUE (token_hash);
+ALTER TABLE ONLY jutong.archive_part
+    ADD CONSTRAINT archive_part_path_key UNIQUE (path);
+ALTER TABLE ONLY jutong.archive_part
+    ADD CONSTRAINT archive_part_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.arrival
     ADD CONSTRAINT arrival_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.backup_plan
+    ADD CONSTRAINT backup_plan_pkey PRIMARY KEY (one);
 ALTER TABLE ONLY jutong.backup_run
     ADD CONSTRAINT backup_run_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.batch
@@ -1859,6 +2038,8 @@ ALTER TABLE ONLY jutong.lake_history
     ADD CONSTRAINT lake_history_pkey PRIMARY KEY (one);
 ALTER TABLE ONLY jutong.ledger_head
     ADD CONSTRAINT ledger_head_pkey PRIMARY KEY (origin);
+ALTER TABLE ONLY jutong.legal_hold
+    ADD CONSTRAINT legal_hold_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.meter_daily
     ADD CONSTRAINT meter_daily_pkey PRIMARY KEY (day, provider, entry, resource, consumer, application, method);
 ALTER TABLE ONLY jutong.meter_state
@@ -1883,6 +2064,8 @@ ALTER TABLE ONLY jutong.portal_look
     ADD CONSTRAINT portal_look_pkey PRIMARY KEY (user_id);
 ALTER TABLE ONLY jutong.project
     ADD CONSTRAINT project_pkey PRIMARY KEY (code);
+ALTER TABLE ONLY jutong.rebuild
+    ADD CONSTRAINT rebuild_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.reconciliation
     ADD CONSTRAINT reconciliation_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.refinement
@@ -1901,6 +2084,8 @@ ALTER TABLE ONLY jutong.request
     ADD CONSTRAINT request_case_id_key UNIQUE (case_id);
 ALTER TABLE ONLY jutong.request
     ADD CONSTRAINT request_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.retention_rule
+    ADD CONSTRAINT retention_rule_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.row_rule
     ADD CONSTRAINT row_rule_pkey PRIMARY KEY (source_table, code);
 ALTER TABLE ONLY jutong.security_event
@@ -1938,6 +2123,8 @@ ALTER TABLE ONLY jutong.whitelist
 CREATE INDEX app_user_department ON jutong.app_user USING btree (department_code);
 CREATE INDEX application_department ON jutong.application USING btree (department_code);
 CREATE INDEX application_key_application ON jutong.application_key USING btree (application_id);
+CREATE INDEX archive_part_dataset ON jutong.archive_part USING btree (dataset);
+CREATE UNIQUE INDEX archive_part_one ON jutong.archive_part USING btree (dataset, batch_id) WHERE (recalled_snapshot IS NULL);
 CREATE INDEX arrival_open ON jutong.arrival USING btree (began_at) WHERE (state = ANY (ARRAY['arriving'::text, 'looking'::text, 'whole'::text]));
 CREATE INDEX arrival_table ON jutong.arrival USING btree (source_table, began_at DESC);
 CREATE INDEX batch_received ON jutong.batch USING btree (received_at DESC, id);
@@ -1981,10 +2168,12 @@ CREATE INDEX model_run_model ON jutong.model_run USING btree (model, finished_at
 CREATE INDEX notice_department ON jutong.notice USING btree (to_department, id) WHERE (to_department IS NOT NULL);
 CREATE INDEX notice_unsent ON jutong.notice USING btree (id) WHERE (sent_at IS NULL);
 CREATE INDEX notice_user ON jutong.notice USING btree (to_user, id) WHERE (to_user IS NOT NULL);
+CREATE UNIQUE INDEX rebuild_open ON jutong.rebuild USING btree (dataset) WHERE (finished_at IS NULL);
 CREATE INDEX reconciliation_delivery ON jutong.reconciliation USING btree (delivery_name, id);
 CREATE INDEX refinement_dataset ON jutong.refinement USING btree (dataset, finished_at DESC);
 CREATE INDEX request_department ON jutong.request USING btree (department_code);
 CREATE INDEX request_entry ON jutong.request USING btree (entry_id);
+CREATE UNIQUE INDEX retention_rule_one ON jutong.retention_rule USING btree (COALESCE(zone, dataset, (entry_id)::text)) WHERE (ended_at IS NULL);
 CREATE INDEX security_event_at ON jutong.security_event USING btree (at);
 CREATE INDEX security_event_user ON jutong.security_event USING btree (user_id, at);
 CREATE INDEX service_entry ON jutong.service USING btree (entry_id);
@@ -2016,6 +2205,10 @@ ALTER TABLE ONLY jutong.application
     ADD CONSTRAINT application_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
 ALTER TABLE ONLY jutong.application_key
     ADD CONSTRAINT application_key_application_id_fkey FOREIGN KEY (application_id) REFERENCES jutong.application(id);
+ALTER TABLE ONLY jutong.archive_part
+    ADD CONSTRAINT archive_part_dataset_fkey FOREIGN KEY (dataset) REFERENCES jutong.dataset(name);
+ALTER TABLE ONLY jutong.archive_part
+    ADD CONSTRAINT archive_part_rule_id_fkey FOREIGN KEY (rule_id) REFERENCES jutong.retention_rule(id);
 ALTER TABLE ONLY jutong.arrival
     ADD CONSTRAINT arrival_given_by_fkey FOREIGN KEY (given_by) REFERENCES jutong.app_user(id);
 ALTER TABLE ONLY jutong.arrival
@@ -2120,6 +2313,10 @@ ALTER TABLE ONLY jutong.item
     ADD CONSTRAINT item_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id) ON DELETE CASCADE;
 ALTER TABLE ONLY jutong.lake_follower
     ADD CONSTRAINT lake_follower_dataset_fkey FOREIGN KEY (dataset) REFERENCES jutong.dataset(name);
+ALTER TABLE ONLY jutong.legal_hold
+    ADD CONSTRAINT legal_hold_dataset_fkey FOREIGN KEY (dataset) REFERENCES jutong.dataset(name);
+ALTER TABLE ONLY jutong.legal_hold
+    ADD CONSTRAINT legal_hold_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id);
 ALTER TABLE ONLY jutong.milestone
     ADD CONSTRAINT milestone_project_code_fkey FOREIGN KEY (project_code) REFERENCES jutong.project(code);
 ALTER TABLE ONLY jutong.model
@@ -2140,6 +2337,8 @@ ALTER TABLE ONLY jutong.project
     ADD CONSTRAINT project_duty_code_fkey FOREIGN KEY (duty_code) REFERENCES jutong.duty(code);
 ALTER TABLE ONLY jutong.project
     ADD CONSTRAINT project_owner_code_fkey FOREIGN KEY (owner_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.rebuild
+    ADD CONSTRAINT rebuild_dataset_fkey FOREIGN KEY (dataset) REFERENCES jutong.dataset(name);
 ALTER TABLE ONLY jutong.reconciliation
     ADD CONSTRAINT reconciliation_delivery_name_fkey FOREIGN KEY (delivery_name) REFERENCES jutong.delivery(name);
 ALTER TABLE ONLY jutong.refinement
@@ -2162,6 +2361,10 @@ ALTER TABLE ONLY jutong.request
     ADD CONSTRAINT request_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id);
 ALTER TABLE ONLY jutong.request
     ADD CONSTRAINT request_provider_code_fkey FOREIGN KEY (provider_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.retention_rule
+    ADD CONSTRAINT retention_rule_dataset_fkey FOREIGN KEY (dataset) REFERENCES jutong.dataset(name);
+ALTER TABLE ONLY jutong.retention_rule
+    ADD CONSTRAINT retention_rule_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id);
 ALTER TABLE ONLY jutong.row_rule
     ADD CONSTRAINT row_rule_source_table_fkey FOREIGN KEY (source_table) REFERENCES jutong.source_table(name);
 ALTER TABLE ONLY jutong.security_event

@@ -12,7 +12,7 @@ tiles and delivered files never change once written, so this is nearly all of a 
 
     FOLDER/manifest.json     every file with its SHA-256; written last, so a torn backup has none
     FOLDER/control.dump      pg_dump custom format: schemas jutong, jobs and lake
-    FOLDER/lake|ledger|keys|files/…, jutong.toml
+    FOLDER/lake|archive|ledger|keys|files/…, jutong.toml
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from jutong.flows.platform import Platform
 from jutong.keys import SoftwareKeys
 from jutong.ledger import Ledger
 from jutong.settings import Settings, read_settings, write_settings
-from jutong.store import Store
+from jutong.store import Store, is_past
 from jutong.terms import BadInput, Broken, Conflict, NotFound
 
 queries = named_sql(__file__, "backup.sql")
 
 #: The keys last: see ``restore``.
-_FOLDERS = ("lake", "ledger", "files", "keys")
-_MANIFEST = "manifest.json"
+_FOLDERS = ("lake", "archive", "ledger", "files", "keys")
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ class BackupRun:
     ledger_size: int | None
     drilled_at: dt.datetime | None
     drill_seconds: float | None
+    #: Made room for newer ones.
+    removed_at: dt.datetime | None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -193,14 +195,14 @@ def _copied(origin: Path, copy: Path) -> str:
 def _before(folder: Path) -> Path | None:
     """The newest whole backup beside ``folder``."""
     beside = [
-        found.parent for found in folder.resolve().parent.glob(f"*/{_MANIFEST}") if found.parent != folder
+        found.parent for found in folder.resolve().parent.glob(f"*/{MANIFEST}") if found.parent != folder
     ]
-    return max(beside, key=lambda found: (found / _MANIFEST).stat().st_mtime, default=None)
+    return max(beside, key=lambda found: (found / MANIFEST).stat().st_mtime, default=None)
 
 
 def _digests(folder: Path) -> Mapping[str, str]:
     try:
-        files: dict[str, str] = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["files"]
+        files: dict[str, str] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, LookupError):
         return {}  # not one to build on
     return files
@@ -208,17 +210,19 @@ def _digests(folder: Path) -> Mapping[str, str]:
 
 def _write_manifest(folder: Path, files: Mapping[str, str], reached: Mapping[str, int]) -> None:
     manifest = {"version": __version__, **reached, "files": dict(sorted(files.items()))}
-    written = folder / f"{_MANIFEST}.new"
+    written = folder / f"{MANIFEST}.new"
     written.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    written.rename(folder / _MANIFEST)
+    written.rename(folder / MANIFEST)
 
 
 @dataclass(frozen=True)
 class Mended:
-    """Files given back to the lake, and datasets with files no backup holds."""
+    """Files given back to the lake or the archive, and datasets with files no backup holds."""
 
     files: tuple[str, ...]
     lost: tuple[str, ...]
+    #: The same of past versions, whose datasets are whole.
+    past: tuple[str, ...] = ()
 
 
 def mend(platform: Platform, *, deep: bool = False) -> Mended:
@@ -229,9 +233,9 @@ def mend(platform: Platform, *, deep: bool = False) -> Mended:
     """
     lake = Path(platform.settings.lake_folder)
     with platform.database.connection() as connection:
-        folders = [Path(one.folder) for one in backups(connection) if (Path(one.folder) / _MANIFEST).exists()]
+        folders = [Path(one.folder) for one in backups(connection) if (Path(one.folder) / MANIFEST).exists()]
     kept = [(folder, _digests(folder)) for folder in folders]
-    hurt = {one.path: one.dataset for one in platform.store.damaged()}
+    hurt = {one.path: one.dataset for one in platform.store.damaged(deep=deep)}
     if deep:
         for path in platform.store.known_files() - hurt.keys():
             name = str(Path("lake") / path.relative_to(lake))
@@ -240,7 +244,7 @@ def mend(platform: Platform, *, deep: bool = False) -> Mended:
                 hurt[path] = ".".join(path.relative_to(lake).parts[:2])
     given, lost = [], set()
     for path, dataset in sorted(hurt.items()):
-        name = str(Path("lake") / path.relative_to(lake))
+        name = _name_of(platform.settings, path)
         source = next((folder for folder, digests in kept if _holds(folder, name, digests)), None)
         if source is None:
             lost.add(dataset)
@@ -250,7 +254,14 @@ def mend(platform: Platform, *, deep: bool = False) -> Mended:
         shutil.copyfile(source / name, fresh)  # with a new time, so that no cache takes it for the broken one
         fresh.replace(path)
         given.append(name)
-    return Mended(tuple(given), tuple(sorted(lost)))
+    past = {name for name in lost if is_past(name)}
+    return Mended(tuple(given), tuple(sorted(lost - past)), tuple(sorted(past)))
+
+
+def _name_of(settings: Settings, path: Path) -> str:
+    """What a file of the lake or the archive is called in a backup."""
+    part = "archive" if path.is_relative_to(settings.archive_folder) else "lake"
+    return str(Path(part) / path.relative_to(_origin(settings, part)))
 
 
 def _holds(folder: Path, name: str, digests: Mapping[str, str]) -> bool:
@@ -276,7 +287,7 @@ def drill(platform: Platform, folder: Path, questions: int = 50) -> float:
 
 
 def _check_restored(platform: Platform, folder: Path, settings: Settings, questions: int) -> None:
-    manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     with open_database(settings) as database, Store.open(database, settings) as store:
         keys = SoftwareKeys.open(settings.keys_folder)
         report = Ledger.open(settings.ledger_folder, keys, origin=settings.ledger_origin).verify()
@@ -297,7 +308,7 @@ def restore(folder: Path, settings: Settings) -> None:
 
     Raises BadInput ``flows.no_backup``, Conflict ``flows.home_taken``, Broken ``flows.backup_differs``.
     """
-    for taken in (settings.home, Path(settings.lake_folder)):
+    for taken in (settings.home, Path(settings.lake_folder), settings.archive_folder):
         if taken.exists() and any(taken.iterdir()):
             raise Conflict("flows.home_taken", f"{taken} 不是空的，恢复只写进空目录")
     files = [Path(name) for name in _check(folder)]
@@ -307,13 +318,15 @@ def restore(folder: Path, settings: Settings) -> None:
     with _control(settings) as url:
         _load(url, folder / "control.dump")
         kept = read_settings(folder, {})
-        write_settings(replace(kept, home=settings.home, lake_path=settings.lake_path))
+        here = replace(kept, home=settings.home, lake_path=settings.lake_path)
+        write_settings(replace(here, archive_path=settings.archive_path))
         _copy(folder / _FOLDERS[-1], _origin(settings, _FOLDERS[-1]), _below(_FOLDERS[-1], files))
         _give_lake(settings)
 
 
 def _origin(settings: Settings, name: str) -> Path:
-    return Path(settings.lake_folder) if name == "lake" else settings.home / name
+    apart = {"lake": Path(settings.lake_folder), "archive": settings.archive_folder}
+    return apart.get(name, settings.home / name)
 
 
 def _below(name: str, files: Iterable[Path]) -> Iterator[Path]:
@@ -411,18 +424,18 @@ def _files(folder: Path) -> Iterator[Path]:
     for base, _, names in os.walk(folder):
         for name in sorted(names):
             path = (Path(base) / name).relative_to(folder)
-            if path != Path(_MANIFEST):
+            if path != Path(MANIFEST):
                 yield path
 
 
 def _check(folder: Path) -> Mapping[str, str]:
     """The manifest's files with their SHA-256, each compared with what lies in the folder."""
-    if not (folder / _MANIFEST).exists():
-        raise BadInput("flows.no_backup", f"{folder} 里没有完整的备份（缺 {_MANIFEST}）")
+    if not (folder / MANIFEST).exists():
+        raise BadInput("flows.no_backup", f"{folder} 里没有完整的备份（缺 {MANIFEST}）")
     try:
-        files: dict[str, str] = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["files"]
+        files: dict[str, str] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
     except (ValueError, LookupError) as problem:
-        raise Broken("flows.backup_differs", f"备份的清单 {_MANIFEST} 已损坏：{problem}") from problem
+        raise Broken("flows.backup_differs", f"备份的清单 {MANIFEST} 已损坏：{problem}") from problem
     for path, digest in files.items():
         if not (folder / path).exists() or _sha256(folder / path) != digest:
             raise Broken("flows.backup_differs", f"备份中的 {path} 与清单不符")

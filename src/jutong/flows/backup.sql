@@ -3,7 +3,7 @@ INSERT INTO backup_run (folder, started_at, finished_at, files, bytes, verified,
 VALUES (%(folder)s, %(started_at)s, now(), %(files)s, %(bytes)s, %(verified)s, %(copied)s, %(snapshot)s, %(ledger_size)s)
 
 -- name: recent
-SELECT * FROM backup_run ORDER BY id DESC LIMIT %(limit)s
+SELECT * FROM backup_run WHERE removed_at IS NULL ORDER BY id DESC LIMIT %(limit)s
 
 -- name: keep_drill
 UPDATE backup_run SET drilled_at = now(), drill_seconds = %(seconds)s

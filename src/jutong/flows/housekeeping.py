@@ -1,4 +1,4 @@
-"""What the lake does for itself, by night and in small pieces: compact, expire, clean, archive, measure.
+"""What the lake does for itself, by night and in small pieces: compact, retain, expire, clean, archive, measure, back up.
 
 Each task has its row: how often, in which hours, for how long, and whether somebody paused it.  Between two pieces a
 task looks whether its time is up or it has been paused; what is left waits for the next turn.  Readers are never in
@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,8 +20,10 @@ import pyarrow as pa
 from psycopg import Connection
 
 from jutong.database import named_sql
+from jutong.flows.backing_up import back_up
 from jutong.flows.jobs import ask
 from jutong.flows.platform import Platform
+from jutong.flows.retention import retain
 from jutong.flows.stages import Progress
 from jutong.ledger import Exchange
 from jutong.store import AlreadyCommitted, DatasetSpec, History, room_of
@@ -118,6 +120,18 @@ def is_due(task: Task, now: dt.datetime) -> bool:
     return task.from_hour <= hour < task.to_hour or late >= task.every
 
 
+def next_turn(task: Task, now: dt.datetime) -> dt.datetime:
+    """When the task will be due next by the clock, to within an hour; ``now`` when it is."""
+    if is_due(replace(task, paused=False), now):
+        return now
+    at = now.replace(minute=0, second=0, microsecond=0)
+    for _ in range(24 * 64):
+        at += dt.timedelta(hours=1)
+        if is_due(replace(task, paused=False), at):
+            return at
+    return at
+
+
 def ask_for_housekeeping(platform: Platform) -> None:
     """Put housekeeping on the queue when a task is due and none waits or runs."""
     with platform.database.connection() as connection:
@@ -202,11 +216,20 @@ def _compact(turn: _Turn) -> str:
     return f"整理了 {turn.pieces} 个数据集"
 
 
+def _retain(turn: _Turn) -> str:
+    turn.pieces, problems = retain(turn.platform, turn.stop)
+    if problems:
+        raise problems[0]
+    return f"归档了 {turn.pieces} 个批次"
+
+
 def _expire(turn: _Turn) -> str:
     with turn.platform.database.connection() as connection:
         row = connection.execute(sql.history).fetchone()
         assert row is not None
-    turn.pieces = turn.platform.store.thin(History(row["all_days"], row["daily_days"], row["months"]))
+        seen = [one["at"] for one in connection.execute(sql.seen)]
+    rule = History(row["all_days"], row["daily_days"], row["months"])
+    turn.pieces = turn.platform.store.thin(rule, seen=seen)
     return f"清去 {turn.pieces} 个到期的历史快照"
 
 
@@ -266,10 +289,21 @@ def _measure(turn: _Turn) -> str:
     return f"磁盘已用 {room.share:.0%}"
 
 
+def _back_up(turn: _Turn) -> str:
+    done, removed, drilled = back_up(turn.platform)
+    turn.pieces = done.files
+    said = (
+        f"备份到 {done.folder}，{done.files} 个文件，新写 {done.copied / 1e6:.1f} MB，删去旧的 {removed} 份"
+    )
+    return said if drilled is None else f"{said}；演练恢复用了 {drilled:.0f} 秒"
+
+
 #: Order matters: what compaction leaves behind expires, what expired is cleaned away.
 LABELS = {
-    "compact": "整理小文件", "expire": "历史到期", "clean": "清理文件", "archive": "存证归档", "measure": "量用量",
+    "compact": "整理小文件", "retain": "到期归档", "expire": "历史到期", "clean": "清理文件", "archive": "存证归档", "measure": "量用量",
+    "backup": "定时备份",
 }  # fmt: skip
 _WORK: dict[str, Callable[[_Turn], str]] = {
-    "compact": _compact, "expire": _expire, "clean": _clean, "archive": _archive, "measure": _measure,
+    "compact": _compact, "retain": _retain, "expire": _expire, "clean": _clean, "archive": _archive, "measure": _measure,
+    "backup": _back_up,
 }  # fmt: skip

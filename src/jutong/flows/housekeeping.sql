@@ -8,7 +8,7 @@ FROM housekeeping h
 LEFT JOIN LATERAL (
     SELECT * FROM housekeeping_run WHERE task = h.task ORDER BY started_at DESC, id DESC LIMIT 1
 ) AS r ON true
-ORDER BY array_position(ARRAY['compact', 'expire', 'clean', 'archive', 'measure'], h.task);
+ORDER BY array_position(ARRAY['compact', 'retain', 'expire', 'clean', 'archive', 'measure', 'backup'], h.task);
 
 -- name: recent
 SELECT * FROM housekeeping_run ORDER BY id DESC LIMIT %(limit)s;
@@ -35,6 +35,10 @@ WHERE id = %(id)s RETURNING *;
 
 -- name: history
 SELECT all_days, daily_days, months FROM lake_history;
+
+-- name: seen
+-- One instant of each day on which housekeeping was at work.
+SELECT min(started_at) AS at FROM housekeeping_run GROUP BY started_at::date;
 
 -- name: keep_measure
 INSERT INTO disk_use (at, used, room, lake) VALUES (now(), %(used)s, %(room)s, %(lake)s);

@@ -183,4 +183,8 @@ ACTIONS: dict[str, tuple[Rule, ...]] = {
     "security_event:read": (Rule(_AUDITOR, ground="审计管理员"), Rule(ANY_ROLE, (_ABOUT_ME,), "本人")),
     "job:read": (Rule(_SYSTEM | _STEWARD, ground="平台运行"),),
     "job:run": (Rule(_SYSTEM, ground="系统管理员"),),
+    # Who sets a rule may not carry it out: what is destroyed the steward approves.
+    "retention:read": (Rule(_SYSTEM | _STEWARD | _AUDITOR, ground="留存管理"),),
+    "retention:set": (Rule(_SYSTEM, ground="系统管理员"),),
+    "retention:destroy": (Rule(_STEWARD, ground="主管部门批准"),),
 }

@@ -45,6 +45,7 @@ JOURNEY = (
         Tab("storage", "四个区", "/storage", "dataset:read"),
         Tab("use", "占用", "/lake-use", "job:read"),
         Tab("housekeeping", "湖的日常", "/housekeeping", "job:read"),
+        Tab("retention", "留存", "/retention", "retention:read"),
         Tab("backups", "备份", "/backups", "job:read"),
     )),
     Stop("catalogue", "编目", (

@@ -5,6 +5,7 @@ Rooms write through ``Store.writing`` or ``Store.write``, read through ``Store.r
 """
 
 from jutong.store.ageing import History, thinned
+from jutong.store.archiving import Part
 from jutong.store.changes import Changes
 from jutong.store.engines.spark import SparkTables, spark_running
 from jutong.store.files import Files
@@ -12,7 +13,7 @@ from jutong.store.guard import Bounds, View, checked_sql, filter_sql
 from jutong.store.history import Version
 from jutong.store.reading import Reading
 from jutong.store.room import Room, full_on, room_of
-from jutong.store.spec import DatasetSpec, column_type, table_sql
+from jutong.store.spec import DatasetSpec, column_type, is_past, table_sql
 from jutong.store.store import Store
 from jutong.store.upkeep import Damage, Due
 from jutong.store.writing import AlreadyCommitted, Merged, Writer
@@ -27,6 +28,7 @@ __all__ = [
     "Files",
     "History",
     "Merged",
+    "Part",
     "Reading",
     "Room",
     "SparkTables",
@@ -38,6 +40,7 @@ __all__ = [
     "column_type",
     "filter_sql",
     "full_on",
+    "is_past",
     "room_of",
     "spark_running",
     "table_sql",

@@ -7,12 +7,16 @@ ended, and the files only other snapshots need are let go.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 #: A day is the city's own.
 _ZONE = ZoneInfo("Asia/Shanghai")
+#: A city at work is heard of more often: housekeeping measures every hour.
+_SILENCE = dt.timedelta(days=3)
 
 
 @dataclass(frozen=True)
@@ -24,17 +28,24 @@ class History:
     months: int = 24
 
 
-def thinned(snapshots: Sequence[tuple[int, dt.datetime]], rule: History, now: dt.datetime) -> list[int]:
+def thinned(
+    snapshots: Sequence[tuple[int, dt.datetime]],
+    rule: History,
+    now: dt.datetime,
+    seen: Sequence[dt.datetime] = (),
+) -> list[int]:
     """The snapshots to forget, oldest first; of a day or month that is kept, its last one stays.
 
     A clock that jumped makes times disagree with numbers: the numbers say which is the last, and a snapshot from the
-    future is kept.
+    future is kept.  ``seen``: instants at which the city is known to have been at work; with them days nobody saw (a
+    clock that jumped ahead, a machine that was off) age nothing, so that one wrong morning does not cost ten years.
     """
-    today = now.astimezone(_ZONE).date()
+    lost = _unseen([*seen, *(at for _, at in snapshots)], now) if seen else lambda _: dt.timedelta(0)
     last: dict[object, int] = {}
     spans = []
     for snapshot, at in snapshots:
         day = at.astimezone(_ZONE).date()
+        today = (now - lost(at)).astimezone(_ZONE).date()
         age = (today - day).days
         months = (today.year - day.year) * 12 + today.month - day.month
         span: object
@@ -49,3 +60,33 @@ def thinned(snapshots: Sequence[tuple[int, dt.datetime]], rule: History, now: dt
         last[span] = max(last.get(span, snapshot), snapshot)
         spans.append((snapshot, span))
     return sorted(snapshot for snapshot, span in spans if span is None or last[span] != snapshot)
+
+
+def _unseen(seen: Sequence[dt.datetime], now: dt.datetime) -> Callable[[dt.datetime], dt.timedelta]:
+    """How much of the time since an instant lies in silences longer than ``_SILENCE``, as a function of the instant."""
+    times = [*sorted({at for at in seen if at < now}), now]
+    silences = [(a, b - a - _SILENCE) for a, b in pairwise(times) if b - a > _SILENCE]
+    starts = [start for start, _ in silences]
+    after = [dt.timedelta(0)]
+    for _, length in reversed(silences):
+        after.append(after[-1] + length)
+    after.reverse()
+    return lambda at: after[bisect_left(starts, at)]
+
+
+def needless(some: Sequence[int], kept: Sequence[int], events: Sequence[tuple[int, int]]) -> list[int]:
+    """Of ``some`` snapshots those that say of held datasets only what the one before them says.
+
+    ``kept``: every snapshot there is, in order.  ``events``: spans (begins, ends] in which a held dataset changed.
+    The first of a run of equal ones stays, so that ``as of`` any instant answers as it did; the oldest stays too.
+    """
+    needed = set(kept[:1])
+    for begins, ends in events:
+        # Every kept snapshot of the span, and the first one after it, may differ from the one before it.
+        place = bisect_left(kept, begins + 1)
+        while place < len(kept):
+            needed.add(kept[place])
+            if kept[place] >= ends:
+                break
+            place += 1
+    return [snapshot for snapshot in some if snapshot not in needed]

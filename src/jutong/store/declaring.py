@@ -10,6 +10,7 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import duckdb
 from psycopg.types.json import Jsonb
@@ -17,7 +18,7 @@ from psycopg.types.json import Jsonb
 from jutong.database import Connection
 from jutong.store.keeping import Kept
 from jutong.store.lake import SQL, Lake, roll_back
-from jutong.store.spec import Actual, DatasetSpec, Plan, as_name, fences, lossy_sql, old_version, plan
+from jutong.store.spec import Actual, DatasetSpec, Plan, anew, as_name, fences, lossy_sql, old_version, plan
 from jutong.terms import BadInput, Conflict, DatasetName
 
 _ATTEMPTS = 6
@@ -43,6 +44,7 @@ def declare(
     for attempt in range(_ATTEMPTS):
         with lake.database.connection() as control:
             control.execute(SQL.lock_datasets, {"names": [_LINE]})
+            _refuse_archived(control, renames or {})
             plans, changed = _plans(lake, _stored(control, names), specs, renames or {})
             touched = [str(each.spec.name) for each in plans if each.statements]
             try:
@@ -59,9 +61,35 @@ def declare(
             return
 
 
+def renew(lake: Lake, spec: DatasetSpec, commit_id: str) -> int:
+    """A new, empty version of a dataset whose files are lost; what is left of the old stays as ``<table>__v<n>``.
+
+    Returns the snapshot; done once for a commit id.  Followers are told everything anew.
+    """
+    with lake.database.connection() as control:
+        control.execute(SQL.lock_datasets, {"names": [_LINE]})
+        control.execute(SQL.lock_datasets, {"names": fences([spec.name])})
+        done = lake.committed(commit_id)
+        if done is None:
+            actual = _actual(lake, [str(spec.name)])[str(spec.name)]
+            _run(lake, [anew(spec, actual)], commit_id)
+            done = lake.committed(commit_id)
+            control.execute(SQL.save_dataset, _row(replace(spec, version=actual.versions + 2)))
+    assert done is not None
+    return done
+
+
 def _stored(control: Connection, names: Sequence[str]) -> dict[str, DatasetSpec]:
     rows = control.execute(SQL.find_datasets, {"names": list(names)}).fetchall()
     return {row["name"]: DatasetSpec.from_row(row) for row in rows}
+
+
+def _refuse_archived(control: Connection, renames: Mapping[str, Mapping[str, str]]) -> None:
+    """Archived files know their items by name."""
+    for name in renames:
+        parts = control.execute(SQL.parts_of, {"dataset": name}).fetchall()
+        if any(part["recalled_snapshot"] is None for part in parts):
+            raise Conflict("store.archived", f"数据集 {name} 有批次在归档里，改信息项名之前请先取回")
 
 
 def _plans(
@@ -101,7 +129,7 @@ def _cut(name: str) -> int:
     return name.index(".") + 1 + 56
 
 
-def _run(lake: Lake, plans: Sequence[Plan]) -> None:
+def _run(lake: Lake, plans: Sequence[Plan], commit_id: str = "") -> None:
     kept = Kept(lake.folder)
     with lake.session() as cursor:
         cursor.execute("BEGIN")
@@ -109,7 +137,7 @@ def _run(lake: Lake, plans: Sequence[Plan]) -> None:
             done: set[str] = set()
             for each in plans:
                 _run_one(cursor, each, done)
-            commit_id = f"declare:{secrets.token_hex(8)}"
+            commit_id = commit_id or f"declare:{secrets.token_hex(8)}"
             cursor.execute("CALL lake.set_commit_message('store', 'declare', extra_info => ?)", [commit_id])
             kept.keep()
             lake.commit(cursor, commit_id, kept)

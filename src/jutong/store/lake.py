@@ -126,6 +126,15 @@ class Lake:
         except psycopg.OperationalError as problem:
             raise Unavailable("store.catalogue_unreachable", "数据湖的目录数据库连接中断") from problem
 
+    def committed(self, commit_id: str) -> int | None:
+        """The snapshot of a commit id, or None; expired snapshots included."""
+        rows = self.ask(SQL.lake_commit, commit_id=commit_id)
+        if rows:
+            return int(rows[0]["snapshot_id"])
+        with self.database.connection() as control:
+            row = control.execute(SQL.expired_commit, {"commit_id": commit_id}).fetchone()
+        return int(row["snapshot"]) if row else None
+
     def folders(self, names: Sequence[str]) -> list[Path]:
         """Where the files of these datasets and of their fences lie."""
         return [

@@ -221,3 +221,91 @@ CREATE INDEX IF NOT EXISTS jutong_table_stats_table ON lake.ducklake_table_stats
 CREATE INDEX IF NOT EXISTS jutong_column_stats_table ON lake.ducklake_table_column_stats (table_id);
 CREATE INDEX IF NOT EXISTS jutong_column_table ON lake.ducklake_column (table_id);
 CREATE INDEX IF NOT EXISTS jutong_commit ON lake.ducklake_snapshot_changes (commit_extra_info);
+
+-- name: lake_events
+-- When these datasets changed, as spans (begins, ends]: one snapshot, or those a merged file's rows came with; and
+-- what past versions of them did.
+WITH held AS (
+    SELECT DISTINCT t.table_id FROM lake.ducklake_table t JOIN lake.ducklake_schema s USING (schema_id)
+    JOIN unnest(%(names)s::text[]) AS n (name)
+      ON s.schema_name = split_part(n.name, '.', 1)
+     AND (t.table_name = split_part(n.name, '.', 2)
+          OR left(t.table_name, length(left(split_part(n.name, '.', 2), 56)) + 3) = left(split_part(n.name, '.', 2), 56) || '__v')
+), files AS (
+    SELECT begin_snapshot, end_snapshot, partial_max FROM lake.ducklake_data_file JOIN held USING (table_id)
+    UNION ALL
+    SELECT begin_snapshot, end_snapshot, partial_max FROM lake.ducklake_delete_file JOIN held USING (table_id)
+    UNION ALL
+    SELECT begin_snapshot, end_snapshot, NULL FROM lake.ducklake_table JOIN held USING (table_id)
+    UNION ALL
+    SELECT begin_snapshot, end_snapshot, NULL FROM lake.ducklake_column JOIN held USING (table_id)
+)
+SELECT DISTINCT begin_snapshot - 1 AS begins, greatest(begin_snapshot, partial_max) AS ends FROM files
+UNION
+SELECT DISTINCT end_snapshot - 1, end_snapshot FROM files WHERE end_snapshot IS NOT NULL;
+
+-- name: lake_kept
+-- Every snapshot the lake still has, in order.
+SELECT snapshot_id FROM lake.ducklake_snapshot ORDER BY snapshot_id;
+
+-- name: stay_holds
+-- Whoever takes something away holds this; whoever places a hold waits for it, and so comes before or after.
+LOCK TABLE legal_hold IN SHARE MODE;
+
+-- name: held
+-- The datasets under a hold, of these or of all.
+SELECT DISTINCT dataset FROM held_dataset WHERE %(names)s::text[] IS NULL OR dataset = ANY(%(names)s);
+
+-- name: add_part
+INSERT INTO archive_part (dataset, batch_id, path, columns, rows, bytes, sha256, rule_id, commit_id)
+VALUES (%(dataset)s, %(batch_id)s, %(path)s, %(columns)s, %(rows)s, %(bytes)s, %(sha256)s, %(rule_id)s, %(commit_id)s)
+RETURNING id;
+
+-- name: parts_left
+UPDATE archive_part SET snapshot = %(snapshot)s WHERE commit_id = %(commit_id)s AND snapshot IS NULL;
+
+-- name: parts_unsaid
+-- Whose end nobody noted: commits, out or back, of which the lake must be asked, and files that were to go.
+SELECT * FROM archive_part
+WHERE snapshot IS NULL AND archived_at < now() - %(patience)s::interval
+   OR recall_commit IS NOT NULL AND recalled_snapshot IS NULL AND recalled_at < now() - %(patience)s::interval
+   OR destroy_asked_by IS NOT NULL AND destroyed_at IS NULL;
+
+-- name: strike_part
+DELETE FROM archive_part WHERE id = %(id)s AND snapshot IS NULL;
+
+-- name: parts_of
+-- What of a dataset may lie in the archive; whether a commit of NULL snapshot happened is asked of the lake.
+SELECT * FROM archive_part WHERE dataset = %(dataset)s AND destroyed_at IS NULL ORDER BY id;
+
+-- name: find_part
+-- One batch's living part.
+SELECT * FROM archive_part
+WHERE dataset = %(dataset)s AND batch_id = %(batch_id)s AND recalled_snapshot IS NULL AND destroyed_at IS NULL
+FOR UPDATE;
+
+-- name: ask_recall
+UPDATE archive_part SET recall_commit = %(commit_id)s, recalled_by = %(by)s, recalled_at = now() WHERE id = %(id)s;
+
+-- name: drop_recall
+UPDATE archive_part SET recall_commit = NULL, recalled_by = NULL, recalled_at = NULL WHERE id = %(id)s AND recalled_snapshot IS NULL;
+
+-- name: recalled
+UPDATE archive_part SET recalled_snapshot = %(snapshot)s WHERE id = %(id)s;
+
+-- name: ask_destroy
+UPDATE archive_part SET destroy_asked_by = %(by)s, destroy_reason = %(reason)s
+WHERE id = %(id)s AND destroyed_at IS NULL AND recalled_snapshot IS NULL AND recall_commit IS NULL AND snapshot IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM held_dataset h WHERE h.dataset = archive_part.dataset)
+RETURNING *;
+
+-- name: destroyed
+UPDATE archive_part SET destroyed_at = now() WHERE id = %(id)s AND destroyed_at IS NULL RETURNING *;
+
+-- name: drop_destroy
+UPDATE archive_part SET destroy_asked_by = NULL, destroy_reason = NULL WHERE id = %(id)s AND destroyed_at IS NULL;
+
+-- name: parts_weighed
+-- Every file that must be in the archive.
+SELECT dataset, path, bytes, sha256 FROM archive_part
+WHERE destroyed_at IS NULL AND recalled_snapshot IS NULL AND snapshot IS NOT NULL;

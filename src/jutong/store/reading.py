@@ -11,9 +11,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from jutong.store.archiving import archived_sql
+from jutong.store.changes import state_at
 from jutong.store.lake import SQL, Lake, roll_back
 from jutong.store.spec import as_name, table_sql
-from jutong.terms import DatasetName, NotFound, literal
+from jutong.terms import DatasetName, NotFound, Zone, literal
 
 Params = Sequence[Any] | Mapping[str, Any]
 #: Rows per record batch handed out; large enough for DuckDB, small enough for memory.
@@ -23,16 +25,29 @@ BATCH_ROWS = 100_000
 class Reading:
     """A read-only view of the lake at one snapshot; one open ``reader`` at a time."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, snapshot: int, travelled: bool, lake: Lake) -> None:
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        snapshot: int,
+        travelled: bool,
+        lake: Lake,
+    ) -> None:
         self._cursor = cursor
         self._travelled = travelled
         self._lake = lake
         self.snapshot = snapshot
 
     def table(self, dataset: DatasetName | str) -> str:
-        """The dataset's SQL name at this snapshot."""
-        table = table_sql(as_name(dataset))
-        return f"{table} AT (VERSION => {self.snapshot})" if self._travelled else table
+        """The dataset at this snapshot, as SQL may stand behind FROM: its name, or with what lies in the archive."""
+        name = as_name(dataset)
+        table = table_sql(name)
+        living = f"{table} AT (VERSION => {self.snapshot})" if self._travelled else table
+        if name.zone is not Zone.RAW:
+            return living
+        state = state_at(self._lake, name, self.snapshot)
+        columns = list(state.columns.values()) if state else []
+        archived = archived_sql(self._lake, name, columns, self.snapshot)
+        return f"(SELECT * FROM {living} UNION ALL BY NAME {archived})" if archived else living
 
     def arrow(self, sql: str, params: Params = ()) -> pa.Table:
         return self._run(sql, params).to_arrow_table()

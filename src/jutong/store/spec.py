@@ -191,6 +191,14 @@ def plan(
     return Plan(replace(spec, version=version + 1), tuple(statements), retypes, copy)
 
 
+def anew(spec: DatasetSpec, actual: Actual) -> Plan:
+    """The DDL of a new, empty version of a dataset as it is declared."""
+    version = actual.versions + 1
+    old_name = DatasetName(spec.name.zone, f"{spec.name.table[:56]}__v{version}")
+    rename = f"ALTER TABLE {table_sql(spec.name)} RENAME TO {quote(old_name.table)}"
+    return Plan(replace(spec, version=version + 1), (rename, _create(spec)))
+
+
 _OLD_VERSION = re.compile(r"(.+)__v(\d+)")
 
 
@@ -198,6 +206,11 @@ def old_version(table: str) -> tuple[str, int] | None:
     """``("market_entity", 1)`` of ``market_entity__v1``, the table of a past version."""
     found = _OLD_VERSION.fullmatch(table)
     return (found[1], int(found[2])) if found else None
+
+
+def is_past(name: str) -> bool:
+    """Whether ``zone.table`` names a past version."""
+    return old_version(name.partition(".")[2]) is not None
 
 
 def lossy_sql(table: DatasetName, retype: Retype) -> str:

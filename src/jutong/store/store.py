@@ -13,10 +13,11 @@ import pyarrow as pa
 
 from jutong.database import Database
 from jutong.settings import Settings
+from jutong.store import archiving, declaring, guard, moving, reading, upkeep, writing
 from jutong.store import changes as feed
-from jutong.store import declaring, guard, moving, reading, upkeep, writing
 from jutong.store import history as record
 from jutong.store.ageing import History
+from jutong.store.archiving import Part
 from jutong.store.files import Files, files_at
 from jutong.store.guard import Bounds, View
 from jutong.store.history import Version
@@ -115,12 +116,7 @@ class Store:
 
     def committed(self, commit_id: str) -> int | None:
         """The snapshot of a commit id, or None; expired snapshots included."""
-        rows = self._lake.ask(SQL.lake_commit, commit_id=commit_id)
-        if rows:
-            return int(rows[0]["snapshot_id"])
-        with self._lake.database.connection() as control:
-            row = control.execute(SQL.expired_commit, {"commit_id": commit_id}).fetchone()
-        return int(row["snapshot"]) if row else None
+        return self._lake.committed(commit_id)
 
     # Reading
 
@@ -187,6 +183,24 @@ class Store:
         """Run SQL written by a person over the views granted to them, in a child process; see ``guard``."""
         return guard.people_sql(self._lake, sql, views, bounds)
 
+    # The archive
+
+    def archive(self, dataset: Name, batches: Sequence[str], rule_id: int | None = None) -> list[Part]:
+        """Take these batches of a raw dataset out of the lake into the archive; they are read as before."""
+        return archiving.archive(self._lake, self.spec(dataset), batches, rule_id)
+
+    def recall(self, dataset: Name, batch: str, by: str) -> Part:
+        """Bring an archived batch back into the lake."""
+        return archiving.recall(self._lake, self.spec(dataset), batch, by)
+
+    def destroy(self, part_id: int, by: str, reason: str) -> Part:
+        """Destroy an archived batch for good, as ``by`` approved; the part stays as its certificate."""
+        return archiving.destroy(self._lake, part_id, by, reason)
+
+    def settle_archive(self, patience: dt.timedelta = archiving.PATIENCE) -> int:
+        """Note the end of what a killed process was at, out or back; returns how many parts were asked about."""
+        return archiving.settle(self._lake, patience)
+
     # Upkeep
 
     def compact(self, *names: Name, stop: upkeep.Stop = upkeep.never) -> list[str]:
@@ -202,10 +216,17 @@ class Store:
         upkeep.compact_one(self._lake, due)
 
     def thin(
-        self, rule: History, now: dt.datetime | None = None, cap: dt.timedelta = upkeep.FOLLOWER_CAP
+        self,
+        rule: History,
+        now: dt.datetime | None = None,
+        cap: dt.timedelta = upkeep.FOLLOWER_CAP,
+        seen: Sequence[dt.datetime] = (),
     ) -> int:
-        """Forget the snapshots the rule does not keep, never past a follower younger than ``cap``; how many."""
-        return upkeep.thin(self._lake, rule, now or dt.datetime.now(dt.UTC), cap)
+        """Forget the snapshots the rule does not keep, never past a follower younger than ``cap``; how many.
+
+        ``seen``: see ``ageing.thinned``.
+        """
+        return upkeep.thin(self._lake, rule, now or dt.datetime.now(dt.UTC), cap, seen)
 
     def expire(self, keep_from: int, cap: dt.timedelta = upkeep.FOLLOWER_CAP) -> int:
         """Forget snapshots older than ``keep_from``, oldest first, never past a follower younger than ``cap``."""
@@ -223,9 +244,13 @@ class Store:
         """Bring the lake to where ``settings`` say while others work; returns how many files were copied."""
         return moving.move(self._lake, settings, tell)
 
-    def damaged(self) -> list[Damage]:
-        """Files that are missing or not as long as they were written, with their datasets."""
-        return upkeep.damaged(self._lake)
+    def renew(self, dataset: Name, commit_id: str) -> int:
+        """A new, empty version of a dataset whose files are lost, to be filled again; returns its snapshot."""
+        return declaring.renew(self._lake, self.spec(dataset), commit_id)
+
+    def damaged(self, *, deep: bool = False) -> list[Damage]:
+        """Files that are missing or not as long as they were written; ``deep``: archived ones are hashed too."""
+        return upkeep.damaged(self._lake, deep=deep)
 
     def known_files(self) -> set[Path]:
         """Every file a snapshot may need."""

@@ -16,12 +16,14 @@ from typing import Any
 
 import duckdb
 
-from jutong.store.ageing import History, thinned
+from jutong.store import archiving
+from jutong.store.ageing import History, needless, thinned
+from jutong.store.archiving import held
 from jutong.store.engines.bucket import is_bucket, listing
 from jutong.store.engines.duckdb import EXTENSIONS, extension_file
 from jutong.store.keeping import Kept, can_link
 from jutong.store.lake import SQL, Lake, roll_back
-from jutong.store.spec import as_name, fences, old_version
+from jutong.store.spec import as_name, fences, is_past, old_version
 from jutong.terms import Conflict, DatasetName, JutongError, literal
 
 #: The longest permitted read (design §11).
@@ -166,10 +168,14 @@ def expire(lake: Lake, keep_from: int, cap: dt.timedelta) -> int:
     return _forget(lake, [row["snapshot_id"] for row in _snapshots(lake, min(keep_from, floor))])
 
 
-def thin(lake: Lake, rule: History, now: dt.datetime, cap: dt.timedelta) -> int:
+def thin(
+    lake: Lake, rule: History, now: dt.datetime, cap: dt.timedelta, seen: Sequence[dt.datetime] = ()
+) -> int:
     """Forget the snapshots that ``rule`` does not keep, oldest first; returns how many."""
     rows = _snapshots(lake, _floor(lake, cap))
-    return _forget(lake, thinned([(row["snapshot_id"], row["snapshot_time"]) for row in rows], rule, now))
+    return _forget(
+        lake, thinned([(row["snapshot_id"], row["snapshot_time"]) for row in rows], rule, now, seen)
+    )
 
 
 def _floor(lake: Lake, cap: dt.timedelta) -> int:
@@ -185,15 +191,29 @@ def _snapshots(lake: Lake, keep_from: int) -> list[dict[str, Any]]:
 
 
 def _forget(lake: Lake, versions: Sequence[int]) -> int:
+    """Forget these snapshots but for those a hold needs; no hold can come while some are being forgotten."""
+    forgotten = 0
     for start in range(0, len(versions), _AT_ONCE):
-        some = list(versions[start : start + _AT_ONCE])
-        with lake.database.connection() as control, control.cursor() as cursor:
-            cursor.executemany(SQL.keep_commits, lake.ask(SQL.lake_commits_of, snapshots=some))
-        with lake.session() as session:
-            session.execute(
-                f"SELECT count(*) FROM ducklake_expire_snapshots('lake', versions => {some})"
-            ).fetchall()
-    return len(versions)
+        with lake.database.connection() as control:
+            control.execute(SQL.stay_holds)
+            some = list(versions[start : start + _AT_ONCE])
+            if names := held(control):
+                some = needless(
+                    some,
+                    [row["snapshot_id"] for row in lake.ask(SQL.lake_kept)],
+                    [(row["begins"], row["ends"]) for row in lake.ask(SQL.lake_events, names=names)],
+                )
+            if not some:
+                continue
+            # The notes must last before the snapshots go, so they are not this transaction's.
+            with lake.database.connection() as notes, notes.cursor() as noting:
+                noting.executemany(SQL.keep_commits, lake.ask(SQL.lake_commits_of, snapshots=some))
+            with lake.session() as session:
+                session.execute(
+                    f"SELECT count(*) FROM ducklake_expire_snapshots('lake', versions => {some})"
+                ).fetchall()
+        forgotten += len(some)
+    return forgotten
 
 
 def clean(lake: Lake, grace: dt.timedelta) -> int:
@@ -259,7 +279,8 @@ def _catalogue_findings(lake: Lake) -> list[str]:
         )
     if not is_bucket(lake.folder) and not can_link(Path(lake.folder)):
         found.append(f"数据湖所在的文件系统 {lake.folder} 不支持硬链接：提交应答丢失时无法保住文件")
-    hurt = damaged(lake)
+    # What is lost of a past version is told by ``repair``; the dataset itself is whole.
+    hurt = [one for one in damaged(lake) if not is_past(one.dataset)]
     missing = [one.path for one in hurt if one.missing]
     torn = [one.path for one in hurt if not one.missing]
     if missing:
@@ -278,11 +299,14 @@ class Damage:
     missing: bool
 
 
-def damaged(lake: Lake) -> list[Damage]:
-    """What the disk does not hold as the catalogue says; whether bytes turned only a backup's hashes can tell."""
+def damaged(lake: Lake, *, deep: bool = False) -> list[Damage]:
+    """What the disk does not hold as the catalogue says; whether bytes turned only a backup's hashes can tell.
+
+    Files of the archive have their own hashes, compared when ``deep``.
+    """
     if is_bucket(lake.folder):
-        return _damaged_in_bucket(lake)
-    found = []
+        return _damaged_in_bucket(lake) + _damaged_in_archive(lake, deep)
+    found = _damaged_in_archive(lake, deep)
     for dataset, path, size in lake.weighed():
         try:
             there = path.stat().st_size
@@ -292,6 +316,14 @@ def damaged(lake: Lake) -> list[Damage]:
         if there != size:
             found.append(Damage(dataset, path, missing=False))
     return found
+
+
+def _damaged_in_archive(lake: Lake, deep: bool) -> list[Damage]:
+    return [
+        Damage(dataset, path, missing=not path.exists())
+        for dataset, path, whole in archiving.weighed(lake, deep=deep)
+        if not whole
+    ]
 
 
 def _damaged_in_bucket(lake: Lake) -> list[Damage]:

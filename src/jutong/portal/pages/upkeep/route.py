@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from jutong.database import named_sql
-from jutong.flows import HOUSE_LABELS, HouseRun, HouseTask, ask, backups, house_runs, house_tasks, pause_house
+from jutong.flows import (
+    HOUSE_LABELS,
+    BackupPlan,
+    HouseRun,
+    HouseTask,
+    ask,
+    backup_plan,
+    backups,
+    house_runs,
+    house_tasks,
+    next_turn,
+    pause_house,
+    plan_backups,
+)
 from jutong.portal.names import department_names
 from jutong.portal.routes import Act, Done, NoQuestion, Page
 from jutong.portal.visits import Visit
@@ -17,10 +32,12 @@ from jutong.terms import NotFound
 _SQL = named_sql(__file__)
 _ABOUT = {
     "compact": "把零碎的小文件并成大文件，去掉已失效的行，查得快、占得少",
+    "retain": "照留存规则把旧批次挪进归档，读起来不变；冻结的不动",
     "expire": "近几天的快照全留，再往前一天一个、一月一个，其余清去",
     "clean": "没有快照再用、也没有人还在读的文件，过一天才删",
     "archive": "把交换记录抄一份进湖里，供统计和回查；账本本身不动",
     "measure": "记下磁盘用了多少，据此估计哪天会满",
+    "backup": "照备份计划写一份，逐文件核对，旧的只留几份，隔些天演练一次恢复",
 }
 _STATES = {
     "running": ("now", "正在做"), "done": ("ok", "做完"), "stopped": ("wait", "到点停下"), "failed": ("over", "出错"),
@@ -128,6 +145,22 @@ class Backups:
     hours: float | None
     drill_seconds: float | None
     drilled_at: dt.datetime | None
+    plan: BackupPlan | None
+    paused: bool
+    #: When the next is due; None without a plan or while paused.
+    next: dt.datetime | None
+    #: What went wrong last, if the last turn failed.
+    failed: str
+    may_plan: bool
+
+
+@dataclass(frozen=True)
+class PlanForm:
+    folder: Annotated[str, Field(title="备份目录", min_length=1, max_length=500)]
+    every_hours: Annotated[int, Field(title="每隔几小时", ge=1, le=744)] = 24
+    hour: Annotated[int, Field(title="几点起", ge=0, le=23)] = 2
+    keep: Annotated[int, Field(title="留几份", ge=1, le=1000)] = 7
+    drill_days: Annotated[int, Field(title="几天演练一次", ge=0, le=3650)] = 30
 
 
 def build(visit: Visit, _: NoQuestion) -> Upkeep:
@@ -213,6 +246,9 @@ def listed(visit: Visit, _: NoQuestion) -> Backups:
     found = [one for one in backups(visit.connection, _BACKUPS) if one.verified]
     drilled = max((one for one in found if one.drilled_at), key=lambda one: str(one.drilled_at), default=None)
     since = found[0].started_at if found else None
+    plan = backup_plan(visit.connection)
+    (task,) = (one for one in house_tasks(visit.connection) if one.task == "backup")
+    going = plan is not None and not task.paused
     return Backups(
         rows=tuple(
             BackupRow(
@@ -227,7 +263,21 @@ def listed(visit: Visit, _: NoQuestion) -> Backups:
         hours=(visit.now - since).total_seconds() / 3600 if since else None,
         drill_seconds=drilled.drill_seconds if drilled else None,
         drilled_at=drilled.drilled_at if drilled else None,
+        plan=plan,
+        paused=task.paused,
+        next=next_turn(task, visit.now) if going else None,
+        failed=task.note if task.state == "failed" else "",
+        may_plan=visit.can("job:run"),
     )  # fmt: skip
+
+
+def plan(visit: Visit, form: PlanForm) -> Done:
+    """Set where scheduled backups go, how often, and how many stay."""
+    plan_backups(
+        visit.connection, visit.rooms.settings, form.folder, visit.who.login, every_hours=form.every_hours,
+        hour=form.hour, keep=form.keep, drill_days=form.drill_days,
+    )  # fmt: skip
+    return Done("/backups", "备份计划已定下，到点自己做")
 
 
 def do(visit: Visit, form: TaskForm) -> Done:
@@ -248,4 +298,7 @@ PAGES = (
     Page("upkeep.use", "/lake-use", used, may="job:read", stop="store", tab="use"),
     Page("upkeep.backups", "/backups", listed, may="job:read", stop="store", tab="backups"),
 )
-ACTS = (Act("upkeep.do", "/housekeeping/{task}", do, TaskForm, may="job:run", shown_on="/housekeeping"),)
+ACTS = (
+    Act("upkeep.do", "/housekeeping/{task}", do, TaskForm, may="job:run", shown_on="/housekeeping"),
+    Act("upkeep.plan", "/backups", plan, PlanForm, may="job:run", shown_on="/backups"),
+)
