@@ -3,6 +3,7 @@
 ``refine`` runs; ``plan_of`` and ``explain`` show what it will do; the others declare rules and answer the pages.
 """
 
+from jutong.refine.again import Again, refine_again, refinements_again, stale_tables
 from jutong.refine.double_publicity import Template, double_publicity
 from jutong.refine.exporting import export_issues
 from jutong.refine.lineage import Link, lineage, openlineage
@@ -17,6 +18,7 @@ from jutong.refine.tasks import declare_rules, let_off, plan_of
 __all__ = [
     "ISSUE",
     "KINDS",
+    "Again",
     "Chosen",
     "Link",
     "Plan",
@@ -41,6 +43,9 @@ __all__ = [
     "plan_of",
     "recheck",
     "refine",
+    "refine_again",
     "refinements",
+    "refinements_again",
     "scores",
+    "stale_tables",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,9 @@ class Task:
     released: bool = False
     #: Rows of the table's refined batch before this one.
     previous: int | None = None
+    #: The version of the table's standard, and what of it decides about rows.
+    standard: int | None = None
+    meaning: str = ""
 
     @property
     def day(self) -> dt.date:
@@ -49,16 +52,39 @@ def open_tasks(
     states = ["received", "held"] if release and batch_ids is not None else ["received"]
     ids = None if batch_ids is None else list(batch_ids)
     rows = connection.execute(_sql.open_tasks, {"ids": ids, "states": states}).fetchall()
-    plans = _plans(
-        connection, store, {row["source_table"]: {**row, "name": row["source_table"]} for row in rows}
-    )
+    return _tasks(connection, store, rows)
+
+
+def tasks_again(connection: Connection, store: Store, table: str) -> list[Task]:
+    """Every batch of a table that was refined or held, the newest first; ``released`` are those that were refined."""
+    rows = connection.execute(_sql.batches_again, {"table": table}).fetchall()
+    return _tasks(connection, store, rows, released="refined")
+
+
+def _tasks(
+    connection: Connection, store: Store, rows: Sequence[Mapping[str, Any]], released: str = "held"
+) -> list[Task]:
+    tables = {row["source_table"]: {**row, "name": row["source_table"]} for row in rows}
+    # Noted first: a change in between leaves the table stale, never falsely up to date.
+    standards = note_versions(connection, list(tables)) if tables else {}
+    plans = _plans(connection, store, tables)
     return [
         Task(
             row["id"], plans[row["source_table"]], row["given"], row["row_offset"], row["received_at"],
-            row["batch_mode"] == "full", row["state"] == "held", row["previous"],
+            row["batch_mode"] == "full", row["state"] == released, row["previous"],
+            *standards.get(row["source_table"], (None, "")),
         )
         for row in rows
     ]  # fmt: skip
+
+
+def note_versions(
+    connection: Connection, tables: Sequence[str], *, by: int | None = None, note: str = ""
+) -> dict[str, tuple[int, str]]:
+    """Note the standards of these tables that differ from their newest version; table → (version, meaning)."""
+    connection.execute(_sql.note_versions, {"tables": list(tables), "by": by, "note": note})
+    rows = connection.execute(_sql.newest_versions, {"tables": list(tables)})
+    return {row["source_table"]: (row["version"], row["meaning"]) for row in rows}
 
 
 def plan_of(connection: Connection, store: Store, table: str) -> Plan:
@@ -76,6 +102,9 @@ def _plans(connection: Connection, store: Store, tables: Mapping[str, Mapping[st
     rules: dict[str, list[RowRule]] = {}
     for row in connection.execute(_sql.rules_of, names):
         rules.setdefault(row["source_table"], []).append(RowRule.from_row(row))
+    for row in connection.execute(_sql.rule_sets_of, names):
+        own = rules.setdefault(row["source_table"], [])
+        own += shared_rules(row["rules"], row["items"], {rule.code for rule in own})
     whitelist = {row["check_code"]: tuple(row["values"]) for row in connection.execute(_sql.whitelisted)}
     thresholds = {
         row["source_table"]: float(row["hold_above"]) for row in connection.execute(_sql.thresholds, names)
@@ -85,6 +114,14 @@ def _plans(connection: Connection, store: Store, tables: Mapping[str, Mapping[st
         name: make_plan(row, raw.get(name), rules.get(name, ()), whitelist, thresholds.get(name, 0.5))
         for name, row in tables.items()
     }
+
+
+def shared_rules(
+    rules: Sequence[Mapping[str, Any]], items: Mapping[str, str], besides: Collection[str] = ()
+) -> list[RowRule]:
+    """The rules of a set over a table's own items (role → item); rules whose code the table has itself are left out."""
+    named = [{**rule, "items": [items.get(name, name) for name in rule["items"]]} for rule in rules]
+    return [RowRule.from_row(rule) for rule in named if rule["code"] not in besides]
 
 
 def _raw_specs(store: Store, tables: Iterable[str]) -> dict[str, Any]:
@@ -107,7 +144,7 @@ def declare_rules(connection: Connection, rules: Mapping[str, Sequence[RowRule]]
         if row is None:
             raise NotFound("refine.no_table", f"没有归集表 {table}")
         for rule in wanted:
-            _declarable(connection, row, rule)
+            declarable(connection, row, rule)
         connection.execute(_sql.clear_rules, {"table": table, "codes": [rule.code for rule in wanted]})
         with connection.cursor() as cursor:
             cursor.executemany(
@@ -120,9 +157,10 @@ def declare_rules(connection: Connection, rules: Mapping[str, Sequence[RowRule]]
                     for place, rule in enumerate(wanted)
                 ],
             )  # fmt: skip
+    note_versions(connection, list(rules))
 
 
-def _declarable(connection: Connection, table: Mapping[str, Any], rule: RowRule) -> None:
+def declarable(connection: Connection, table: Mapping[str, Any], rule: RowRule) -> None:
     """The rule parses, binds to the table's items and looks at no other department's data.
 
     Raises BadInput ``refine.bad_rule`` with the rule's code and the place.
