@@ -10,9 +10,25 @@ from jutong.refine.lineage import Link, lineage, openlineage
 from jutong.refine.looking import Chosen, count_issues, issue_groups, issues, refinements, scores
 from jutong.refine.outcomes import Refinement
 from jutong.refine.plan import Plan, explain, make_plan
+from jutong.refine.previewing import Preview, preview
 from jutong.refine.rectifying import Rechecked, dispatch, follow_up, recheck
 from jutong.refine.refining import ISSUE, refine
 from jutong.refine.rules import KINDS, RowRule, double_publicity_rules
+from jutong.refine.standard_files import placed, read_standard, write_standard
+from jutong.refine.standards import (
+    Difference,
+    Standard,
+    adopt,
+    decline,
+    differences,
+    draft,
+    find_draft,
+    open_drafts,
+    rule_sets,
+    save_rule_set,
+    standard_of,
+    versions,
+)
 from jutong.refine.tasks import declare_rules, let_off, plan_of
 
 __all__ = [
@@ -20,32 +36,49 @@ __all__ = [
     "KINDS",
     "Again",
     "Chosen",
+    "Difference",
     "Link",
     "Plan",
+    "Preview",
     "Rechecked",
     "Refinement",
     "RowRule",
+    "Standard",
     "Template",
+    "adopt",
     "count_issues",
     "declare_rules",
+    "decline",
+    "differences",
     "dispatch",
     "double_publicity",
     "double_publicity_rules",
+    "draft",
     "explain",
     "export_issues",
+    "find_draft",
     "follow_up",
     "issue_groups",
     "issues",
     "let_off",
     "lineage",
     "make_plan",
+    "open_drafts",
     "openlineage",
+    "placed",
     "plan_of",
+    "preview",
+    "read_standard",
     "recheck",
     "refine",
     "refine_again",
     "refinements",
     "refinements_again",
+    "rule_sets",
+    "save_rule_set",
     "scores",
     "stale_tables",
+    "standard_of",
+    "versions",
+    "write_standard",
 ]

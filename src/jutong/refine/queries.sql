@@ -298,3 +298,52 @@ WHERE r.dataset = %(dataset)s ORDER BY r.register;
 
 -- name: services_on
 SELECT s.name, s.dataset, s.items FROM service s WHERE s.dataset = ANY(%(datasets)s) AND s.state = 'active' ORDER BY s.name;
+
+
+-- name: save_draft
+INSERT INTO standard_draft (source_table, base_version, content, note, made_by)
+VALUES (%(table)s, %(version)s, %(content)s, %(note)s, %(by)s) RETURNING id;
+
+-- name: draft
+SELECT d.*, u.name AS maker, t.label, s.department_code
+FROM standard_draft d JOIN app_user u ON u.id = d.made_by
+JOIN source_table t ON t.name = d.source_table JOIN source s ON s.name = t.source_name
+WHERE d.id = %(id)s;
+
+-- name: open_drafts
+SELECT d.id, d.base_version, d.note, d.made_at, u.name AS maker FROM standard_draft d JOIN app_user u ON u.id = d.made_by
+WHERE d.source_table = %(table)s AND d.state = 'open' ORDER BY d.id DESC;
+
+-- name: answer_draft
+UPDATE standard_draft SET state = %(state)s, answered_by = %(by)s, answered_at = now(), answer = %(answer)s
+WHERE id = %(id)s AND state = 'open';
+
+-- name: lock_table
+SELECT name FROM source_table WHERE name = %(table)s FOR UPDATE;
+
+-- name: put_standard
+UPDATE source_table SET items = %(items)s, keys = %(keys)s WHERE name = %(table)s;
+
+-- name: put_threshold
+INSERT INTO hold_threshold (source_table, hold_above) VALUES (%(table)s, %(hold_above)s)
+ON CONFLICT (source_table) DO UPDATE SET hold_above = EXCLUDED.hold_above;
+
+-- name: rule_set
+SELECT * FROM rule_set WHERE name = %(name)s;
+
+-- name: rule_sets
+SELECT s.*, (SELECT count(*) FROM rule_set_use u WHERE u.rule_set = s.name) AS tables FROM rule_set s ORDER BY s.name;
+
+-- name: save_rule_set
+INSERT INTO rule_set (name, label, about, rules, changed_by) VALUES (%(name)s, %(label)s, %(about)s, %(rules)s, %(by)s)
+ON CONFLICT (name) DO UPDATE SET label = EXCLUDED.label, about = EXCLUDED.about, rules = EXCLUDED.rules,
+    changed_by = EXCLUDED.changed_by, changed_at = now();
+
+-- name: users_of_rule_set
+SELECT source_table, items FROM rule_set_use WHERE rule_set = %(name)s ORDER BY source_table;
+
+-- name: clear_rule_set_uses
+DELETE FROM rule_set_use WHERE source_table = %(table)s;
+
+-- name: use_rule_set
+INSERT INTO rule_set_use (source_table, rule_set, items) VALUES (%(table)s, %(name)s, %(items)s);

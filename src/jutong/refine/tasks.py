@@ -13,7 +13,7 @@ from jutong.database import Connection, named_sql
 from jutong.elements import ELEMENTS
 from jutong.refine import custom
 from jutong.refine.plan import Plan, make_plan
-from jutong.refine.rules import RowRule, checked
+from jutong.refine.rules import RowRule, checked, comparable
 from jutong.store import Store, column_type
 from jutong.terms import BadInput, DatasetName, Item, NotFound, Zone
 
@@ -105,26 +105,38 @@ def _plans(connection: Connection, store: Store, tables: Mapping[str, Mapping[st
     for row in connection.execute(_sql.rule_sets_of, names):
         own = rules.setdefault(row["source_table"], [])
         own += shared_rules(row["rules"], row["items"], {rule.code for rule in own})
-    whitelist = {row["check_code"]: tuple(row["values"]) for row in connection.execute(_sql.whitelisted)}
+    whitelist = whitelisted(connection)
     thresholds = {
         row["source_table"]: float(row["hold_above"]) for row in connection.execute(_sql.thresholds, names)
     }
-    raw = _raw_specs(store, tables)
+    raw = raw_specs(store, tables)
     return {
         name: make_plan(row, raw.get(name), rules.get(name, ()), whitelist, thresholds.get(name, 0.5))
         for name, row in tables.items()
     }
 
 
+def whitelisted(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """Check code → cleaned values for which it is waived."""
+    return {row["check_code"]: tuple(row["values"]) for row in connection.execute(_sql.whitelisted)}
+
+
 def shared_rules(
     rules: Sequence[Mapping[str, Any]], items: Mapping[str, str], besides: Collection[str] = ()
 ) -> list[RowRule]:
     """The rules of a set over a table's own items (role → item); rules whose code the table has itself are left out."""
-    named = [{**rule, "items": [items.get(name, name) for name in rule["items"]]} for rule in rules]
+    named = [
+        {
+            **rule,
+            "items": [items.get(name, name) for name in rule["items"]],
+            "arguments": {**rule["arguments"], "roles": list(rule["items"])},
+        }
+        for rule in rules
+    ]
     return [RowRule.from_row(rule) for rule in named if rule["code"] not in besides]
 
 
-def _raw_specs(store: Store, tables: Iterable[str]) -> dict[str, Any]:
+def raw_specs(store: Store, tables: Iterable[str]) -> dict[str, Any]:
     wanted = list(tables)
     if len(wanted) > 20:
         return {spec.name.table: spec for spec in store.datasets(Zone.RAW)}
@@ -168,8 +180,12 @@ def declarable(connection: Connection, table: Mapping[str, Any], rule: RowRule) 
     types = {item["name"]: column_type(Item.from_row(item).type) for item in table["items"]}
     checked(rule, list(types))
     try:
+        comparable(rule, [types[name] for name in rule.items])
         if rule.kind == "sql":
-            custom.tried(str(rule.arguments["sql"]), {name: types[name] for name in rule.items})
+            custom.tried(
+                str(rule.arguments["sql"]),
+                {role: types[name] for role, name in zip(rule.named, rule.items, strict=True)},
+            )
         if rule.kind == "refers_to":
             _known_dataset(connection, table, rule)
     except BadInput as problem:
@@ -189,6 +205,14 @@ def _known_dataset(connection: Connection, table: Mapping[str, Any], rule: RowRu
     named = list(rule.arguments.get("items", rule.items))
     known = {item["name"] for item in row["items"]}
     wrong = [name for name in named if name not in known]
+    kinds = {item["name"]: Item.from_row(item).type for item in (*table["items"], *row["items"])}
+    own = {item["name"]: Item.from_row(item).type for item in table["items"]}
+    for name, other in zip(rule.items, named, strict=False):
+        if not wrong and name in own and own[name] != kinds[other]:
+            raise BadInput(
+                "refine.bad_reference",
+                f"「{name}」是 {own[name]}，而 {dataset} 的「{other}」是 {kinds[other]}，不能对照",
+            )
     if wrong or len(named) != len(rule.items):
         raise BadInput("refine.bad_reference", f"{dataset} 没有对应的信息项 {'、'.join(wrong) or named}")
 
