@@ -62,10 +62,6 @@ class Again:
     snapshot: int | None = None
 
 
-class _Held(BadInput):
-    """What was refined before would be held by the new standard."""
-
-
 def stale_tables(connection: Connection, store: Store) -> list[str]:
     """Tables whose rows do not all stand by what their standard, or the whitelist, says now."""
     stale = {row["source_table"] for row in connection.execute(_sql.stale_tables)}
@@ -213,7 +209,7 @@ def _write(
 
 
 def _judge(writer: Writer, task: Task, number: int, *, release: bool, bounded: bool) -> Outcome:
-    """Judge one batch and keep what of its rows is still asked for; raises _Held."""
+    """Judge one batch and keep what of its rows is still asked for; raises BadInput ``refine.would_hold``, ``refine.raw_gone``."""
     # ``released`` says here that it was refined; issues and rules about the batch are asked all the same.
     batch = judge_one(writer, replace(task, released=False), number)
     if not batch.given and task.given:
@@ -222,7 +218,7 @@ def _judge(writer: Writer, task: Task, number: int, *, release: bool, bounded: b
     reason = reason_to_hold(task, outcome, batch.reasons)
     if reason and not release:
         if task.released:
-            raise _Held(
+            raise BadInput(
                 "refine.would_hold", f"按新标准，批次 {task.batch_id} {reason}；标准未套用，数据保持原样"
             )
         return outcome.held(reason)
