@@ -7,7 +7,15 @@ from jutong.refine.again import Again, refine_again, refinements_again, stale_ta
 from jutong.refine.double_publicity import Template, double_publicity
 from jutong.refine.exporting import export_issues
 from jutong.refine.lineage import Link, lineage, openlineage
-from jutong.refine.looking import Chosen, count_issues, issue_groups, issues, refinements, scores
+from jutong.refine.looking import (
+    Chosen,
+    batches_of_day,
+    count_issues,
+    issue_groups,
+    issues,
+    refinements,
+    scores,
+)
 from jutong.refine.outcomes import Refinement
 from jutong.refine.plan import Plan, explain, make_plan
 from jutong.refine.previewing import Preview, preview
@@ -46,6 +54,7 @@ __all__ = [
     "Standard",
     "Template",
     "adopt",
+    "batches_of_day",
     "count_issues",
     "declare_rules",
     "decline",

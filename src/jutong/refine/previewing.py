@@ -35,6 +35,8 @@ class Changed:
     #: What each standard finds wrong with it; '' for nothing.
     fault_before: str
     fault_after: str
+    #: 数据分级 of the item: from 3 up only its own department sees the value.
+    grade: int = 1
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ def _changes(was: _Judged, now: _Judged) -> list[Changed]:
                     Changed(
                         number, one.item.label, row[f"g{place}"], old, row[f"s{place}"],
                         before[name].sentence if name in before else "", faults[name].sentence if name in faults else "",
+                        max(one.item.grade, one.element.grade),
                     )
                 )  # fmt: skip
     # What is questioned otherwise first, then what merely reads otherwise.

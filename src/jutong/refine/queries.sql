@@ -347,3 +347,7 @@ DELETE FROM rule_set_use WHERE source_table = %(table)s;
 
 -- name: use_rule_set
 INSERT INTO rule_set_use (source_table, rule_set, items) VALUES (%(table)s, %(name)s, %(items)s);
+
+-- name: batches_of_day
+SELECT b.id FROM batch b JOIN refinement r ON r.batch_id = b.id
+WHERE to_char(b.received_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD') = %(day)s ORDER BY b.id;

@@ -316,7 +316,7 @@ def drafted(visit: Visit, _: NoQuestion) -> DraftPage:
     found = _of_table(visit, row)
     version, now = standard_of(visit.connection, row["name"])
     is_open = found["state"] == "open"
-    looked = preview(visit.connection, visit.rooms.store, row["name"], found["standard"]) if is_open else None
+    looked = _looked(visit, row, found["standard"]) if is_open else None
     return DraftPage(
         table=row["name"],
         label=row["label"],
@@ -332,6 +332,27 @@ def drafted(visit: Visit, _: NoQuestion) -> DraftPage:
         may_adopt=is_open and "steward" in visit.who.roles,
         may_withdraw=is_open and found["made_by"] == visit.who.user_id,
     )
+
+
+def _looked(visit: Visit, row: Mapping[str, Any], standard: Standard) -> Preview:
+    """Before and after; values from grade 3 up are shown to their own department only."""
+    looked = preview(visit.connection, visit.rooms.store, row["name"], standard)
+    if visit.who.department_code == row["department_code"]:
+        return looked
+    hidden = tuple(
+        replace(one, given=_hidden(one.given), before=_hidden(one.before), after=_hidden(one.after))
+        if one.grade >= 3
+        else one
+        for one in looked.shown
+    )
+    return replace(looked, shown=hidden)
+
+
+def _hidden(text: str | None) -> str | None:
+    """Enough to see that two values differ in length or ends, not what they are."""
+    if text is None or len(text) <= 4:
+        return text and "*" * len(text)
+    return f"{text[:2]}{'*' * (len(text) - 4)}{text[-2:]}"
 
 
 def _of_table(visit: Visit, row: Mapping[str, Any]) -> dict[str, Any]:
