@@ -39,7 +39,7 @@ from jutong.oversee import (
 )
 from jutong.people import Department, add_departments, add_user, hash_password, party_of
 from jutong.portal.visits import Rooms
-from jutong.refine import refine
+from jutong.refine import RowRule, draft, refine, standard_of
 from jutong.settings import Settings
 from jutong.share import Wish, add_application, ask, fold, hash_subject, move_request, publish_service
 from jutong.store import Store
@@ -224,6 +224,20 @@ def seed_data(rooms: Rooms) -> None:
         known = [*find_tables(connection, "scjg_files"), *find_tables(connection, "slj_files")]
     take_many(known, database=rooms.database, store=rooms.store, home=rooms.settings.home, run_id="seed")
     refine(database=rooms.database, store=rooms.store)
+    with rooms.database.connection() as connection:
+        _, standard = standard_of(connection, "market_entity")
+        limit = RowRule(
+            "own.capital",
+            "sql",
+            ("capital",),
+            {"sql": "capital > 200"},
+            "flag",
+            "注册资本超过200万元的请核对",
+        )
+        draft(
+            connection, rooms.store, "market_entity", replace(standard, rules=(limit,)),
+            by=party_of(connection, "provider"), note="请核对注册资本的单位",
+        )  # fmt: skip
     register = with_sources(
         replace(legal_entity(), designated={}, sources=()),
         RegisterSource(

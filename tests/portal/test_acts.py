@@ -32,6 +32,10 @@ ANY_DESK = {
 FORMS: dict[str, dict[str, Any]] = {
     "/sources/{name}/test": {},
     "/standards/{table}/send-back": {},
+    "/standards/{table}/edit": {"rule_code": "own.x", "rule_items": "name", "rule_says": "name = ''"},
+    "/standards/{table}/edit/file": {"text": "keys: [name]"},
+    "/standards/{table}/drafts/{draft_id:int}": {"do": "adopt"},
+    "/standards/{table}/again": {},
     "/lists/demand": {"name": "户籍核验", "basis": "《就业促进法》第17条"},
     "/objections": {"entry": "{entry}", "wrong": "登记状态不是存续，已于去年注销"},
     "/cases/{case_id:int}/moves": {"move": "approve", "note": "同意，按申请范围提供"},
@@ -95,6 +99,7 @@ def counted(rooms: Rooms) -> dict[str, Any]:
     tables = ("case_file", "case_move", "request", "share_grant", "service", "application", "cloud_allocation", "app_user",
               "user_role", "task_report", "demand", "arrival", "form", "form_row", "front_machine",
               "retention_rule", "legal_hold", "backup_plan")  # fmt: skip
+              "user_role", "task_report", "demand", "arrival", "form", "form_row", "front_machine", "standard_draft", "standard_version")  # fmt: skip
     with rooms.database.connection() as connection:
         sums = {
             table: connection.execute(f"SELECT count(*) AS n FROM {table}").fetchone()["n"]  # type: ignore[index]

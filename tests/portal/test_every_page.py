@@ -40,7 +40,7 @@ def sample(rooms: Rooms, path: str) -> str:
             "/people/": {"code": "SELECT 'D03'"},
             "/campaign/": {"task_id": "SELECT id FROM task LIMIT 1"},
             "/ledger/": {"index": "SELECT 3"},
-            "/standards/": {"table": "SELECT 'market_entity'"},
+            "/standards/": {"table": "SELECT 'market_entity'", "draft_id": "SELECT id FROM standard_draft"},
             "/elements/": {"name": "SELECT 'uscc'"},
             "/housekeeping/": {"task": "SELECT 'clean'"},
             "/retention/": {"rule_id": "SELECT 1", "hold_id": "SELECT 1", "part_id": "SELECT 1"},

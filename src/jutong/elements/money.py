@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from jutong.elements.capitals import written_out
 from jutong.elements.cleaning import half_width, let, nothing_to_null, squeezed, unless
 from jutong.elements.element import FLAG, REJECT, Check, Dimension
 
@@ -32,13 +33,13 @@ def clean_money(expression: str, unit: Literal["元", "万元"]) -> str:
 
 
 def _sign_and_power(text: str, read: object) -> str:
-    """Accountants' (1,234.56) is negative; a spreadsheet's 1.2E+6 is written out."""
+    """Accountants' (1,234.56) is negative; a spreadsheet's 1.2E+6 and 大写 are written out in digits."""
     assert callable(read)
     power = f"CAST(TRY_CAST({text} AS DECIMAL(38,10)) AS VARCHAR)"
     opened = (
         f"CASE WHEN regexp_full_match({text}, '\\([0-9.,]+\\)') THEN '-' || {text}[2:-2] "
         f"WHEN regexp_full_match({text}, '[+-]?[0-9]+(\\.[0-9]+)?[eE][+]?[0-9]{{1,2}}') "
-        f"THEN coalesce({power}, {text}) ELSE {text} END"
+        f"THEN coalesce({power}, {text}) ELSE {written_out(text)} END"
     )
     return let(opened, read, name="w")
 

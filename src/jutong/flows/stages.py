@@ -67,10 +67,30 @@ def gather_sources(
 def refine_waiting(
     platform: Platform, batches: Sequence[str] | None = None, *, tell: Progress = quietly
 ) -> list[refine.Refinement]:
-    """Refine what has been received and not refined yet; held batches go to their keepers, cases are re-checked."""
+    """Refine what has been received and not refined yet, and carry changed standards through.
+
+    Held batches go to their keepers, cases are re-checked.
+    """
     refined = refine.refine(batches, database=platform.database, store=platform.store, progress=tell)
+    if batches is None:
+        refine.refine_again(database=platform.database, store=platform.store, progress=tell)
     refine.follow_up(platform.database, platform.store, refined)
     return refined
+
+
+def refine_stale(
+    platform: Platform,
+    tables: Sequence[str] | None = None,
+    *,
+    release: bool = False,
+    tell: Progress = quietly,
+) -> list[refine.Again]:
+    """Carry the changed standards of these tables through (None: of all that are stale); cases are re-checked."""
+    done = refine.refine_again(
+        tables, database=platform.database, store=platform.store, release=release, progress=tell
+    )
+    refine.recheck(platform.database, platform.store)
+    return done
 
 
 def fuse_all(
@@ -156,6 +176,7 @@ def run_round(platform: Platform, tell: Progress = quietly) -> Round:
 STAGES: dict[str, Callable[[Platform, Progress], object]] = {
     "gather": lambda platform, tell: gather_sources(platform, tell=tell),
     "refine": lambda platform, tell: refine_waiting(platform, tell=tell),
+    "again": lambda platform, tell: refine_stale(platform, tell=tell),
     "fuse": lambda platform, tell: fuse_all(platform, tell=tell),
     "model": lambda platform, tell: run_models(platform, tell=tell),
     "deliver": lambda platform, tell: deliver_all(platform, tell=tell),

@@ -33,6 +33,7 @@ JOURNEY = (
     )),
     Stop("refine", "治理", (
         Tab("issues", "问题数据", "/issues", "issue:read"),
+        Tab("scores", "质量评分", "/scores", "issue:read"),
         Tab("standards", "数据标准", "/standards", "source:read"),
         Tab("elements", "数据元", "/elements"),
     )),

@@ -3,44 +3,91 @@
 ``refine`` runs; ``plan_of`` and ``explain`` show what it will do; the others declare rules and answer the pages.
 """
 
+from jutong.refine.again import Again, refine_again, refinements_again, stale_tables
 from jutong.refine.double_publicity import Template, double_publicity
 from jutong.refine.exporting import export_issues
 from jutong.refine.lineage import Link, lineage, openlineage
-from jutong.refine.looking import Chosen, count_issues, issue_groups, issues, refinements, scores
+from jutong.refine.looking import (
+    Chosen,
+    batches_of_day,
+    count_issues,
+    issue_groups,
+    issues,
+    refinements,
+    scores,
+)
 from jutong.refine.outcomes import Refinement
 from jutong.refine.plan import Plan, explain, make_plan
+from jutong.refine.previewing import Preview, preview
 from jutong.refine.rectifying import Rechecked, dispatch, follow_up, recheck
 from jutong.refine.refining import ISSUE, refine
 from jutong.refine.rules import KINDS, RowRule, double_publicity_rules
+from jutong.refine.standard_files import placed, read_standard, write_standard
+from jutong.refine.standards import (
+    Difference,
+    Standard,
+    adopt,
+    decline,
+    differences,
+    draft,
+    find_draft,
+    open_drafts,
+    rule_sets,
+    save_rule_set,
+    standard_of,
+    versions,
+)
 from jutong.refine.tasks import declare_rules, let_off, plan_of
 
 __all__ = [
     "ISSUE",
     "KINDS",
+    "Again",
     "Chosen",
+    "Difference",
     "Link",
     "Plan",
+    "Preview",
     "Rechecked",
     "Refinement",
     "RowRule",
+    "Standard",
     "Template",
+    "adopt",
+    "batches_of_day",
     "count_issues",
     "declare_rules",
+    "decline",
+    "differences",
     "dispatch",
     "double_publicity",
     "double_publicity_rules",
+    "draft",
     "explain",
     "export_issues",
+    "find_draft",
     "follow_up",
     "issue_groups",
     "issues",
     "let_off",
     "lineage",
     "make_plan",
+    "open_drafts",
     "openlineage",
+    "placed",
     "plan_of",
+    "preview",
+    "read_standard",
     "recheck",
     "refine",
+    "refine_again",
     "refinements",
+    "refinements_again",
+    "rule_sets",
+    "save_rule_set",
     "scores",
+    "stale_tables",
+    "standard_of",
+    "versions",
+    "write_standard",
 ]

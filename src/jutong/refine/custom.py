@@ -23,7 +23,17 @@ from jutong.terms import BadInput, literal, quote
 _ROW = "this_row"
 _LONGEST = 2_000
 _PLACE = "item__{0}__"
-_REFUSED = (exp.Subquery, exp.Window, exp.AggFunc, exp.Table, exp.Lambda, exp.Star, exp.Placeholder, exp.Pad)
+_REFUSED = (
+    exp.Query, exp.Subquery, exp.Exists, exp.Window, exp.AggFunc, exp.Table, exp.Lambda, exp.Star, exp.Placeholder,
+    exp.Pad, exp.Lateral, exp.Values,
+)  # fmt: skip
+#: Types a value may be cast to; any other may need an extension, or be somebody's own.
+_TYPES = {
+    "VARCHAR", "TEXT", "INT", "BIGINT", "SMALLINT", "TINYINT", "DOUBLE", "FLOAT", "DECIMAL", "DATE", "TIMESTAMP",
+    "TIME", "BOOLEAN", "INTERVAL",
+}  # fmt: skip
+_OPENED = "SELECT ("
+_WHERE = re.compile(r"Line (\d+), Col: (\d+)")
 #: RE2 compiles counted repetition by writing it out; beyond this a pattern costs more than it finds.
 _MOST_REPEATS = 1_000
 
@@ -45,9 +55,9 @@ def _checked(given: str, items: tuple[str, ...]) -> str:
     if len(given) > _LONGEST:
         raise BadInput("refine.bad_sql", f"表达式超过 {_LONGEST} 个字符")
     try:
-        query, _ = checked_sql(f"SELECT ({given}\n) AS broken FROM {_ROW}", [_ROW])
+        query, _ = checked_sql(f"{_OPENED}{given}\n) AS broken FROM {_ROW}", [_ROW])
     except BadInput as problem:
-        raise BadInput("refine.bad_sql", problem.sentence) from problem
+        raise BadInput("refine.bad_sql", _placed(problem.sentence, given)) from problem
     parsed = sqlglot.parse_one(query, read="duckdb")
     assert isinstance(parsed, exp.Select)
     if len(parsed.expressions) != 1 or set(_said(parsed)) != {"expressions", "from_"}:
@@ -58,6 +68,8 @@ def _checked(given: str, items: tuple[str, ...]) -> str:
             raise BadInput(
                 "refine.bad_sql", f"表达式里不能有子查询、窗口、汇总和补位：{node.sql(dialect='duckdb')[:60]}"
             )
+        if isinstance(node, exp.DataType) and (node.this.value if node.this else "") not in _TYPES:
+            raise BadInput("refine.bad_sql", f"不能转换成 {node.sql(dialect='duckdb')[:40]}")
         if isinstance(node, exp.Column):
             if node.table or node.name not in items:
                 raise BadInput(
@@ -68,7 +80,24 @@ def _checked(given: str, items: tuple[str, ...]) -> str:
             node.this.set("quoted", False)
         if isinstance(node, exp.Literal) and node.is_string:
             _bounded(node.name)
+            if "item__" in node.name:
+                raise BadInput("refine.bad_sql", "文字里不能有 item__")
     return str(condition.sql(dialect="duckdb"))
+
+
+def _placed(sentence: str, given: str) -> str:
+    """The parser's place, counted within what the person wrote."""
+    found = _WHERE.search(sentence)
+    if found is None:
+        return sentence
+    line, column = int(found[1]), int(found[2])
+    lines = given.split("\n")
+    if line > len(lines):
+        line, column = len(lines), len(lines[-1])
+    elif line == 1:
+        column = min(max(column - len(_OPENED), 1), len(lines[0]))
+    near = lines[line - 1][max(column - 12, 0) : column + 4].strip()
+    return f"写得不对：第 {line} 行第 {column} 字附近（{near}）"
 
 
 def _said(query: exp.Select) -> list[str]:

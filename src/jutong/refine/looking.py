@@ -90,6 +90,11 @@ def refinements(
     return connection.execute(_sql.refinements, values).fetchall()
 
 
+def batches_of_day(connection: Connection, day: str) -> list[str]:
+    """Refined batches received on a day (ISO) of the city's calendar."""
+    return [row["id"] for row in connection.execute(_sql.batches_of_day, {"day": day})]
+
+
 def scores(
     connection: Connection,
     by: Literal["department", "dataset", "day"],

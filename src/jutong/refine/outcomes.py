@@ -13,6 +13,7 @@ from jutong.database import Connection, Database, named_sql
 from jutong.store import Store
 
 _sql = named_sql(__file__)
+_CUT_SHORT = {"state": "failed", "note": "中途被终止，没有改动任何数据", "snapshot": None}
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,13 @@ class Outcome:
     deleted: int = 0
     held_reason: str | None = None
     rules: tuple[Mapping[str, Any], ...] = ()
+    #: The version of the standard it was judged by, and what of that decides about rows.
+    standard: int | None = None
+    meaning: str = ""
+    #: All there is in its table now stands by this meaning: a full batch without a rejected row, or a carrying-through.
+    whole: bool = False
+    #: Judged before, and now again.
+    again: bool = False
 
     def held(self, reason: str) -> Self:
         return replace(self, held_reason=reason)
@@ -97,6 +105,9 @@ def finish(
         for outcome in outcomes:
             _save(connection, commit_id, snapshot, outcome)
         connection.execute(_sql.strike_refining, {"commit_id": commit_id})
+        connection.execute(
+            _sql.end_again, {"commit_id": commit_id, "state": "done", "note": "", "snapshot": snapshot}
+        )
     return [outcome.refinement(snapshot) for outcome in outcomes]
 
 
@@ -105,6 +116,10 @@ def settle(database: Database, store: Store) -> list[Refinement]:
     settled: list[Refinement] = []
     with database.connection() as connection:
         rows = connection.execute(_sql.open_refinings).fetchall()
+        noted = {row["commit_id"] for row in rows}
+        for row in connection.execute(_sql.open_again).fetchall():
+            if row["commit_id"] not in noted:
+                connection.execute(_sql.end_again, {**row, **_CUT_SHORT})
     for row in rows:
         snapshot = store.committed(row["commit_id"])
         if snapshot is not None:
@@ -113,16 +128,25 @@ def settle(database: Database, store: Store) -> list[Refinement]:
         else:
             with database.connection() as connection:
                 connection.execute(_sql.strike_refining, {"commit_id": row["commit_id"]})
+                connection.execute(_sql.end_again, {"commit_id": row["commit_id"], **_CUT_SHORT})
     return settled
 
 
 def _save(connection: Connection, commit_id: str, snapshot: int, outcome: Outcome) -> None:
     values = {**vars(outcome), "issues": outcome.issues, "commit_id": commit_id, "snapshot": snapshot}
-    connection.execute(_sql.save_refinement, values)
+    if outcome.again:
+        connection.execute(_sql.save_refinement_again, values)
+        connection.execute(_sql.clear_rule_counts, values)
+    else:
+        connection.execute(_sql.save_refinement, values)
     if outcome.rules:
         with connection.cursor() as cursor:
             cursor.executemany(
                 _sql.save_rule_count, [{**rule, "batch_id": outcome.batch_id} for rule in outcome.rules]
             )
     state = "held" if outcome.held_reason else "refined"
-    connection.execute(_sql.move_batch, {"batch_id": outcome.batch_id, "state": state})
+    move = _sql.move_batch_again if outcome.again else _sql.move_batch
+    connection.execute(move, {"batch_id": outcome.batch_id, "state": state})
+    if outcome.meaning and (outcome.again or state == "refined"):
+        told = {"whole": outcome.whole, "carried": outcome.again, "meaning": outcome.meaning}
+        connection.execute(_sql.stand, {**told, "table": outcome.dataset.partition(".")[2]})

@@ -84,7 +84,7 @@ def recheck(database: Database, store: Store, *, now: dt.datetime | None = None)
     whitelist = {row["check_code"]: row["values"] for row in told}
     done = []
     for case in cases:
-        if not case["later"] and not whitelist:
+        if not case["later"] and not whitelist and not case["nothing_left"]:
             continue
         with store.reading() as reading:
             given, left = _left(reading, case, whitelist)
@@ -141,8 +141,12 @@ def _still(reading: Reading, case: Mapping[str, Any], issue: str) -> str:
 def _answer(
     connection: Connection, case: Mapping[str, Any], given: int, left: int, now: dt.datetime | None
 ) -> str:
-    if left == 0 and given:
-        note = f"复检：批次 {(case['later'] or [case['batch_id']])[-1]} 中，原来的 {given} 处问题均已改正或列入白名单"
+    if left == 0 and (given or case["nothing_left"]):
+        note = (
+            "标准已改，原来的问题按新标准不再成立"
+            if not given
+            else f"复检：批次 {(case['later'] or [case['batch_id']])[-1]} 中，原来的 {given} 处问题均已改正或列入白名单"
+        )
         if case["state"] == "rectifying":
             casework.move(connection, case["id"], "report", SYSTEM, "数据已重新报送", now=now)
         return casework.move(connection, case["id"], "pass", SYSTEM, note, now=now).state

@@ -88,7 +88,7 @@ def refine(
     ``release``: batches that were held are let through.  A batch that cannot be refined keeps its state and
     those behind it wait; the others are refined all the same, and then the first problem is raised.
     """
-    with _alone(database):
+    with alone(database):
         settle(database, store)
         with database.connection() as connection:
             tasks = open_tasks(connection, store, batch_ids, release=release)
@@ -109,7 +109,7 @@ def refine(
 
 
 @contextmanager
-def _alone(database: Database) -> Iterator[None]:
+def alone(database: Database) -> Iterator[None]:
     """One refining at a time: batches of a table must merge in the order they came."""
     connection = database.connect(autocommit=True)
     try:
@@ -200,9 +200,9 @@ def _write(writer: Writer, group: Sequence[Task], now: dt.datetime, filled: set[
     writer.register("_texts", _texts(group, staged, pool, now))
     outcomes = []
     for number, task in enumerate(group):
-        batch = staged.get(number) or _judge_one(writer, task, number)
+        batch = staged.get(number) or judge_one(writer, task, number)
         outcomes.append(_settle(writer, task, batch, now, filled))
-    counted = _rule_counts(writer)
+    counted = rule_counts(writer)
     if counted:
         writer.append(ISSUE, settling.standard_issues_sql("_texts"))
     return [outcome.with_rules(counted.get(number, [])) for number, outcome in enumerate(outcomes)]
@@ -251,7 +251,7 @@ def _judge_pool(writer: Writer, pool: Pool, tasks: Mapping[int, Task]) -> dict[i
     return staged
 
 
-def _judge_one(writer: Writer, task: Task, number: int) -> Staged:
+def judge_one(writer: Writer, task: Task, number: int) -> Staged:
     plan, stage, lost = task.plan, f"_stage_{number}", None
     writer.run(judging.staged_sql(plan, task.batch_id, task.day, stage))
     for place, rule in enumerate(plan.rules):
@@ -293,20 +293,31 @@ def _ask_batch(writer: Writer, task: Task, number: int, stage: str) -> tuple[str
 
 def _settle(writer: Writer, task: Task, batch: Staged, now: dt.datetime, filled: set[str]) -> Outcome:
     """Held against the receipt, then merged or held back."""
+    outcome = outcome_of(task, batch, now)
+    reason = None if task.released else reason_to_hold(task, outcome, batch.reasons)
+    if reason:
+        return outcome.held(reason)
+    return outcome.merged(*_merge(writer, task, batch, filled))
+
+
+def outcome_of(task: Task, batch: Staged, now: dt.datetime) -> Outcome:
+    """The batch counted, before anything is merged. Raises Broken ``refine.not_conserved``."""
     if batch.given != task.given:
         raise Broken(
             "refine.not_conserved",
             f"批次 {task.batch_id} 回执为 {task.given} 行，原始库中有 {batch.given} 行",
         )
-    outcome = Outcome(
+    return Outcome(
         task.batch_id, str(task.plan.standard), batch.given,
         batch.given - batch.rejected - batch.duplicates, batch.rejected, batch.duplicates, batch.flagged,
         _score(batch.given, batch.rejected + batch.flagged + batch.quiet), now, released=task.released,
+        standard=task.standard, meaning=task.meaning, whole=task.full and not batch.rejected,
     )  # fmt: skip
-    reason = None if task.released else "；".join(batch.reasons) or _hold(task, outcome)
-    if reason:
-        return outcome.held(reason)
-    return outcome.merged(*_merge(writer, task, batch, filled))
+
+
+def reason_to_hold(task: Task, outcome: Outcome, reasons: Sequence[str]) -> str | None:
+    """Why the batch is kept back: what rules about it as a whole say, or what the judging came to."""
+    return "；".join(reasons) or _hold(task, outcome)
 
 
 def _merge(writer: Writer, task: Task, batch: Staged, filled: set[str]) -> tuple[int, int, int]:
@@ -324,7 +335,7 @@ def _merge(writer: Writer, task: Task, batch: Staged, filled: set[str]) -> tuple
     return merged.inserted, merged.updated, merged.deleted
 
 
-def _rule_counts(writer: Writer) -> dict[int, list[dict[str, Any]]]:
+def rule_counts(writer: Writer) -> dict[int, list[dict[str, Any]]]:
     counted: dict[int, list[dict[str, Any]]] = {}
     for number, rule, item, severity, dimension, rows in writer.run(
         settling.rule_counts_sql("_texts")
@@ -355,6 +366,11 @@ def _row(writer: Writer, sql: str) -> tuple[int, ...]:
     if row is None:
         raise Broken("refine.no_answer", "计数语句没有返回结果")
     return tuple(int(value) for value in row)
+
+
+def texts_of(group: Sequence[Task], now: dt.datetime) -> pa.Table:
+    """The words of every fault of batches that were each judged by themselves."""
+    return _texts(group, {}, None, now)
 
 
 def _texts(

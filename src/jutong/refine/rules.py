@@ -45,6 +45,11 @@ class RowRule:
     severity: Severity = FLAG
     sentence: str | None = None
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """What its SQL calls its items: a rule of a set speaks of roles."""
+        return tuple(self.arguments.get("roles", self.items))
+
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         known = {name: row[name] for name in cls.__dataclass_fields__ if name in row}
@@ -211,7 +216,7 @@ def checked(rule: RowRule, known_items: Sequence[str]) -> RowRule:
     assert kind is not None
     try:
         kind.broken(
-            [f"v{place}" for place, _ in enumerate(rule.items)], {**rule.arguments, "items_named": rule.items}
+            [f"v{place}" for place, _ in enumerate(rule.items)], {**rule.arguments, "items_named": rule.named}
         )
         kind.sentence(rule.items, rule.arguments)
     except BadInput as wrong:
@@ -221,9 +226,27 @@ def checked(rule: RowRule, known_items: Sequence[str]) -> RowRule:
     return rule
 
 
+#: Kinds that compare values, by what they compare.
+_COMPARED = {"not_after": "alike", "not_before": "alike", "within": "days", "not_future": "days"}
+_DAYS = ("DATE", "TIMESTAMP")
+
+
+def comparable(rule: RowRule, types: Sequence[str]) -> None:
+    """Whether a rule can compare items of these DuckDB types; a text is no date until its element says so.
+
+    Raises BadInput ``refine.bad_rule``.
+    """
+    wanted = _COMPARED.get(rule.kind)
+    families = {"day" if kind in _DAYS else "text" if kind == "VARCHAR" else "number" for kind in types}
+    if (wanted == "days" and families != {"day"}) or (wanted == "alike" and len(families) > 1):
+        told = "、".join(f"{name} 是 {kind}" for name, kind in zip(rule.items, types, strict=True))
+        what = "日期或时间" if wanted == "days" else "同一种类型"
+        raise BadInput("refine.bad_rule", f"{rule.kind} 要比较{what}，而 {told}")
+
+
 def broken_sql(rule: RowRule, values: Sequence[str]) -> str:
     """SQL that is true where the rule is broken; ``values`` are the SQL of its items, in their order."""
-    return KINDS[rule.kind].broken(values, {**rule.arguments, "items_named": rule.items})
+    return KINDS[rule.kind].broken(values, {**rule.arguments, "items_named": rule.named})
 
 
 def batch_complaint(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from jutong.database import Connection, named_sql
 from jutong.elements import ELEMENTS
 from jutong.refine import custom
 from jutong.refine.plan import Plan, make_plan
-from jutong.refine.rules import RowRule, checked
+from jutong.refine.rules import RowRule, checked, comparable
 from jutong.store import Store, column_type
 from jutong.terms import BadInput, DatasetName, Item, NotFound, Zone
 
@@ -35,6 +35,9 @@ class Task:
     released: bool = False
     #: Rows of the table's refined batch before this one.
     previous: int | None = None
+    #: The version of the table's standard, and what of it decides about rows.
+    standard: int | None = None
+    meaning: str = ""
 
     @property
     def day(self) -> dt.date:
@@ -49,16 +52,39 @@ def open_tasks(
     states = ["received", "held"] if release and batch_ids is not None else ["received"]
     ids = None if batch_ids is None else list(batch_ids)
     rows = connection.execute(_sql.open_tasks, {"ids": ids, "states": states}).fetchall()
-    plans = _plans(
-        connection, store, {row["source_table"]: {**row, "name": row["source_table"]} for row in rows}
-    )
+    return _tasks(connection, store, rows)
+
+
+def tasks_again(connection: Connection, store: Store, table: str) -> list[Task]:
+    """Every batch of a table that was refined or held, the newest first; ``released`` are those that were refined."""
+    rows = connection.execute(_sql.batches_again, {"table": table}).fetchall()
+    return _tasks(connection, store, rows, released="refined")
+
+
+def _tasks(
+    connection: Connection, store: Store, rows: Sequence[Mapping[str, Any]], released: str = "held"
+) -> list[Task]:
+    tables = {row["source_table"]: {**row, "name": row["source_table"]} for row in rows}
+    # Noted first: a change in between leaves the table stale, never falsely up to date.
+    standards = note_versions(connection, list(tables)) if tables else {}
+    plans = _plans(connection, store, tables)
     return [
         Task(
             row["id"], plans[row["source_table"]], row["given"], row["row_offset"], row["received_at"],
-            row["batch_mode"] == "full", row["state"] == "held", row["previous"],
+            row["batch_mode"] == "full", row["state"] == released, row["previous"],
+            *standards.get(row["source_table"], (None, "")),
         )
         for row in rows
     ]  # fmt: skip
+
+
+def note_versions(
+    connection: Connection, tables: Sequence[str], *, by: int | None = None, note: str = ""
+) -> dict[str, tuple[int, str]]:
+    """Note the standards of these tables that differ from their newest version; table → (version, meaning)."""
+    connection.execute(_sql.note_versions, {"tables": list(tables), "by": by, "note": note})
+    rows = connection.execute(_sql.newest_versions, {"tables": list(tables)})
+    return {row["source_table"]: (row["version"], row["meaning"]) for row in rows}
 
 
 def plan_of(connection: Connection, store: Store, table: str) -> Plan:
@@ -76,18 +102,41 @@ def _plans(connection: Connection, store: Store, tables: Mapping[str, Mapping[st
     rules: dict[str, list[RowRule]] = {}
     for row in connection.execute(_sql.rules_of, names):
         rules.setdefault(row["source_table"], []).append(RowRule.from_row(row))
-    whitelist = {row["check_code"]: tuple(row["values"]) for row in connection.execute(_sql.whitelisted)}
+    for row in connection.execute(_sql.rule_sets_of, names):
+        own = rules.setdefault(row["source_table"], [])
+        own += shared_rules(row["rules"], row["items"], {rule.code for rule in own})
+    whitelist = whitelisted(connection)
     thresholds = {
         row["source_table"]: float(row["hold_above"]) for row in connection.execute(_sql.thresholds, names)
     }
-    raw = _raw_specs(store, tables)
+    raw = raw_specs(store, tables)
     return {
         name: make_plan(row, raw.get(name), rules.get(name, ()), whitelist, thresholds.get(name, 0.5))
         for name, row in tables.items()
     }
 
 
-def _raw_specs(store: Store, tables: Iterable[str]) -> dict[str, Any]:
+def whitelisted(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """Check code → cleaned values for which it is waived."""
+    return {row["check_code"]: tuple(row["values"]) for row in connection.execute(_sql.whitelisted)}
+
+
+def shared_rules(
+    rules: Sequence[Mapping[str, Any]], items: Mapping[str, str], besides: Collection[str] = ()
+) -> list[RowRule]:
+    """The rules of a set over a table's own items (role → item); rules whose code the table has itself are left out."""
+    named = [
+        {
+            **rule,
+            "items": [items.get(name, name) for name in rule["items"]],
+            "arguments": {**rule["arguments"], "roles": list(rule["items"])},
+        }
+        for rule in rules
+    ]
+    return [RowRule.from_row(rule) for rule in named if rule["code"] not in besides]
+
+
+def raw_specs(store: Store, tables: Iterable[str]) -> dict[str, Any]:
     wanted = list(tables)
     if len(wanted) > 20:
         return {spec.name.table: spec for spec in store.datasets(Zone.RAW)}
@@ -107,7 +156,7 @@ def declare_rules(connection: Connection, rules: Mapping[str, Sequence[RowRule]]
         if row is None:
             raise NotFound("refine.no_table", f"没有归集表 {table}")
         for rule in wanted:
-            _declarable(connection, row, rule)
+            declarable(connection, row, rule)
         connection.execute(_sql.clear_rules, {"table": table, "codes": [rule.code for rule in wanted]})
         with connection.cursor() as cursor:
             cursor.executemany(
@@ -120,9 +169,10 @@ def declare_rules(connection: Connection, rules: Mapping[str, Sequence[RowRule]]
                     for place, rule in enumerate(wanted)
                 ],
             )  # fmt: skip
+    note_versions(connection, list(rules))
 
 
-def _declarable(connection: Connection, table: Mapping[str, Any], rule: RowRule) -> None:
+def declarable(connection: Connection, table: Mapping[str, Any], rule: RowRule) -> None:
     """The rule parses, binds to the table's items and looks at no other department's data.
 
     Raises BadInput ``refine.bad_rule`` with the rule's code and the place.
@@ -130,8 +180,12 @@ def _declarable(connection: Connection, table: Mapping[str, Any], rule: RowRule)
     types = {item["name"]: column_type(Item.from_row(item).type) for item in table["items"]}
     checked(rule, list(types))
     try:
+        comparable(rule, [types[name] for name in rule.items])
         if rule.kind == "sql":
-            custom.tried(str(rule.arguments["sql"]), {name: types[name] for name in rule.items})
+            custom.tried(
+                str(rule.arguments["sql"]),
+                {role: types[name] for role, name in zip(rule.named, rule.items, strict=True)},
+            )
         if rule.kind == "refers_to":
             _known_dataset(connection, table, rule)
     except BadInput as problem:
@@ -151,6 +205,14 @@ def _known_dataset(connection: Connection, table: Mapping[str, Any], rule: RowRu
     named = list(rule.arguments.get("items", rule.items))
     known = {item["name"] for item in row["items"]}
     wrong = [name for name in named if name not in known]
+    kinds = {item["name"]: Item.from_row(item).type for item in (*table["items"], *row["items"])}
+    own = {item["name"]: Item.from_row(item).type for item in table["items"]}
+    for name, other in zip(rule.items, named, strict=False):
+        if not wrong and name in own and own[name] != kinds[other]:
+            raise BadInput(
+                "refine.bad_reference",
+                f"「{name}」是 {own[name]}，而 {dataset} 的「{other}」是 {kinds[other]}，不能对照",
+            )
     if wrong or len(named) != len(rule.items):
         raise BadInput("refine.bad_reference", f"{dataset} 没有对应的信息项 {'、'.join(wrong) or named}")
 

@@ -22,6 +22,7 @@ ELEMENT = Element(
         ("35000元", "3.5"),
         ("0.000001亿元", "0.01"),
         ("1,000万", "1000"),
+        ("伍拾万元整", "50"),
         ("", None),
     ),
     fails=(("12,34", "amount_wan.form"), ("-1", "amount_wan.negative"), ("0.0000001", "amount_wan.scale")),

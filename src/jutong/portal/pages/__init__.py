@@ -30,6 +30,7 @@ from jutong.portal.pages import (
     registers,
     requests,
     retention,
+    scores,
     screen,
     search,
     security,
@@ -45,6 +46,7 @@ from jutong.portal.pages import (
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
     sources, batches, arrivals, forms, machines, issues, standards, elements, companies, registers, storage, upkeep, retention,
+    sources, batches, arrivals, forms, machines, issues, scores, standards, elements, companies, registers, storage, upkeep,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger, metering, seen,
     applications, models, indicators, campaign, projects, cloud, people, security,

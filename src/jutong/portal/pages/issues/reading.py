@@ -17,7 +17,7 @@ from jutong.elements import ELEMENTS
 from jutong.gather import find_tables
 from jutong.portal.paging import Pager
 from jutong.portal.visits import Visit
-from jutong.refine import Chosen, issue_groups
+from jutong.refine import Chosen, batches_of_day, issue_groups
 from jutong.store import Reading
 from jutong.terms import Item, NotFound, quote
 
@@ -264,18 +264,28 @@ class Fault:
     found_at: dt.datetime | None
 
 
+def _chosen(visit: Visit, conditions: Mapping[str, str]) -> tuple[str, list[Any]]:
+    """SQL over issue columns; ``day`` is that of the batches, which only the control database knows."""
+    given = {name: value for name, value in conditions.items() if value and name != "day"}
+    parts, params = [f"{quote(name)} = ?" for name in given], list[Any](given.values())
+    if conditions.get("day"):
+        ids = batches_of_day(visit.connection, conditions["day"])
+        parts.append("list_contains(CAST(? AS VARCHAR[]), batch)")
+        params.append(ids)
+    return " AND ".join(parts) or "true", params
+
+
 def faults(
     visit: Visit, conditions: Mapping[str, str], pager: Pager, names: Mapping[str, str]
 ) -> list[Fault]:
     """Issues over all batches, the newest first; what is written down is hidden from grade 3 up."""
-    given = {name: value for name, value in conditions.items() if value}
-    where = " AND ".join(f"{quote(name)} = ?" for name in given) or "true"
+    where, params = _chosen(visit, conditions)
     try:
         with visit.rooms.store.reading() as view:
             rows = view.rows(
                 f"SELECT * FROM {view.table(_DATASET)} WHERE {where}"
                 f" ORDER BY found_at DESC, batch, row_no, item LIMIT {pager.size} OFFSET {pager.offset}",
-                list(given.values()),
+                params,
             )
     except NotFound:
         return []
@@ -309,13 +319,10 @@ def _fault(
 
 
 def count_faults(visit: Visit, conditions: Mapping[str, str]) -> int:
-    given = {name: value for name, value in conditions.items() if value}
-    where = " AND ".join(f"{quote(name)} = ?" for name in given) or "true"
+    where, params = _chosen(visit, conditions)
     try:
         with visit.rooms.store.reading() as view:
-            rows = view.rows(
-                f"SELECT count(*) AS n FROM {view.table(_DATASET)} WHERE {where}", list(given.values())
-            )
+            rows = view.rows(f"SELECT count(*) AS n FROM {view.table(_DATASET)} WHERE {where}", params)
     except NotFound:
         return 0
     return int(rows[0]["n"])

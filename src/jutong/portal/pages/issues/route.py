@@ -29,6 +29,7 @@ class FaultsQuestion:
     department: Annotated[str, Field(title="部门")] = ""
     dataset: Annotated[str, Field(title="数据集")] = ""
     severity: Literal["", "reject", "flag"] = ""
+    day: Annotated[str, Field(title="收到", pattern=r"^(\d{4}-\d{2}-\d{2})?$")] = ""
     page: Annotated[int, Field(ge=1)] = 1
 
 
@@ -85,7 +86,7 @@ def build(visit: Visit, asked: FaultsQuestion) -> Quality:
     )
     conditions = {
         "rule": asked.rule, "dimension": asked.dimension, "department_code": department or "",
-        "dataset": asked.dataset, "severity": asked.severity,
+        "dataset": asked.dataset, "severity": asked.severity, "day": asked.day,
     }  # fmt: skip
     pager = Pager.of("/issues", asked, count_faults(visit, conditions), _SIZE)
     of_one = [row for row in ranked if department in (None, row["name"])]

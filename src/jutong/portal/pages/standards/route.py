@@ -12,6 +12,8 @@ from pydantic import Field
 from jutong.database import named_sql
 from jutong.people import visible_to
 from jutong.portal.pages.ledger.route import NoForm
+from jutong.portal.pages.standards import editing
+from jutong.portal.pages.standards.editing import Standing, keeper, standing
 from jutong.portal.paging import Pager
 from jutong.portal.routes import Act, Done, Download, NoQuestion, Page
 from jutong.portal.visits import Visit
@@ -97,6 +99,7 @@ class Standard:
     scores: tuple[ScoreRow, ...]
     #: Whether this party may send the newest batch's refused rows back.
     may_send_back: bool
+    standing: Standing
 
 
 def listed(visit: Visit, asked: StandardsQuestion) -> Standards:
@@ -123,7 +126,7 @@ def listed(visit: Visit, asked: StandardsQuestion) -> Standards:
 
 def build(visit: Visit, _: NoQuestion) -> Standard:
     """One table's standard."""
-    row = _keeper(visit)
+    row = keeper(visit)
     plan = plan_of(visit.connection, visit.rooms.store, row["name"])
     links = lineage(visit.connection, row["name"])
     scores = _scores(visit, plan)
@@ -141,6 +144,7 @@ def build(visit: Visit, _: NoQuestion) -> Standard:
         ),
         scores=scores,
         may_send_back="steward" in visit.who.roles and bool(scores) and scores[0].rejected > 0,
+        standing=standing(visit, row),
     )  # fmt: skip
 
 
@@ -156,7 +160,7 @@ def _scores(visit: Visit, plan: Plan) -> tuple[ScoreRow, ...]:
 
 def send_back(visit: Visit, _: NoForm) -> Done:
     """Send the refused rows of the newest batch back to who keeps them."""
-    row = _keeper(visit)
+    row = keeper(visit)
     newest = refinements(visit.connection, dataset=f"standard.{row['name']}", limit=1)
     if not newest:
         raise NotFound("refine.no_batch", f"「{row['label']}」还没有清洗过的批次")
@@ -198,7 +202,7 @@ def _item(plan: Plan, place: int, links: list[Link]) -> ItemRow:
 
 def events(visit: Visit, _: NoQuestion) -> Download:
     """The table's lineage as OpenLineage events, one line per refined batch."""
-    row = _keeper(visit)
+    row = keeper(visit)
     links = lineage(visit.connection, row["name"])
     done = refinements(visit.connection, dataset=f"standard.{row['name']}", limit=100)
     lines = [
@@ -211,18 +215,13 @@ def events(visit: Visit, _: NoQuestion) -> Download:
     return Download(f"{row['name']}.openlineage.jsonl", "application/jsonl", "\n".join(lines).encode())
 
 
-def _keeper(visit: Visit) -> dict[str, Any]:
-    row = visit.connection.execute(_SQL.table_keeper, {"table": visit.path["table"]}).fetchone()
-    if row is None or not visit.can("source:read", row):
-        raise NotFound("refine.no_table", f"没有归集表 {visit.path['table']}，或不是您部门的")
-    return dict(row)
-
-
 PAGES = (
     Page("standards", "/standards", listed, may="source:read", stop="refine", tab="standards", asks=StandardsQuestion),
     Page("standards.table", _PATH, build, may="source:read", stop="refine", tab="standards"),
     Page("standards.events", _PATH + "/openlineage/export", events, may="source:read"),
+    *editing.PAGES,
 )  # fmt: skip
 ACTS = (
     Act("standards.send_back", _PATH + "/send-back", send_back, NoForm, may="issue:export", shown_on=_PATH),
+    *editing.ACTS,
 )
