@@ -10,12 +10,16 @@ from axe_playwright_python.sync_playwright import Axe
 from .conftest import Desk
 
 PAGES = (
-    "/", "/cases", "/catalogue", "/catalogue?q=qydj", "/catalogue/1", "/lists/demand", "/lists/supply", "/sources", "/batches", "/arrivals", "/forms", "/forms/form_market", "/front-machines",
-    "/issues", "/standards", "/standards/market_entity", "/elements/uscc", "/companies", "/registers", "/merging", "/storage", "/storage/standard.market_entity", "/lake-use", "/housekeeping", "/backups", "/retention", "/requests", "/grants", "/services/ent_basic_query",
-    "/issues", "/issues?day=2026-01-01", "/scores", "/scores?department=D02", "/standards", "/standards/market_entity", "/standards/market_entity/edit?suggest=true", "/standards/market_entity/drafts/1", "/standards/market_entity/history", "/elements/uscc", "/companies", "/registers", "/merging", "/storage", "/storage/standard.market_entity", "/lake-use", "/housekeeping", "/backups", "/requests", "/grants", "/services/ent_basic_query",
-    "/deliveries", "/ledger", "/ledger/3", "/metering", "/seen", "/applications", "/models", "/indicators", "/figures/entries", "/campaign",
-    "/projects", "/cloud", "/people", "/notices", "/me", "/security", "/search?q=企业", "/accessibility", "/scale", "/api",
-    "/nowhere",
+    "/", "/cases", "/catalogue", "/catalogue?q=qydj", "/catalogue/1", "/lists/demand", "/lists/supply",
+    "/sources", "/batches", "/arrivals", "/forms", "/forms/form_market", "/front-machines", "/issues",
+    "/standards", "/standards/market_entity", "/elements/uscc", "/companies", "/registers", "/merging",
+    "/storage", "/storage/standard.market_entity", "/lake-use", "/housekeeping", "/backups", "/retention",
+    "/requests", "/grants", "/services/ent_basic_query", "/issues?day=2026-01-01", "/scores",
+    "/scores?department=D02", "/standards/market_entity/edit?suggest=true",
+    "/standards/market_entity/drafts/1", "/standards/market_entity/history", "/deliveries", "/ledger",
+    "/ledger/3", "/metering", "/seen", "/applications", "/models", "/indicators", "/figures/entries",
+    "/campaign", "/projects", "/cloud", "/people", "/notices", "/me", "/security", "/search?q=企业",
+    "/accessibility", "/scale", "/api", "/nowhere",
 )  # fmt: skip
 #: The other themes change colours alone.
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}

@@ -96,10 +96,12 @@ def filled(rooms: Rooms, path: str) -> dict[str, Any]:
 
 def counted(rooms: Rooms) -> dict[str, Any]:
     """What an act could have changed."""
-    tables = ("case_file", "case_move", "request", "share_grant", "service", "application", "cloud_allocation", "app_user",
-              "user_role", "task_report", "demand", "arrival", "form", "form_row", "front_machine",
-              "retention_rule", "legal_hold", "backup_plan")  # fmt: skip
-              "user_role", "task_report", "demand", "arrival", "form", "form_row", "front_machine", "standard_draft", "standard_version")  # fmt: skip
+    tables = (
+        "case_file", "case_move", "request", "share_grant", "service", "application",
+        "cloud_allocation", "app_user", "user_role", "task_report", "demand", "arrival", "form",
+        "form_row", "front_machine", "retention_rule", "legal_hold", "backup_plan", "standard_draft",
+        "standard_version",
+    )  # fmt: skip
     with rooms.database.connection() as connection:
         sums = {
             table: connection.execute(f"SELECT count(*) AS n FROM {table}").fetchone()["n"]  # type: ignore[index]

@@ -45,8 +45,8 @@ from jutong.portal.pages import (
 
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
-    sources, batches, arrivals, forms, machines, issues, standards, elements, companies, registers, storage, upkeep, retention,
-    sources, batches, arrivals, forms, machines, issues, scores, standards, elements, companies, registers, storage, upkeep,
+    sources, batches, arrivals, forms, machines, issues, standards, elements, companies, registers,
+    storage, upkeep, retention, scores,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger, metering, seen,
     applications, models, indicators, campaign, projects, cloud, people, security,
