@@ -46,6 +46,11 @@ class Fact:
     target: str | None = None
     published_on: dt.date | None = None
 
+    @property
+    def timed(self) -> bool:
+        """Whether it must be published in time."""
+        return self.kind in TIMED
+
     def state_on(self, day: dt.date) -> str:
         """未生效 · 有效 · 已届满 · 已修复, as of a day; the last day still counts."""
         if self.decided_on and day < self.decided_on:
@@ -88,11 +93,13 @@ def credit_of(store: Store, register: Register, target: str) -> list[Fact]:
 
 
 def find_facts(
-    store: Store, register: Register, *, text: str = "", kind: str = "", department: str = "", limit: int = 30, offset: int = 0
+    store: Store, register: Register, day: dt.date, *, text: str = "", kind: str = "", department: str = "", limit: int = 30, offset: int = 0
 ) -> tuple[list[Fact], int]:  # fmt: skip
     """Facts by number, whole code or part of the name of their subject, of a kind, of a department, the newest
-    first; and how many there are."""
-    where, params = ["true"], {}
+    first, those dated after ``day`` last; and how many there are."""
+    where: list[str] = ["$day IS NOT NULL"]
+    params: dict[str, Any] = {"day": day}
+    newest = "coalesce(decided_on > $day, true), decided_on DESC NULLS LAST, entity"
     if text:
         where.append("($text IN (record_no, entity, subject_uscc) OR contains(subject_name, $text))")
         params["text"] = text
@@ -107,11 +114,9 @@ def find_facts(
         total = view.rows(f"SELECT count(*) AS n FROM {view.table(register.golden)} WHERE {told}", params)
         some = (
             f"WHERE g.entity IN (SELECT entity FROM {view.table(register.golden)} WHERE {told} "
-            f"ORDER BY decided_on DESC NULLS LAST, entity LIMIT {int(limit)} OFFSET {int(offset)})"
+            f"ORDER BY {newest} LIMIT {int(limit)} OFFSET {int(offset)})"
         )
-        rows = view.rows(
-            f"{_facts_sql(register, view, some)} ORDER BY decided_on DESC NULLS LAST, entity", params
-        )
+        rows = view.rows(f"{_facts_sql(register, view, some)} ORDER BY {newest}", params)
     return [_fact(row) for row in rows], int(total[0]["n"])
 
 

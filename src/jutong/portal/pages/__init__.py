@@ -10,6 +10,7 @@ from jutong.portal.pages import (
     catalogue,
     cloud,
     companies,
+    credit,
     deliveries,
     desk,
     elements,
@@ -18,6 +19,7 @@ from jutong.portal.pages import (
     indicators,
     issues,
     ledger,
+    licences,
     lists,
     machines,
     me,
@@ -26,6 +28,7 @@ from jutong.portal.pages import (
     notices,
     objections,
     people,
+    persons,
     projects,
     registers,
     requests,
@@ -43,7 +46,7 @@ from jutong.portal.pages import (
 
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
-    sources, batches, arrivals, forms, machines, issues, standards, elements, companies, registers, storage, upkeep,
+    sources, batches, arrivals, forms, machines, issues, standards, elements, registers, companies, persons, licences, credit, storage, upkeep,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger, metering, seen,
     applications, models, indicators, campaign, projects, cloud, people, security,

@@ -40,6 +40,8 @@ from jutong.terms import NotFound
 
 _SQL = named_sql(__file__)
 _SIZE = 30
+#: Who looked, latest first; the whole answer is 谁看过's.
+_SIGHTINGS = 6
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ def _first_source(register: Register) -> str:
 
 
 def _sightings(visit: Visit, uscc: str) -> tuple[SightingView, ...]:
-    found = who_saw(visit.connection, visit.rooms.keys, uscc)[:12]
+    found = who_saw(visit.connection, visit.rooms.keys, uscc)[:_SIGHTINGS]
     log(
         visit.connection, "portal:subject:read", party=visit.who, at=visit.now, address=visit.address,
         detail={"uscc": uscc, "found": len(found)},
