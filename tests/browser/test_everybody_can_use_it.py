@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from tests.portal.seed_registers import seed_registers
 
-from .conftest import Desk
+from .conftest import Desk, Town
 
 PAGES = (
     "/", "/cases", "/catalogue", "/catalogue?q=qydj", "/catalogue/1", "/lists/demand", "/lists/supply", "/sources", "/batches", "/arrivals", "/forms", "/forms/form_market", "/front-machines",
-    "/issues", "/standards", "/standards/market_entity", "/elements/uscc", "/companies", "/registers", "/merging", "/storage", "/storage/standard.market_entity", "/lake-use", "/housekeeping", "/backups", "/requests", "/grants", "/services/ent_basic_query",
+    "/issues", "/standards", "/standards/market_entity", "/elements/uscc", "/companies", "/persons", "/licences", "/licences/expiring", "/credit", "/registers/find", "/registers/find?q=澄砚", "/registers/review", "/registers", "/registers/licence", "/merging", "/storage", "/storage/standard.market_entity", "/lake-use", "/housekeeping", "/backups", "/requests", "/grants", "/services/ent_basic_query",
     "/deliveries", "/ledger", "/ledger/3", "/metering", "/seen", "/applications", "/models", "/indicators", "/figures/entries", "/campaign",
     "/projects", "/cloud", "/people", "/notices", "/me", "/security", "/search?q=企业", "/accessibility", "/scale", "/api",
     "/nowhere",
@@ -19,6 +20,12 @@ PAGES = (
 #: The other themes change colours alone.
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registers(town: Town) -> None:
+    """Every register has something to show."""
+    seed_registers(town.rooms)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "contrast"])

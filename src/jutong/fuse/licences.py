@@ -89,6 +89,12 @@ def identifier_sound(text: str) -> bool:
     return _CHARACTERS[(37 - product) % 36] == parts[4]
 
 
+def version_of(identifier: str) -> str:
+    """The version within an identifier; "" where it has another form."""
+    parts = identifier.removeprefix(f"{_ROOT}.").split(".")
+    return parts[3] if identifier.startswith(f"{_ROOT}.") and len(parts) == 5 else ""
+
+
 def licences_of(store: Store, register: Register, target: str) -> list[Licence]:
     """Licences of one holder (an id of 法人 or 人口), the newest first."""
     with store.reading() as view:
@@ -110,11 +116,11 @@ def versions(explanation: Explanation) -> tuple[Version, ...]:
     for item in explanation.items:
         for value in item.values:
             told.setdefault((value.dataset, value.source_key), {})[item.item] = value.value
-    shown = explanation.golden.get("version") or ""
+    shown = explanation.golden.get("licence_no")
     found = [
         Version(
-            one.get("version", ""), _date(one.get("issued_on")), _date(one.get("valid_to")), one.get("state") == CANCELLED,
-            member.source, member.source_key, member.as_of, one.get("version", "") == shown,
+            one.get("version") or version_of(one.get("licence_no", "")), _date(one.get("issued_on")), _date(one.get("valid_to")), one.get("state") == CANCELLED,
+            member.source, member.source_key, member.as_of, one.get("licence_no") == shown,
         )
         for member in explanation.members
         for one in [told.get((member.dataset, member.source_key), {})]

@@ -150,6 +150,8 @@ def _key_sql(key: MatchKey) -> str:
 
 
 def _part(part: KeyPart) -> str:
+    if part.pattern is not None:
+        return f"nullif(regexp_extract({quote(part.item)}, {literal(part.pattern)}, 1), '')"
     if part.start is None:
         return quote(part.item)
     whole = part.start + (part.length or 1) - 1

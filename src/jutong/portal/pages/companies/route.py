@@ -177,7 +177,7 @@ def build(visit: Visit, _: NoQuestion) -> Company:
         credit=credit,
         live_licences=sum(one.live for one in licences),
         ending_soon=sum(one.live and one.until is not None and one.until <= soon for one in licences),
-        live_credit=sum(one.live for one in credit),
+        live_credit=sum(one.against for one in credit),
         disputed=sum(one.disputed for one in items),
         life=life(founded if isinstance(founded, dt.date) else None, "设立", licences, credit, visit.today),
         related=related(visit, register, told.entity, told.golden),

@@ -182,11 +182,12 @@ def one(visit: Visit, _: NoQuestion) -> FactPage:
     register = _register(visit)
     told = explain(visit.rooms.store, register, visit.path["entity"])
     found = fact(visit.rooms.store, register, told.entity)
+    names = department_names(visit.connection)
     return FactPage(
-        row=_row(found, visit.today, department_names(visit.connection)),
+        row=_row(found, visit.today, names),
         repaired_on=found.repaired_on,
         published=_published(found, read_calendar(visit.connection), visit.today),
-        items=items_of(told, register, masked_from=_MASKED_FROM),
+        items=items_of(told, register, masked_from=_MASKED_FROM, words={"department": names}),
         members=members_of(told, register, masked_from=_MASKED_FROM),
         happenings=happenings_of(told),
         today=visit.today,

@@ -202,7 +202,9 @@ def one(visit: Visit, asked: LicenceQuestion) -> LicencePage:
             detail={"register": register.name, "entity": told.entity},
         )  # fmt: skip
     day = _day(asked.day, visit.today)
-    items = items_of(told, _personal(register) if found.personal else register, masked_from=_MASKED_FROM)
+    words = {"issuer": department_names(visit.connection)}
+    shown = _personal(register) if found.personal else register
+    items = items_of(told, shown, masked_from=_MASKED_FROM, words=words)
     return LicencePage(
         row=_rows(visit, [found], day)[0],
         licence_no=found.licence_no,

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from jutong.fuse import Fact, Licence
 from jutong.portal.drawing import TimeScale
 
+#: Kinds of credit that speak against their subject as long as they count.
+AGAINST = frozenset({"行政处罚", "经营异常名录", "严重违法失信名单", "欠税公告"})
 #: So many licences and so many facts are drawn; the table below has all.
 _DRAWN = 6
+#: Room the words of a bar take, in percent.
+_WORDS = 22
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,10 @@ class Record:
         return self.state == "有效"
 
     @property
+    def against(self) -> bool:
+        return self.live and self.kind == "credit" and self.name in AGAINST
+
+    @property
     def href(self) -> str:
         return f"/{'licences' if self.kind == 'licence' else 'credit'}/{self.id}"
 
@@ -47,6 +55,8 @@ class LifeBar:
     label: str
     #: Whether the words stand left of the bar, where there is no room to its right.
     before: bool
+    #: Whether they stand right of it rather than on it.
+    beside: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,7 @@ def life(
         rows.append(LifeRow("登记", y + 15, y + 24))
         bars.append(LifeBar(scale.at(began), 0, y, "dot", f"{label} {began.year}", before=False))
         y += 34
-    for heading, found, role in (("证照", licences, "fw"), ("信用", credit, "fo")):
+    for heading, found in (("证照", licences), ("信用", credit)):
         drawn = sorted((one for one in found if one.start), key=lambda one: one.start or since, reverse=True)[
             :_DRAWN
         ]
@@ -106,9 +116,15 @@ def life(
         first = y
         for one in reversed(drawn):
             assert one.start is not None
-            x, width = scale.span(one.start, one.until or (None if role == "fw" and one.live else one.start))
+            endless = one.kind == "licence" and one.live
+            x, width = scale.span(one.start, one.until or (None if endless else one.start))
+            role = "fo" if one.against else "fw" if one.live else "f0"
+            # Words stand on a long pale bar, beside any other, on the side that has room.
+            beside = x + width if role == "fo" or width < _WORDS else x
             bars.append(
-                LifeBar(x, max(width, 0.6), y, role if one.live else "f0", _words(one), before=x > 72)
+                LifeBar(
+                    x, max(width, 0.6), y, role, _words(one), before=beside > 100 - _WORDS, beside=beside > x
+                )
             )
             y += 26
         rows.append(LifeRow(heading, first + 15, y))

@@ -64,16 +64,25 @@ class HappeningView:
     sentence: str
 
 
-def items_of(told: Explanation, register: Register, *, masked_from: int) -> tuple[ItemView, ...]:
-    """Every item with its reason; values of items from grade ``masked_from`` up are masked."""
+def items_of(
+    told: Explanation,
+    register: Register,
+    *,
+    masked_from: int,
+    words: Mapping[str, Mapping[str, str]] | None = None,
+) -> tuple[ItemView, ...]:
+    """Every item with its reason; values of items from grade ``masked_from`` up are masked.
+
+    ``words``: item → code → what it means.
+    """
     kinds = {item.name: item for item in register.items}
     masks = _masks(told, register, masked_from)
     shown = []
     for one in told.items:
-        masked = masks.get(one.item, {})
+        said = {**(words or {}).get(one.item, {}), **masks.get(one.item, {})}
         values = tuple(
             ValueView(
-                masked.get(value.value, value.value), value.source, _key(value.source_key, masks), value.batch or "",
+                said.get(value.value, value.value), value.source, _key(value.source_key, masks), value.batch or "",
                 date_of(value.as_of), value.chosen, value.sentence, value.value != one.values[0].value,
             )
             for value in one.values
