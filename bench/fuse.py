@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,7 @@ def by_hand(register: Register, store: Store) -> float:
 def bare_splink(register: Register, store: Store) -> float:
     """Splink alone over the same records: same blocks plus the codes, same comparisons, then its own clustering."""
     from jutong.fuse.likeness import settings as model
-    from jutong.fuse.matching import key_column, record_steps
+    from jutong.fuse.matching import key_column, needed, record_steps
     from jutong.fuse.steps import MACROS
     from jutong.fuse.steps import run as run_steps
 
@@ -205,7 +206,15 @@ def bare_splink(register: Register, store: Store) -> float:
             for one in register.likeness.comparisons
             for feature in one.how.sounds
         )
-        duck.execute(f"CREATE TABLE likely AS SELECT *, {near} FROM record")
+        likely = "record"
+        # Features that fusing itself computes only for the records it compares.
+        for layer in zip_longest(
+            *(one.late(needed(register)) for one in register.likeness.comparisons), fillvalue={}
+        ):
+            late = {name: sql for columns in layer for name, sql in columns.items()}
+            if late:
+                likely = f"(SELECT *, {', '.join(f'{sql} AS {quote(name)}' for name, sql in late.items())} FROM {likely})"
+        duck.execute(f"CREATE TABLE likely AS SELECT *, {near} FROM {likely}")
         api = DuckDBAPI(connection=duck)
         records = api.register("likely", dataset_display_name="records")
         linker = Linker(records, plain, log_level=None)

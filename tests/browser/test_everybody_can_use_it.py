@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from tests.portal.seed_registers import seed_registers
 
-from .conftest import Desk
+from .conftest import Desk, Town
 
 PAGES = (
     "/", "/cases", "/catalogue", "/catalogue?q=qydj", "/catalogue/1", "/lists/demand", "/lists/supply",
@@ -19,11 +20,18 @@ PAGES = (
     "/standards/market_entity/drafts/1", "/standards/market_entity/history", "/deliveries", "/ledger",
     "/ledger/3", "/metering", "/seen", "/applications", "/models", "/indicators", "/figures/entries",
     "/campaign", "/projects", "/cloud", "/people", "/notices", "/me", "/security", "/search?q=企业",
-    "/accessibility", "/scale", "/api", "/nowhere",
+    "/accessibility", "/scale", "/api", "/persons", "/licences", "/licences/expiring", "/credit",
+    "/registers/find", "/registers/find?q=澄砚", "/registers/review", "/registers/licence", "/nowhere",
 )  # fmt: skip
 #: The other themes change colours alone.
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registers(town: Town) -> None:
+    """Every register has something to show."""
+    seed_registers(town.rooms)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "contrast"])

@@ -9,27 +9,27 @@ from typing import Any
 import pytest
 from tests.fuse.test_city import standardise
 
-from jutong.city import legal_entity
+from jutong.city import registers
 from jutong.database import Database
-from jutong.fuse import declare_register, fuse
+from jutong.fuse import Register, declare_register, fuse
 from jutong.settings import Settings
 from jutong.store import Store
 from jutong.store.engines.dialect import to_spark
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("register", registers(), ids=lambda one: one.name)
 def test_both_engines_make_the_same_register(
-    database: Database, settings: Settings, spark: Any, tmp_path: Path
+    register: Register, database: Database, settings: Settings, spark: Any, tmp_path: Path
 ) -> None:
     del spark  # the session that the run below finds
-    register = legal_entity()
     with Store.open(database, settings) as store:
-        standardise(0.0005, store, tmp_path)
+        standardise(0.0005, store, tmp_path, register)
         with database.connection() as connection:
             declare_register(connection, register)
         here = fuse(register, database=database, store=store, settings=settings)
         there = fuse(register, database=database, store=store, settings=replace(settings, engine="local[1]"))
-    assert here.by_likeness > 0
+    assert here.records > 50
     assert there.snapshot is None
     assert (there.records, there.entities, there.by_key, there.by_likeness, there.doubtful) == (
         here.records, here.entities, here.by_key, here.by_likeness, here.doubtful,

@@ -17,7 +17,7 @@ from jutong.city.shaping import shape
 from jutong.city.subjects import prepare
 from jutong.database import Database
 from jutong.elements import REJECT, element_of
-from jutong.fuse import declare_register, evaluate, fuse
+from jutong.fuse import Register, declare_register, evaluate, fuse
 from jutong.settings import Settings
 from jutong.store import DatasetSpec, Store
 from jutong.terms import DatasetName, Item, quote
@@ -29,12 +29,16 @@ def store(database: Database, settings: Settings) -> Iterator[Store]:
         yield opened
 
 
-def standardise(scale: float, store: Store, truth: Path) -> None:
-    """The three registers' rows as refining leaves them: cleaned, cast, what is to be rejected left out."""
+def standardise(scale: float, store: Store, truth: Path, register: Register | None = None) -> None:
+    """A register's rows as refining leaves them: cleaned, cast, what is to be rejected left out."""
     city = plan(scale)
     (truth / "round-000").mkdir(parents=True)
-    for source in legal_entity().sources:
-        table = city.table(DatasetName.parse(source.dataset).table)
+    declared = (register or legal_entity()).sources
+    for table in city.tables:
+        dataset = f"standard.{table.name}"
+        source = next((one for one in declared if one.fits(dataset)), None)
+        if source is None:
+            continue
         form = shape(table.template, table.source.kind)
         with duckdb.connect() as duck:
             prepare(duck)
@@ -59,7 +63,7 @@ def standardise(scale: float, store: Store, truth: Path) -> None:
             (key,) = table.template.keys
             duck.execute(
                 f"CREATE TABLE standard AS SELECT * FROM (SELECT {cleaned}, {subject} AS really FROM given) "
-                f"WHERE NOT ({' OR '.join(wrong)}) QUALIFY row_number() OVER (PARTITION BY {quote(key)}) = 1 "
+                f"WHERE NOT ({' OR '.join(wrong) or 'false'}) QUALIFY row_number() OVER (PARTITION BY {quote(key)}) = 1 "
                 f"AND {quote(key)} IS NOT NULL"
             )
             items = [
@@ -71,11 +75,11 @@ def standardise(scale: float, store: Store, truth: Path) -> None:
                 f"{elements[item.name].cast(quote(item.name))} AS {quote(item.name)}" for item in items
             )
             store.declare(
-                [DatasetSpec(DatasetName.parse(source.dataset), source.label, tuple(items), (key,))]
+                [DatasetSpec(DatasetName.parse(dataset), source.label, tuple(items), (key,), table.unit)]
             )
-            with store.writing(f"standard:{table.name}", source.dataset, author="test") as writer:
+            with store.writing(f"standard:{table.name}", dataset, author="test") as writer:
                 writer.register("given", duck.execute(f"SELECT {typed} FROM standard").to_arrow_table())
-                writer.append(source.dataset, "SELECT * FROM given")
+                writer.append(dataset, "SELECT * FROM given")
             pq.write_table(
                 duck.execute(
                     f"SELECT '{table.name}' AS source_table, 0 AS round, {quote(key)} AS key, really AS entity, "

@@ -18,6 +18,7 @@ from jutong.settings import Settings
 from jutong.store import Store
 
 from .seed import PASSWORD, seed
+from .seed_registers import seed_registers
 
 with warnings.catch_warnings():
     # The client still speaks through httpx, whose successor is not in our lock file.
@@ -59,6 +60,12 @@ def rooms(database: Database, settings: Settings) -> Iterator[Rooms]:
         rooms = Rooms(database, store, ledger, keys, settings)
         seed(rooms)
         yield rooms
+
+
+@pytest.fixture(scope="module")
+def registers(rooms: Rooms) -> None:
+    """Beside the register of companies those of licences, credit and persons."""
+    seed_registers(rooms)
 
 
 @pytest.fixture(scope="module")

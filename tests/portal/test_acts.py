@@ -27,6 +27,8 @@ ANY_DESK = {
     "/requests",
     "/applications",
     "/front-machines",
+    "/persons",
+    "/persons/{entity}",
 }
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -77,6 +79,9 @@ FORMS: dict[str, dict[str, Any]] = {
     "/forms/{table}/send": {},
     "/forms/{table}/upload": {},
     "/front-machines": {"purpose": "放业务库", "contact": "外人 5081234", "zone": "政务外网"},
+    "/persons": {"subject": "430502198804170021", "ground": "就业补贴复核"},
+    "/persons/{entity}": {"ground": "就业补贴复核"},
+    "/registers/review/{case_id:int}": {"verdict": "join", "note": "看着像"},
     "/people/{code}": {"login": "intruder", "name": "外人"},
     "/people/accounts/{user_id:int}": {"move": "disable"},
 }  # fmt: skip

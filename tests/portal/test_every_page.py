@@ -10,9 +10,24 @@ import pytest
 from jutong.portal.pages import PAGES
 from jutong.portal.routes import ANYONE, Page
 from jutong.portal.visits import Rooms
+from jutong.terms import NotFound
 
 from .conftest import Browser
 from .seed import CAST
+
+ENTITIES = {
+    "/companies/": "legal_entity", "/persons/": "person", "/licences/": "licence", "/credit/": "credit",
+}  # fmt: skip
+
+
+def entity(rooms: Rooms, register: str) -> str:
+    """One of a register's, or an id nobody bears where the register is not there."""
+    try:
+        with rooms.store.reading() as view:
+            table = view.table(f"base.{register}")
+            return str(view.rows(f"SELECT entity FROM {table} ORDER BY sources DESC LIMIT 1")[0]["entity"])
+    except NotFound:
+        return "XX0000000000000000"
 
 
 def sample(rooms: Rooms, path: str) -> str:
@@ -51,18 +66,20 @@ def sample(rooms: Rooms, path: str) -> str:
             "/projects/": {"code": "SELECT 'IDC'", "no": "SELECT 4"},
             "/cloud/": {"allocation_id": "SELECT id FROM cloud_allocation WHERE state = 'applied'"},
             "/deliveries/": {"name": "SELECT 'none'"},
+            "/registers/review/": {
+                "case_id": "SELECT coalesce(max(id), 0) FROM case_file WHERE kind = 'merge_review'"
+            },
+            "/registers/": {"name": "SELECT 'legal_entity'"},
             "/models/": {"name": "SELECT 'entities_by_county'"},
         }
-        if path.startswith("/companies/{"):
-            with rooms.store.reading() as view:
-                rows = view.rows(
-                    f"SELECT entity FROM {view.table('base.legal_entity')} ORDER BY sources DESC LIMIT 1"
-                )
-            return f"/companies/{rows[0]['entity']}"
+        if path.endswith("/{entity}"):
+            folder = path.removesuffix("{entity}")
+            return folder + entity(rooms, ENTITIES[folder])
         given = next((found for prefix, found in values.items() if path.startswith(prefix)), {})
         return re.sub(r"{(\w+)(:\w+)?}", lambda found: str(one(given[found[1]])), path)
 
 
+pytestmark = pytest.mark.usefixtures("registers")
 QUERIES = {"/requests/new": "?entry={entry}", "/objections/new": "?entry={entry}"}
 
 

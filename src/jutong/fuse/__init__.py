@@ -4,7 +4,18 @@ A register is a declaration (``read_register``); ``fuse`` runs, ``explain`` says
 ``evaluate`` measures it against the truth.
 """
 
-from jutong.fuse.credits import Fact, Timeliness, credit_counts, credit_of, timeliness
+from jutong.fuse.credits import (
+    LISTS,
+    PUBLISHED_WITHIN,
+    Fact,
+    Timeliness,
+    credit_counts,
+    credit_of,
+    fact,
+    find_facts,
+    listed_on,
+    timeliness,
+)
 from jutong.fuse.declaring import (
     declare_register,
     find_register,
@@ -26,13 +37,28 @@ from jutong.fuse.explaining import (
     history,
 )
 from jutong.fuse.fusing import Fused, fuse
-from jutong.fuse.licences import Licence, expiring, identifier_sound, licence_counts, licences_of
+from jutong.fuse.licences import (
+    STATES,
+    Licence,
+    Version,
+    expiring,
+    find_licences,
+    identifier_sound,
+    licence,
+    licence_counts,
+    licences_of,
+    versions,
+)
 from jutong.fuse.likeness import settings as likeness_model
 from jutong.fuse.names import NameParts, split_name
+from jutong.fuse.quality import ItemQuality, Quality, ResidueCount, SourceQuality, quality
 from jutong.fuse.register import Register, RegisterSource, with_sources
 from jutong.fuse.reviewing import Doubt, doubts
 
 __all__ = [
+    "LISTS",
+    "PUBLISHED_WITHIN",
+    "STATES",
     "Doubt",
     "Evaluation",
     "Event",
@@ -40,13 +66,18 @@ __all__ = [
     "Explanation",
     "Fact",
     "Fused",
+    "ItemQuality",
     "Licence",
     "Membership",
     "NameParts",
+    "Quality",
     "Register",
     "RegisterSource",
+    "ResidueCount",
+    "SourceQuality",
     "Timeliness",
     "Value",
+    "Version",
     "credit_counts",
     "credit_of",
     "declare_register",
@@ -55,20 +86,27 @@ __all__ = [
     "evaluate_csv",
     "expiring",
     "explain",
+    "fact",
     "find_entities",
+    "find_facts",
+    "find_licences",
     "find_register",
     "fuse",
     "history",
     "identifier_sound",
+    "licence",
     "licence_counts",
     "licences_of",
     "likeness_model",
     "list_registers",
+    "listed_on",
+    "quality",
     "read_register",
     "register_from",
     "register_to",
     "register_yaml",
     "split_name",
     "timeliness",
+    "versions",
     "with_sources",
 ]

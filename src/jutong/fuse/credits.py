@@ -12,11 +12,14 @@ from typing import Any
 
 from jutong.casework import Calendar, due_on
 from jutong.fuse.register import Register
-from jutong.store import Store
+from jutong.store import Reading, Store
+from jutong.terms import NotFound
 
 PUBLISHED_WITHIN = 7
 #: Kinds that must be published in time.
 TIMED = ("行政许可", "行政处罚")
+#: 名单: whoever is on one is treated by it, for better or worse.
+LISTS = ("守信激励名单", "经营异常名录", "严重违法失信名单")
 #: What a repaired fact is called in 信用修复, by the kind that was repaired.
 _REPAIRS = {
     "行政处罚公示信息": "行政处罚",
@@ -38,14 +41,27 @@ class Fact:
     organ: str
     department: str
     repaired_on: dt.date | None
+    subject_name: str = ""
+    #: The subject's id in 法人基础库, where it was found.
+    target: str | None = None
+    published_on: dt.date | None = None
+
+    @property
+    def timed(self) -> bool:
+        """Whether it must be published in time."""
+        return self.kind in TIMED
+
+    def state_on(self, day: dt.date) -> str:
+        """未生效 · 有效 · 已届满 · 已修复, as of a day; the last day still counts."""
+        if self.decided_on and day < self.decided_on:
+            return "未生效"
+        if self.repaired_on and self.repaired_on <= day:
+            return "已修复"
+        return "已届满" if self.until and day > self.until else "有效"
 
     def counts_on(self, day: dt.date) -> bool:
         """Whether it is shown and counted on a day: decided, not over, not repaired."""
-        if self.decided_on and day < self.decided_on:
-            return False
-        if self.repaired_on and self.repaired_on <= day:
-            return False
-        return self.until is None or day <= self.until
+        return self.state_on(day) == "有效"
 
 
 @dataclass(frozen=True)
@@ -70,29 +86,84 @@ def credit_of(store: Store, register: Register, target: str) -> list[Fact]:
     """Every fact of one subject (an id of 法人), the newest first, repairs applied."""
     with store.reading() as view:
         rows = view.rows(
-            f"SELECT g.* FROM {view.table(register.golden)} g JOIN {view.table(register.linked)} l ON l.entity = g.entity "
-            "WHERE l.target = ? ORDER BY g.decided_on DESC NULLS LAST, g.kind, g.record_no",
-            [target],
+            f"{_facts_sql(register, view, 'WHERE l.target = $target')} ORDER BY decided_on DESC NULLS LAST, kind, record_no",
+            {"target": target},
         )
-    repairs = [
-        (_REPAIRS.get(row["what"] or "", ""), row["decided_on"]) for row in rows if row["kind"] == "信用修复"
-    ]
-    return [
-        Fact(
-            row["entity"], row["kind"], row["record_no"], row["what"] or "", row["decided_on"], row["until"],
-            row["organ"] or "", row["department"] or "", _repaired(row, repairs),
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [_fact(row) for row in rows]
 
 
-def _repaired(row: dict[str, Any], repairs: list[tuple[str, dt.date | None]]) -> dt.date | None:
-    days = [
-        day
-        for kind, day in repairs
-        if kind == row["kind"] and day and (row["decided_on"] is None or row["decided_on"] <= day)
-    ]
-    return min(days, default=None)
+def find_facts(
+    store: Store, register: Register, day: dt.date, *, text: str = "", kind: str = "", department: str = "", limit: int = 30, offset: int = 0
+) -> tuple[list[Fact], int]:  # fmt: skip
+    """Facts by number, whole code or part of the name of their subject, of a kind, of a department, the newest
+    first, those dated after ``day`` last; and how many there are."""
+    where: list[str] = ["$day IS NOT NULL"]
+    params: dict[str, Any] = {"day": day}
+    newest = "coalesce(decided_on > $day, true), decided_on DESC NULLS LAST, entity"
+    if text:
+        where.append("($text IN (record_no, entity, subject_uscc) OR contains(subject_name, $text))")
+        params["text"] = text
+    if kind:
+        where.append("kind = $kind")
+        params["kind"] = kind
+    if department:
+        where.append("coalesce(department, '') = $department")
+        params["department"] = department
+    told = " AND ".join(where)
+    with store.reading() as view:
+        total = view.rows(f"SELECT count(*) AS n FROM {view.table(register.golden)} WHERE {told}", params)
+        some = (
+            f"WHERE g.entity IN (SELECT entity FROM {view.table(register.golden)} WHERE {told} "
+            f"ORDER BY {newest} LIMIT {int(limit)} OFFSET {int(offset)})"
+        )
+        rows = view.rows(f"{_facts_sql(register, view, some)} ORDER BY {newest}", params)
+    return [_fact(row) for row in rows], int(total[0]["n"])
+
+
+def fact(store: Store, register: Register, entity: str) -> Fact:
+    """Raises NotFound ``fuse.no_entity``."""
+    with store.reading() as view:
+        rows = view.rows(_facts_sql(register, view, "WHERE g.entity = $entity"), {"entity": entity})
+    if not rows:
+        raise NotFound("fuse.no_entity", f"{register.label}里没有 {entity}")
+    return _fact(rows[0])
+
+
+def listed_on(store: Store, register: Register, day: dt.date) -> dict[str, tuple[int, int]]:
+    """名单 → (facts on it on a day, subjects): decided, not over, not repaired by then."""
+    kinds = ", ".join(f"'{kind}'" for kind in LISTS)
+    with store.reading() as view:
+        rows = view.rows(
+            "SELECT kind, count(*) AS facts, count(DISTINCT coalesce(target, subject_uscc, subject_name)) AS subjects "
+            f"FROM ({_facts_sql(register, view, f'WHERE g.kind IN ({kinds})')}) "
+            "WHERE (decided_on IS NULL OR decided_on <= $day) AND (until IS NULL OR until >= $day) "
+            "AND (repaired_on IS NULL OR repaired_on > $day) GROUP BY kind",
+            {"day": day},
+        )
+    found = {row["kind"]: (int(row["facts"]), int(row["subjects"])) for row in rows}
+    return {kind: found.get(kind, (0, 0)) for kind in LISTS}
+
+
+def _facts_sql(register: Register, view: Reading, where: str) -> str:
+    """Golden facts with ``target``, their subject, and ``repaired_on``, the first repair of their kind after them."""
+    repaired = " ".join(f"WHEN '{what}' THEN '{kind}'" for what, kind in _REPAIRS.items())
+    golden, linked = view.table(register.golden), view.table(register.linked)
+    return (
+        f"WITH f AS (SELECT g.*, l.target FROM {golden} g LEFT JOIN {linked} l ON l.entity = g.entity {where}), "
+        f"r AS (SELECT l.target, CASE g.what {repaired} END AS kind, g.decided_on FROM {golden} g "
+        f"JOIN {linked} l ON l.entity = g.entity WHERE g.kind = '信用修复'), "
+        "repair AS (SELECT f.entity, min(r.decided_on) AS repaired_on FROM f JOIN r ON r.target = f.target AND r.kind = f.kind "
+        "WHERE f.decided_on IS NULL OR f.decided_on <= r.decided_on GROUP BY 1) "
+        "SELECT f.*, repair.repaired_on FROM f LEFT JOIN repair ON repair.entity = f.entity"
+    )
+
+
+def _fact(row: dict[str, Any]) -> Fact:
+    return Fact(
+        row["entity"], row["kind"], row["record_no"], row["what"] or "", row["decided_on"], row["until"],
+        row["organ"] or "", row["department"] or "", row["repaired_on"], row["subject_name"] or "", row["target"],
+        row["published_on"],
+    )  # fmt: skip
 
 
 def timeliness(

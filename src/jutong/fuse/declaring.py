@@ -22,7 +22,8 @@ sources:
   - {dataset: standard.market_entity, label: 市场主体登记信息, trust: 1, time_item: updated_at, mapping: {uscc: uscc}}
 ```
 
-A way to a key is an item, ``item[start:length]``, or several joined by ``+``.
+A way to a key is an item, ``item[start:length]``, or several joined by ``+``; or ``item/pattern/`` alone, the first
+group of a regular expression.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from jutong.store import DatasetSpec, Store
 from jutong.terms import BadInput, Item, NotFound, Zone
 
 _sql = named_sql(__file__, "queries.sql")
+_MATCHED = re.compile(r"\s*(\w+)/(.*\(.+\).*)/\s*")
 _PART = re.compile(r"\s*(\w+)(?:\[(\d+):(\d+)\])?\s*")
 _TOP = {
     "name", "label", "prefix", "items", "match", "survivorship", "designated", "links", "holds", "sources",
@@ -207,18 +209,29 @@ def _key(given: Mapping[str, Any]) -> MatchKey:
 
 
 def _way(text: str) -> tuple[KeyPart, ...]:
+    matched = _MATCHED.fullmatch(text)
+    if matched:
+        return (KeyPart(matched[1], pattern=matched[2]),)
     parts = []
     for each in text.split("+"):
         found = _PART.fullmatch(each)
         if not found:
-            raise _bad(f"匹配键「{text}」应为 信息项、信息项[起:长] 或以 + 相连的几个")
-        parts.append(KeyPart(found[1], *(int(one) if one else None for one in found.groups()[1:])))
+            raise _bad(
+                f"匹配键「{text}」应为 信息项、信息项[起:长]、以 + 相连的几个，或 信息项/带一组括号的正则/"
+            )
+        start, length = (int(one) if one else None for one in found.groups()[1:])
+        parts.append(KeyPart(found[1], start, length))
     return tuple(parts)
 
 
 def _key_row(key: MatchKey) -> dict[str, Any]:
     ways = [
-        "+".join(part.item + (f"[{part.start}:{part.length}]" if part.start else "") for part in way)
+        "+".join(
+            part.item
+            + (f"[{part.start}:{part.length}]" if part.start else "")
+            + (f"/{part.pattern}/" if part.pattern else "")
+            for part in way
+        )
         for way in key.ways
     ]
     row = {"name": key.name, "label": key.label, "of": ways, "valid": key.valid, "settles": key.settles}

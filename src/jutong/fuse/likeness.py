@@ -244,14 +244,7 @@ def adoption_steps(register: Register, kind: str, owners: str) -> list[Step]:
     """
     likeness = register.likeness
     letters = ", ".join(literal(letter) for letter in owners)
-    exclusive = [key_column(key) for key in register.keys if key.exclusive or key.settles]
-    knows = " UNION ".join(
-        f"SELECT anchor, {literal(column)} AS key FROM anchored JOIN record USING (rid) WHERE {column} IS NOT NULL"
-        for column in exclusive
-    )
-    knowing = knows or "SELECT anchor, anchor AS key FROM anchored WHERE false"
     return [
-        Step("knows", knowing),
         Step(
             "offer",
             "SELECT a.anchor, b.anchor AS owner, max(p.weight) AS weight FROM ("
@@ -260,6 +253,7 @@ def adoption_steps(register: Register, kind: str, owners: str) -> list[Step]:
             "JOIN anchored a ON a.rid = p.mine JOIN anchored b ON b.rid = p.other "
             f"WHERE left(a.anchor, 1) = '{kind}' AND left(b.anchor, 1) IN ({letters}) AND a.anchor <> b.anchor GROUP BY 1, 2",
         ),
+        Step("knows", _knows_sql(register, "SELECT anchor FROM offer UNION SELECT owner FROM offer")),
         Step(
             "fair_offer",
             "SELECT o.* FROM offer o "
@@ -289,6 +283,18 @@ def adoption_steps(register: Register, kind: str, owners: str) -> list[Step]:
         Step("anchored", "SELECT * FROM given_away"),
         *drops("knows", "offer", "fair_offer", "best", "adopted", "given_away"),
     ]  # fmt: skip
+
+
+def _knows_sql(register: Register, anchors: str) -> str:
+    """Of some anchors, which keys any of their records bears whose values never meet in one entity."""
+    exclusive = [key_column(key) for key in register.keys if key.exclusive or key.settles]
+    if not exclusive:
+        return "SELECT anchor, anchor AS key FROM anchored WHERE false"
+    some = f"(SELECT a.anchor, a.rid FROM anchored a SEMI JOIN ({anchors}) w ON w.anchor = a.anchor)"
+    return " UNION ".join(
+        f"SELECT s.anchor, {literal(column)} AS key FROM {some} s JOIN record r ON r.rid = s.rid WHERE r.{column} IS NOT NULL"
+        for column in exclusive
+    )
 
 
 def loose_steps(register: Register) -> list[Step]:
@@ -348,14 +354,9 @@ def joined_steps(last: int) -> list[Step]:
 
 def doubt_steps(register: Register) -> list[Step]:
     """``doubt``: pairs of entities that look alike and were not joined, one pair of rows for each, for people."""
-    exclusive = [key_column(key) for key in register.keys if key.exclusive or key.settles]
-    knows = " UNION ".join(
-        f"SELECT anchor, {literal(column)} AS key FROM anchored JOIN record USING (rid) WHERE {column} IS NOT NULL"
-        for column in exclusive
-    )
-    knowing = knows or "SELECT anchor, anchor AS key FROM anchored WHERE false"
+    paired = "SELECT a.anchor FROM anchored a JOIN likely_pair p ON a.rid = p.rid_l UNION SELECT a.anchor FROM anchored a JOIN likely_pair p ON a.rid = p.rid_r"
     return [
-        Step("knows", knowing),
+        Step("knows", _knows_sql(register, paired)),
         Step(
             "doubt",
             "SELECT least(a.anchor, b.anchor) AS one, greatest(a.anchor, b.anchor) AS two, "

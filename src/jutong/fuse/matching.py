@@ -15,8 +15,9 @@ from jutong.fuse.steps import Step, drops
 from jutong.store import DatasetSpec
 from jutong.terms import BadInput, Item, literal, quote
 
-#: Rows that bear no key and nothing to be compared by.
+#: Rows that bear no key and nothing to be compared by; rows whose keys are there and wrong.
 NO_KEY = "没有可用的匹配键，也没有可比对的信息项"
+BAD_KEY = "代码未通过校验，也没有可比对的信息项"
 
 
 def records_sql(register: Register, source: RegisterSource, spec: DatasetSpec, table: str) -> str:
@@ -105,8 +106,16 @@ def record_steps(register: Register, *, batches: str = "batch_time") -> list[Ste
     return [
         Step("record", f"SELECT row_number() OVER () AS rid, *, {' OR '.join(usable)} AS usable FROM "
                        f"(SELECT *{_more(blocks)} FROM ({inner}))"),
-        Step("residue", f"SELECT dataset, source_key, batch, row_no, as_of, {literal(NO_KEY)} AS reason FROM record WHERE NOT usable"),
+        Step("residue", f"SELECT dataset, source_key, batch, row_no, as_of, {_residue_reason(register)} AS reason FROM record WHERE NOT usable"),
     ]  # fmt: skip
+
+
+def _residue_reason(register: Register) -> str:
+    checked = sorted({part.item for key in register.keys if key.valid for way in key.ways for part in way})
+    given = " OR ".join(f"{quote(item)} IS NOT NULL" for item in checked)
+    return (
+        f"CASE WHEN {given} THEN {literal(BAD_KEY)} ELSE {literal(NO_KEY)} END" if given else literal(NO_KEY)
+    )
 
 
 def needed(register: Register) -> set[str]:
@@ -141,6 +150,8 @@ def _key_sql(key: MatchKey) -> str:
 
 
 def _part(part: KeyPart) -> str:
+    if part.pattern is not None:
+        return f"nullif(regexp_extract({quote(part.item)}, {literal(part.pattern)}, 1), '')"
     if part.start is None:
         return quote(part.item)
     whole = part.start + (part.length or 1) - 1

@@ -46,11 +46,13 @@ class RegisterSource:
 
 @dataclass(frozen=True)
 class KeyPart:
-    """A value of an item, or ``length`` characters of it from ``start`` (counted from 1)."""
+    """A value of an item, ``length`` characters of it from ``start`` (counted from 1), or what the first group of
+    ``pattern`` finds in it (nothing where it does not match)."""
 
     item: str
     start: int | None = None
     length: int | None = None
+    pattern: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ class MatchKey:
     def whole_item(self) -> str | None:
         """The item whose value as it stands is the key."""
         first = self.ways[0]
-        return first[0].item if len(first) == 1 and first[0].start is None else None
+        return (
+            first[0].item if len(first) == 1 and first[0].start is None and first[0].pattern is None else None
+        )
 
 
 @dataclass(frozen=True)

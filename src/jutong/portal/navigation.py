@@ -39,6 +39,11 @@ JOURNEY = (
     )),
     Stop("fuse", "处理", (
         Tab("companies", "法人基础库", "/companies", "register:read"),
+        Tab("persons", "人口", "/persons", "register:read"),
+        Tab("licences", "证照", "/licences", "register:read"),
+        Tab("credit", "信用", "/credit", "register:read"),
+        Tab("find", "通查", "/registers/find", "register:read"),
+        Tab("review", "归并复核", "/registers/review", "register:read"),
         Tab("registers", "基础库质量", "/registers", "register:read"),
         Tab("merging", "合并规则", "/merging", "register:read"),
     )),

@@ -1,21 +1,27 @@
-"""Companies and what is recorded about them, read from the lake; nothing personal in the clear."""
+"""Companies and what hangs on them in the other registers; nothing personal in the clear."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jutong.database import named_sql
-from jutong.fuse import Register, find_entities, find_register
+from jutong.fuse import Register, credit_of, find_entities, find_register, licences_of
+from jutong.portal.pages.registers.life import Record, of_fact, of_licence
 from jutong.portal.visits import Visit
-from jutong.terms import Item, NotFound, literal, quote
+from jutong.terms import NotFound, quote
 
-_SQL = named_sql(__file__)
 REGISTER = "legal_entity"
-#: Words in the label of an item that says until when something holds.
-_UNTIL = ("有效期至", "有效期止", "至", "止", "移出", "截止", "修复")
+#: Values of items from this grade up are masked for everybody.
+MASKED_FROM = 2
+#: What two companies share that makes them related, the closest tie first; only who shares is told, never what.
+_SHARED = (
+    (("legal_rep", "phone"), "法定代表人与联系电话相同"),
+    (("legal_rep", "address"), "法定代表人与住所相同"),
+    (("phone",), "联系电话相同"),
+    (("address",), "住所相同"),
+)
+_RELATED = 8
 
 
 @dataclass(frozen=True)
@@ -31,29 +37,18 @@ class CompanyRow:
 
 
 @dataclass(frozen=True)
-class Record:
-    """One licence, or one fact of credit."""
-
-    dataset: str
-    entry: str
-    entry_id: int
-    department: str
-    #: licence or credit
-    kind: str
-    number: str
-    what: str
-    start: dt.date | None
-    until: dt.date | None
-
-    def over(self, today: dt.date) -> bool:
-        return self.until is not None and self.until < today
+class Related:
+    id: str
+    name: str
+    state: str
+    why: str
 
 
-def register_of(visit: Visit) -> Register | None:
-    """The register of legal entities; None in a city that has not declared it yet."""
+def register_of(visit: Visit, name: str = REGISTER) -> Register | None:
+    """A register by its name; None in a city that has not declared or made it yet."""
     try:
-        register = find_register(visit.connection, REGISTER)
-        visit.rooms.store.spec(register.golden)
+        register = find_register(visit.connection, name)
+        visit.rooms.store.spec(register.linked if register.links else register.golden)
     except NotFound:
         return None
     return register
@@ -83,59 +78,44 @@ def _row(row: Mapping[str, Any]) -> CompanyRow:
     )  # fmt: skip
 
 
-def records(visit: Visit, uscc: str) -> tuple[Record, ...]:
-    """Licences and credit of one code, the newest first; one query over every dataset that may know it."""
-    known = {row["dataset"]: row for row in visit.connection.execute(_SQL.records)}
-    if not known or not uscc:
-        return ()
-    with visit.rooms.store.reading() as view:
-        parts = [_part(view.table(name), name, row) for name, row in known.items()]
-        found = view.rows(" UNION ALL ".join(parts), {"uscc": uscc})
-    shown = [_record(known[row["dataset"]], row) for row in found]
-    return tuple(sorted(shown, key=lambda one: one.start or dt.date.min, reverse=True))
-
-
-def _part(table: str, name: str, row: Mapping[str, Any]) -> str:
-    """One dataset's rows in common columns: number, what, start, until."""
-    items = [Item.from_row(item) for item in row["items"]]
-    code = next(item.name for item in items if item.element == "uscc")
-    dates = [item for item in items if item.type == "date"]
-    until = next((item for item in dates[1:] if any(word in item.label for word in _UNTIL)), None)
-    number = quote(row["keys"][0]) if row["keys"] else "NULL"
-    what = ", ".join(f"CAST({quote(item.name)} AS VARCHAR)" for item in _telling(items, row["keys"]))
+def records(
+    visit: Visit, entity: str, departments: dict[str, str]
+) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
+    """An entity's licences and its facts of credit, as the registers know them, the newest first."""
+    store, day = visit.rooms.store, visit.today
+    licence, credit = register_of(visit, "licence"), register_of(visit, "credit")
+    held = licences_of(store, licence, entity) if licence else ()
+    told = credit_of(store, credit, entity) if credit else ()
     return (
-        f"(SELECT {literal(name)} AS dataset, CAST({number} AS VARCHAR) AS number,"
-        f" {f'concat_ws(chr(12289), {what})' if what else 'NULL'} AS what,"
-        f" {quote(dates[0].name) if dates else 'CAST(NULL AS DATE)'} AS start,"
-        f" {quote(until.name) if until else 'CAST(NULL AS DATE)'} AS until"
-        f" FROM {table} WHERE {quote(code)} = $uscc LIMIT 50)"
+        tuple(of_licence(one, day, departments) for one in held),
+        tuple(of_fact(one, day, departments) for one in told),
     )
 
 
-def _telling(items: Sequence[Item], keys: Sequence[str]) -> list[Item]:
-    """The two items that say best what a row is about: texts that are neither key, code, name nor personal."""
-    texts = [
-        item
-        for item in items
-        if item.type == "text"
-        and item.name not in keys
-        and item.grade == 1
-        and item.element in (None, "text", "code")
-        and not item.name.startswith("_")
-        and not any(word in item.label for word in ("编号", "版本", "类型", "标识", "代码", "机关", "单位"))
+def related(visit: Visit, register: Register, entity: str, golden: Mapping[str, Any]) -> tuple[Related, ...]:
+    """Other entities of the register that share what two strangers seldom share, the closest first."""
+    known = [
+        (place, items, why)
+        for place, (items, why) in enumerate(_SHARED)
+        if all(golden.get(item) for item in items)
+        and all(any(one.name == item for one in register.items) for item in items)
     ]
-    return texts[:2]
-
-
-def _record(known: Mapping[str, Any], row: Mapping[str, Any]) -> Record:
-    return Record(
-        dataset=row["dataset"],
-        entry=known["entry"],
-        entry_id=known["entry_id"],
-        department=known["department"],
-        kind="licence" if known["class_code"].startswith("105") else "credit",
-        number=row["number"] or "",
-        what=row["what"] or "",
-        start=row["start"],
-        until=row["until"],
+    if not known:
+        return ()
+    params: dict[str, Any] = {"entity": entity}
+    arms = []
+    for place, items, _ in known:
+        params |= {f"v_{item}": golden[item] for item in items}
+        arms.append(f"WHEN {' AND '.join(f'{quote(item)} = $v_{item}' for item in items)} THEN {place}")
+    with visit.rooms.store.reading() as view:
+        rows = view.rows(
+            f"SELECT * FROM (SELECT *, CASE {' '.join(arms)} END AS shared FROM {view.table(register.golden)}) "
+            f"WHERE shared IS NOT NULL AND entity <> $entity ORDER BY shared, entity LIMIT {_RELATED}",
+            params,
+        )
+    return tuple(
+        Related(
+            row["entity"], row["name"] or row["entity"], row.get("state") or "", _SHARED[row["shared"]][1]
+        )
+        for row in rows
     )

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
 
 from jutong.database import named_sql
-from jutong.elements import element_of, try_out
-from jutong.fuse import Explanation, Register, explain, list_registers
+from jutong.fuse import Register, explain, list_registers
 from jutong.people import log
-from jutong.portal import saying
-from jutong.portal.drawing import TimeScale
 from jutong.portal.names import department_names
-from jutong.portal.pages.companies.reading import REGISTER, CompanyRow, Record, find, records, register_of
+from jutong.portal.pages.companies.reading import (
+    MASKED_FROM,
+    REGISTER,
+    CompanyRow,
+    Related,
+    find,
+    records,
+    register_of,
+    related,
+)
+from jutong.portal.pages.registers.life import Life, Record, life
+from jutong.portal.pages.registers.why import (
+    HappeningView,
+    ItemView,
+    MemberView,
+    happenings_of,
+    items_of,
+    members_of,
+)
 from jutong.portal.paging import Pager
 from jutong.portal.routes import Act, NoQuestion, Page
 from jutong.portal.visits import Visit
 from jutong.share import Sighting, who_saw
-from jutong.terms import Item, NotFound
+from jutong.terms import NotFound
 
 _SQL = named_sql(__file__)
 _SIZE = 30
+#: Who looked, latest first; the whole answer is 谁看过's.
+_SIGHTINGS = 6
 
 
 @dataclass(frozen=True)
@@ -50,42 +67,6 @@ class Companies:
 
 
 @dataclass(frozen=True)
-class ValueView:
-    value: str
-    source: str
-    source_key: str
-    batch: str
-    as_of: dt.date | None
-    chosen: bool
-    sentence: str
-
-
-@dataclass(frozen=True)
-class ItemView:
-    name: str
-    label: str
-    value: str
-    because: str
-    source: str
-    as_of: dt.date | None
-    hidden: bool
-    losing: int
-    disputed: bool
-    values: tuple[ValueView, ...]
-
-
-@dataclass(frozen=True)
-class MemberView:
-    source: str
-    dataset: str
-    source_key: str
-    batch: str
-    row_no: int | None
-    as_of: dt.date | None
-    sentence: str
-
-
-@dataclass(frozen=True)
 class SightingView:
     at: dt.datetime
     consumer: str
@@ -94,35 +75,6 @@ class SightingView:
     purpose: str
     grant_id: str
     index: int
-
-
-@dataclass(frozen=True)
-class LifeBar:
-    x: float
-    width: float
-    y: int
-    role: str
-    label: str
-    #: Whether the words stand left of the bar, where there is no room to its right.
-    before: bool
-
-
-@dataclass(frozen=True)
-class LifeRow:
-    label: str
-    y: int
-    line: int
-
-
-@dataclass(frozen=True)
-class Life:
-    """The company's way on one time scale, in percent across and pixels down."""
-
-    height: int
-    years: tuple[tuple[str, float], ...]
-    rows: tuple[LifeRow, ...]
-    bars: tuple[LifeBar, ...]
-    today: float
 
 
 @dataclass(frozen=True)
@@ -143,6 +95,8 @@ class Company:
     live_credit: int
     disputed: int
     life: Life
+    related: tuple[Related, ...]
+    happenings: tuple[HappeningView, ...]
     sightings: tuple[SightingView, ...]
     #: Only the auditor, and the steward at the counter, see who looked.
     sees_sightings: bool
@@ -204,11 +158,11 @@ def build(visit: Visit, _: NoQuestion) -> Company:
         detail={"register": register.name, "entity": told.entity},
     )  # fmt: skip
     uscc = str(told.golden.get("uscc") or "")
-    found = records(visit, uscc)
-    licences = tuple(one for one in found if one.kind == "licence")
-    credit = tuple(one for one in found if one.kind == "credit")
+    names = department_names(visit.connection)
+    licences, credit = records(visit, told.entity, names)
     soon = visit.today + dt.timedelta(days=30)
-    items = _items(told, register)
+    items = items_of(told, register, masked_from=MASKED_FROM)
+    founded = told.golden.get("founded_on")
     sees = visit.can("subject:read")
     entry = visit.connection.execute(_SQL.entry_of, {"dataset": _first_source(register)}).fetchone()
     return Company(
@@ -217,26 +171,17 @@ def build(visit: Visit, _: NoQuestion) -> Company:
         uscc=uscc,
         state=str(told.golden.get("state") or ""),
         items=items,
-        members=tuple(
-            MemberView(
-                one.source,
-                one.dataset,
-                one.source_key,
-                one.batch or "",
-                one.row_no,
-                _date(one.as_of),
-                one.sentence,
-            )
-            for one in told.members
-        ),
+        members=members_of(told, register, masked_from=MASKED_FROM),
         sources=int(told.golden.get("sources") or 0),
         licences=licences,
         credit=credit,
-        live_licences=sum(not one.over(visit.today) for one in licences),
-        ending_soon=sum(one.until is not None and visit.today <= one.until <= soon for one in licences),
-        live_credit=sum(not one.over(visit.today) for one in credit),
+        live_licences=sum(one.live for one in licences),
+        ending_soon=sum(one.live and one.until is not None and one.until <= soon for one in licences),
+        live_credit=sum(one.against for one in credit),
         disputed=sum(one.disputed for one in items),
-        life=_life(told, licences, credit, visit.today),
+        life=life(founded if isinstance(founded, dt.date) else None, "设立", licences, credit, visit.today),
+        related=related(visit, register, told.entity, told.golden),
+        happenings=happenings_of(told),
         sightings=_sightings(visit, uscc) if sees and uscc else (),
         sees_sightings=sees,
         entry_id=entry["id"] if entry else None,
@@ -248,55 +193,8 @@ def _first_source(register: Register) -> str:
     return min(register.sources, key=lambda source: source.trust).dataset if register.sources else ""
 
 
-def _date(at: dt.datetime | None) -> dt.date | None:
-    return saying.local(at).date() if at else None
-
-
-def _items(told: Explanation, register: Register) -> tuple[ItemView, ...]:
-    """Every item with its reason; values from grade 2 up are masked, for everybody."""
-    kinds = {item.name: item for item in register.items}
-    shown = []
-    for one in told.items:
-        item = kinds[one.item]
-        hidden = item.grade >= 2
-        values = tuple(
-            ValueView(
-                _masked(item, value.value) if hidden else value.value, value.source, value.source_key,
-                value.batch or "", _date(value.as_of), value.chosen, value.sentence,
-            )
-            for value in one.values
-        )  # fmt: skip
-        best = values[0] if values else None
-        shown.append(
-            ItemView(
-                name=one.item,
-                label=one.label,
-                value=best.value if best and best.chosen else str(one.value or ""),
-                because=one.because,
-                source=best.source if best else "",
-                as_of=best.as_of if best else None,
-                hidden=hidden,
-                losing=sum(not value.chosen and value.value != values[0].value for value in values),
-                disputed=one.disputed,
-                values=values,
-            )
-        )
-    return tuple(shown)
-
-
-def _masked(item: Item, value: str) -> str:
-    """As the element masks its middle; what the element cannot read is hidden whole."""
-    element = element_of(item.element, item.type)
-    read = try_out(element, value)
-    if read.value is None or len(value) < 2:
-        return "*" * len(value)
-    keep = 3 if len(value) > 8 else 1
-    tail = 4 if len(value) > 8 else 0
-    return value[:keep] + "*" * (len(value) - keep - tail) + (value[-tail:] if tail else "")
-
-
 def _sightings(visit: Visit, uscc: str) -> tuple[SightingView, ...]:
-    found = who_saw(visit.connection, visit.rooms.keys, uscc)[:12]
+    found = who_saw(visit.connection, visit.rooms.keys, uscc)[:_SIGHTINGS]
     log(
         visit.connection, "portal:subject:read", party=visit.who, at=visit.now, address=visit.address,
         detail={"uscc": uscc, "found": len(found)},
@@ -317,51 +215,6 @@ def _sighting(one: Sighting, known: Mapping[tuple[str, str], str], names: Mappin
         grant_id=one.grant_id,
         index=one.log_index,
     )
-
-
-def _life(told: Explanation, licences: Sequence[Record], credit: Sequence[Record], today: dt.date) -> Life:
-    """Founding, licences and credit on one scale of years; at most six licences and six facts are drawn."""
-    founded = told.golden.get("founded_on")
-    starts = [one.start for one in (*licences, *credit) if one.start]
-    if isinstance(founded, dt.date):
-        starts.append(founded)
-    since = dt.date(min((start.year for start in starts), default=today.year - 5), 1, 1)
-    scale = TimeScale(since, dt.date(today.year + 4, 12, 31))
-    bars: list[LifeBar] = []
-    rows: list[LifeRow] = []
-    y = 28
-    if isinstance(founded, dt.date):
-        rows.append(LifeRow("登记", y + 15, y + 24))
-        bars.append(LifeBar(scale.at(founded), 0, y, "dot", f"设立 {founded.year}", before=False))
-        y += 34
-    for label, found, role in (("证照", licences, "fw"), ("信用", credit, "fo")):
-        drawn = [one for one in found if one.start][:6]
-        if not drawn:
-            continue
-        first = y
-        for one in sorted(drawn, key=lambda one: one.start or since):
-            assert one.start is not None
-            over = one.over(today)
-            x, width = scale.span(one.start, one.until or (None if role == "fw" else one.start))
-            bars.append(
-                LifeBar(x, max(width, 0.6), y, "f0" if over else role, _bar_label(one), before=x > 72)
-            )
-            y += 26
-        rows.append(LifeRow(label, first + 15, y))
-        y += 8
-    return Life(y + 8, tuple(_thinned(scale.years())), tuple(rows), tuple(bars), scale.at(today))
-
-
-def _bar_label(one: Record) -> str:
-    name = one.entry.removesuffix("信息").removesuffix("电子证照")
-    until = f"，至 {one.until:%Y-%m}" if one.until else ""
-    return f"{name}{until}" if one.kind == "licence" else f"{name}：{one.what[:14]}{until}"
-
-
-def _thinned(years: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Not more marks than there is room for."""
-    step = -(-len(years) // 16)
-    return [mark for place, mark in enumerate(years) if place % step == 0]
 
 
 def merging(visit: Visit, _: NoQuestion) -> Merging:

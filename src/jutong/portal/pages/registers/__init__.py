@@ -1,4 +1,4 @@
-"""基础库: how good each register is, what waits for people, licences by validity, credit by timeliness."""
+"""基础库: all of them looked through, how good each is, the pairs that wait for a person."""
 
 from jutong.portal.pages.registers.route import ACTS, PAGES
 
