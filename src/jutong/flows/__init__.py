@@ -8,6 +8,7 @@ from jutong.flows.housekeeping import Task as HouseTask
 from jutong.flows.housekeeping import pause as pause_house
 from jutong.flows.housekeeping import tasks as house_tasks
 from jutong.flows.jobs import JobRun, ask, prepare, recent
+from jutong.flows.planned import ask_for_plans, ask_plan, run_plan
 from jutong.flows.platform import Platform
 from jutong.flows.stages import (
     STAGES,
@@ -38,6 +39,8 @@ __all__ = [
     "Progress",
     "Round",
     "ask",
+    "ask_for_plans",
+    "ask_plan",
     "backup",
     "backups",
     "count",
@@ -57,6 +60,7 @@ __all__ = [
     "refine_waiting",
     "restore",
     "run_models",
+    "run_plan",
     "run_round",
     "run_stage",
     "run_worker",

@@ -81,12 +81,14 @@ def take_many(
     run_id: str | None = None,
     keys: KeyProvider | None = None,
     full: bool = False,
+    since: str | None = None,
     tell: Callable[[str, int], None] | None = None,
 ) -> list[Batch]:
     """Take tables, of one source or of many; one batch per table, in their order.
 
     A table that cannot be taken gives a batch in state ``failed`` with its sentence and stops no other.  A file
-    whose content was taken before gives that earlier batch.  ``full`` reads incremental tables from the start.
+    whose content was taken before gives that earlier batch.  ``full`` reads incremental tables from the start,
+    ``since`` from this watermark: what is held already does not come twice.
     ``tell`` hears each table's name and the rows read from it.  Raises Conflict ``gather.source_busy`` when
     another process is taking one of these sources.
     """
@@ -106,7 +108,7 @@ def take_many(
             if table.name not in done:
                 due.setdefault(table.source_name, []).append(table)
         with Engine() as engine:
-            run = _Run(run_id, database, store, home, engine, full=full, tell=tell)
+            run = _Run(run_id, database, store, home, engine, full=full, since=since, tell=tell)
             for name, its_tables in due.items():
                 run.take_source(sources[name], its_tables, keys)
             run.land()
@@ -140,6 +142,7 @@ class _Run:
         engine: Engine,
         *,
         full: bool,
+        since: str | None,
         tell: Callable[[str, int], None] | None,
     ) -> None:
         self.batches: list[Batch] = []
@@ -149,6 +152,7 @@ class _Run:
         self._home = home
         self._engine = engine
         self._full = full
+        self._from = since
         self._tell = tell or (lambda _table, _rows: None)
         self._last: dict[str, dict[str, Any]] = {}
         self._noticed: list[Notice] = []
@@ -297,6 +301,8 @@ class _Run:
         if table.mode != "incremental" or table.watermark_item is None:
             return None
         value = last["watermark_to"] if last and not self._full else None
+        if value is not None and self._from is not None:
+            return Since(table.watermark_item, self._from, table.keys)
         lookback = int(table.locator.get("lookback", _LOOKBACK))
         return Since(table.watermark_item, value, table.keys, lookback)
 
