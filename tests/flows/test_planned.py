@@ -14,7 +14,7 @@ import pytest
 from jutong import gather
 from jutong.casework import CITY_TIME
 from jutong.database import Database, EmbeddedPostgres, open_database
-from jutong.flows import Platform, ask_for_plans, ask_plan, prepare, run_plan
+from jutong.flows import Platform, ask_for_plans, prepare, run_plan
 from jutong.flows.jobs import run_in_child
 from jutong.keys import SoftwareKeys
 from jutong.ledger import Ledger
@@ -83,6 +83,11 @@ def _declare(platform: Platform, source: str, **more: Any) -> gather.GatherPlan:
         return gather.find_plan(connection, plan.name)
 
 
+def _ask(platform: Platform, name: str, by: str, backfill: str | None = None) -> int:
+    with platform.database.connection() as connection:
+        return gather.ask_by_hand(connection, name, by, backfill=backfill)
+
+
 def _runs(platform: Platform) -> list[gather.PlanRun]:
     with platform.database.connection() as connection:
         return gather.plan_runs(connection)
@@ -127,7 +132,7 @@ def test_a_source_that_is_away_is_tried_again_and_at_last_told(
             connection,
             [gather.Source(source[0], "D23", "postgres", "源", {"url": "postgresql://x@127.0.0.1:9/x"})],
         )
-    number = ask_plan(platform, plan.name, "ming")
+    number = _ask(platform, plan.name, "ming")
     run = run_plan(platform, number)
     assert (run.state, run.attempt) == ("waiting", 1)
     assert run.retry_at is not None
@@ -143,7 +148,7 @@ def test_only_a_person_can_mend_a_missing_table_so_it_is_not_tried_again(
 ) -> None:
     plan = _declare(platform, source[0])
     source[1].execute("DROP TABLE firm")
-    run = run_plan(platform, ask_plan(platform, plan.name, "ming"))
+    run = run_plan(platform, _ask(platform, plan.name, "ming"))
     assert (run.state, run.attempt) == ("failed", 1)
 
 
@@ -151,9 +156,9 @@ def test_a_run_whose_process_was_killed_goes_on_and_its_plan_has_no_second_one_m
     platform: Platform, source: tuple[str, Any]
 ) -> None:
     plan = _declare(platform, source[0])
-    number = ask_plan(platform, plan.name, "ming")
+    number = _ask(platform, plan.name, "ming")
     with pytest.raises(Conflict, match="没有结束"):
-        ask_plan(platform, plan.name, "hong")
+        _ask(platform, plan.name, "hong")
     with platform.database.connection() as connection:
         assert gather.begin_run(connection, number)  # as a process that then died, and with it its lock
     ask_for_plans(platform)
@@ -169,7 +174,7 @@ def test_a_run_that_hangs_is_ended_by_its_own_clock_and_told(
     source[1].execute("ALTER TABLE firm RENAME TO kept")
     source[1].execute("CREATE VIEW firm AS SELECT id, at FROM kept, pg_sleep(60)")
     plan = _declare(platform, source[0], seconds=2)
-    number = ask_plan(platform, plan.name, "ming")
+    number = _ask(platform, plan.name, "ming")
     ask_for_plans(platform)
     [run] = _runs(platform)
     monkeypatch.setenv("JUTONG_DATABASE_URL", platform.settings.database_url)
@@ -210,15 +215,15 @@ def test_backfill_reads_again_from_a_watermark_and_doubles_nothing(
     platform: Platform, source: tuple[str, Any]
 ) -> None:
     plan = _declare(platform, source[0])
-    assert run_plan(platform, ask_plan(platform, plan.name, "ming")).given == 3
+    assert run_plan(platform, _ask(platform, plan.name, "ming")).given == 3
     source[1].execute("INSERT INTO firm VALUES (4, '2025-12-31')")  # behind the watermark and its look-back
-    assert run_plan(platform, ask_plan(platform, plan.name, "ming")).given == 0
-    run = run_plan(platform, ask_plan(platform, plan.name, "ming", backfill="2025-12-01"))
+    assert run_plan(platform, _ask(platform, plan.name, "ming")).given == 0
+    run = run_plan(platform, _ask(platform, plan.name, "ming", backfill="2025-12-01"))
     assert (run.state, run.cause, run.given) == ("done", "backfill", 1)
     with platform.store.reading() as view:
         rows = view.rows(f"SELECT id FROM {view.table(f'raw.firm_{source[0]}')} ORDER BY 1")
     assert [row["id"] for row in rows] == [1, 2, 3, 4]
-    bad = run_plan(platform, ask_plan(platform, plan.name, "ming", backfill="not a time"))
+    bad = run_plan(platform, _ask(platform, plan.name, "ming", backfill="not a time"))
     assert (bad.state, bad.failed) == ("failed", 1)
 
 

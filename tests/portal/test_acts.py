@@ -57,6 +57,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "/cloud": {"cores": "8", "purpose": "试一试"},
     "/cloud/{allocation_id:int}": {"move": "allocate"},
     "/housekeeping/{task}": {"do": "pause"},
+    "/plans/{name}": {"do": "run"},
     "/arrivals": {"table": "sole_trader"},
     "/arrivals/{arrival_id}/read": {"encoding": "big5"},
     "/arrivals/{arrival_id}/take": {},
@@ -101,7 +102,8 @@ def counted(rooms: Rooms) -> dict[str, Any]:
             " (SELECT string_agg(state, ',' ORDER BY id) FROM app_user) AS users,"
             " (SELECT string_agg(state, ',' ORDER BY project_code, no) FROM milestone) AS milestones,"
             " (SELECT string_agg(state, ',' ORDER BY id) FROM cloud_allocation) AS cloud,"
-            " (SELECT string_agg(paused::text, ',' ORDER BY task) FROM housekeeping) AS house"
+            " (SELECT string_agg(paused::text, ',' ORDER BY task) FROM housekeeping) AS house,"
+            " (SELECT count(*) FROM gather_run) AS runs"
         ).fetchone()
     return {**sums, **(states or {})}
 

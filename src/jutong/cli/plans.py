@@ -87,9 +87,12 @@ def plan_backfill(context: click.Context, name: str, since: str, machine: bool) 
 def _carry_out(
     context: click.Context, platform: Platform, name: str, backfill: str | None, machine: bool
 ) -> None:
-    from jutong.flows import ask_plan, run_plan
+    from jutong.flows import run_plan
+    from jutong.gather import ask_by_hand
 
-    run: PlanRun = run_plan(platform, ask_plan(platform, name, "命令行", backfill=backfill))
+    with platform.database.connection() as connection:
+        number = ask_by_hand(connection, name, "命令行", backfill=backfill)
+    run: PlanRun = run_plan(platform, number)
     say(run, machine, lambda: console.print(f"{_STATES[run.state]}：{run.note}", markup=False))
     if run.state != "done":
         context.exit(1)

@@ -8,7 +8,7 @@ from jutong.flows.housekeeping import Task as HouseTask
 from jutong.flows.housekeeping import pause as pause_house
 from jutong.flows.housekeeping import tasks as house_tasks
 from jutong.flows.jobs import JobRun, ask, prepare, recent
-from jutong.flows.planned import ask_for_plans, ask_plan, run_plan
+from jutong.flows.planned import ask_for_plans, run_plan
 from jutong.flows.platform import Platform
 from jutong.flows.stages import (
     STAGES,
@@ -40,7 +40,6 @@ __all__ = [
     "Round",
     "ask",
     "ask_for_plans",
-    "ask_plan",
     "backup",
     "backups",
     "count",

@@ -232,7 +232,7 @@ def work(settings: Settings, database: Database) -> None:
     @app.periodic(cron="0 2 * * *")
     @app.task(name="jutong.nightly", queue="light")
     async def nightly(timestamp: int) -> None:  # noqa: ARG001  procrastinate passes it by name
-        await asyncio.to_thread(ask, database, "round", "schedule")
+        await asyncio.to_thread(ask, database, "night", "schedule")
 
     async def run() -> None:
         async with app.open_async():

@@ -83,14 +83,6 @@ def run_plan(platform: Platform, run_number: int, tell: Progress = quietly) -> g
         return gather.find_run(connection, run_number)
 
 
-def ask_plan(platform: Platform, name: str, by: str, *, backfill: str | None = None) -> int:
-    """A run by hand, or with ``backfill`` ("": from the start) one that reads again; the worker begins it."""
-    with platform.database.connection() as connection:
-        plan = gather.find_plan(connection, name)
-        cause = "hand" if backfill is None else "backfill"
-        return gather.ask_run(connection, plan, cause, dt.datetime.now(dt.UTC), by, since=backfill or None)
-
-
 def _take(
     platform: Platform, plan: gather.GatherPlan, run: gather.PlanRun, tell: Progress
 ) -> tuple[gather.Outcome, str]:

@@ -146,10 +146,10 @@ def count(platform: Platform) -> None:
     share.fold(platform.database, platform.ledger)
 
 
-def run_round(platform: Platform, tell: Progress = quietly) -> Round:
-    """Everything that is due, in the order data travels."""
+def run_round(platform: Platform, tell: Progress = quietly, *, sources: Sequence[str] | None = None) -> Round:
+    """Everything that is due, in the order data travels; ``sources`` None: all are gathered."""
     run_id = new_run()
-    batches = gather_sources(platform, _unplanned(platform), run_id=run_id, tell=tell)
+    batches = gather_sources(platform, sources, run_id=run_id, tell=tell)
     refined = refine_waiting(platform, tell=tell)
     fused = fuse_all(platform, tell=tell)
     run_models(platform, tell=tell)
@@ -174,4 +174,5 @@ STAGES: dict[str, Callable[[Platform, Progress], object]] = {
     "model": lambda platform, tell: run_models(platform, tell=tell),
     "deliver": lambda platform, tell: deliver_all(platform, tell=tell),
     "round": run_round,
+    "night": lambda platform, tell: run_round(platform, tell, sources=_unplanned(platform)),
 }

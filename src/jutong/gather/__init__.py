@@ -51,6 +51,7 @@ from jutong.gather.looking import batch, batches, chunks, sample_rows, sources, 
 from jutong.gather.machines import add_front_machine, front_machines
 from jutong.gather.plans import (
     PlanRun,
+    ask_by_hand,
     ask_run,
     begin_run,
     carrying,
@@ -112,6 +113,7 @@ __all__ = [
     "add_front_machine",
     "anything_waits",
     "append",
+    "ask_by_hand",
     "ask_run",
     "batch",
     "batches",

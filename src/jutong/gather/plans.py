@@ -133,6 +133,18 @@ def ask_run(
     return int(row["id"])
 
 
+def ask_by_hand(
+    connection: Connection, name: str, by: str, *, backfill: str | None = None, now: dt.datetime | None = None
+) -> int:
+    """A run somebody wants now, or with ``backfill`` one that reads again from that watermark ("": from the start).
+
+    Raises NotFound ``gather.no_plan``, Conflict ``gather.plan_running``.
+    """
+    plan, now = find_plan(connection, name), now or dt.datetime.now(dt.UTC)
+    cause = "hand" if backfill is None else "backfill"
+    return ask_run(connection, plan, cause, now, by, since=backfill or None)
+
+
 def open_runs(connection: Connection) -> list[PlanRun]:
     return [PlanRun.from_row(row) for row in connection.execute(_sql.open_runs)]
 

@@ -26,6 +26,7 @@ from jutong.portal.pages import (
     notices,
     objections,
     people,
+    plans,
     projects,
     registers,
     requests,
@@ -43,7 +44,7 @@ from jutong.portal.pages import (
 
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
-    sources, batches, arrivals, forms, machines, issues, standards, elements, companies, registers, storage, upkeep,
+    sources, plans, batches, arrivals, forms, machines, issues, standards, elements, companies, registers, storage, upkeep,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger, metering, seen,
     applications, models, indicators, campaign, projects, cloud, people, security,
