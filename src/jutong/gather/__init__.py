@@ -22,6 +22,7 @@ from jutong.gather.arrivals import (
     take_arrivals,
     withdraw,
 )
+from jutong.gather.capturing import log_kept, not_ready, release
 from jutong.gather.declaring import (
     Source,
     SourceTable,
@@ -152,6 +153,7 @@ __all__ = [
     "list_plans",
     "list_sources",
     "log",
+    "log_kept",
     "logged",
     "look",
     "make_form",
@@ -159,6 +161,7 @@ __all__ = [
     "new_token",
     "newest_runs",
     "next_tick",
+    "not_ready",
     "open_runs",
     "overrule",
     "pause_plan",
@@ -170,6 +173,7 @@ __all__ = [
     "read_plan",
     "received",
     "recover",
+    "release",
     "run_batches",
     "run_courses",
     "run_forever",

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import pyarrow as pa
 
 from jutong.database import Database, named_sql
 from jutong.gather import landing
+from jutong.gather.capturing import Capturing
 from jutong.gather.chunking import Chunked
 from jutong.gather.counting import Counted, Engine, without_landed
 from jutong.gather.declaring import Source, SourceTable, list_sources, raw_columns, raw_dataset
@@ -45,6 +48,9 @@ _LOOKBACK = 300
 
 #: Seconds before a source that vanished in mid-read is opened again.
 RETRY_PAUSES = (1.0, 4.0)
+
+#: How often in one run a captured table that was emptied in between is taken whole again.
+_ROUNDS = 3
 
 #: Seconds for a killed run's last commit to arrive.
 _PATIENCE = 1.0
@@ -105,7 +111,7 @@ def take_many(
             sources = {source.name: source for source in list_sources(connection, names)}
         due: dict[str, list[SourceTable]] = {}
         for table in tables:
-            if table.name not in done:
+            if table.name not in done or table.mode == "capture":
                 due.setdefault(table.source_name, []).append(table)
         with Engine() as engine:
             run = _Run(run_id, database, store, home, engine, full=full, since=since, tell=tell)
@@ -161,13 +167,55 @@ class _Run:
 
     def take_source(self, source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None) -> None:
         """A source that vanishes in mid-read is opened again, a few times; what has landed is not read again."""
-        waiting = list(tables)
+        captured = [table for table in tables if table.mode == "capture"]
+        if captured:
+            self._capture(source, captured, keys)
+        waiting = [table for table in tables if table.mode != "capture"]
+        if not waiting:
+            return
         for pause in RETRY_PAUSES:
             waiting = self._take_tables(source, waiting, keys, last=False)
             if not waiting:
                 return
             time.sleep(pause)
         self._take_tables(source, waiting, keys, last=True)
+
+    def _capture(self, source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None) -> None:
+        """Tables whose changes are followed; those without a whole snapshot are taken whole first."""
+        started = dt.datetime.now(dt.UTC)
+        for pause in (*RETRY_PAUSES, None):
+            try:
+                self._follow(source, tables, keys)
+            except (JutongError, *landing.LAKE_PROBLEMS) as problem:
+                gone = isinstance(problem, JutongError) and problem.code == "outside.source_vanished"
+                if gone and pause is not None:
+                    time.sleep(pause)
+                    continue
+                for table in tables:
+                    self._fail(table, problem, started)
+            return
+
+    def _follow(self, source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None) -> None:
+        with Capturing(
+            source, tables, self._run_id, database=self._database, store=self._store, keys=keys
+        ) as capturing:
+            for _ in range(_ROUNDS):
+                due = capturing.begin()
+                if due:
+                    # A run of its own: should this one be repeated, they are taken whole once more.
+                    run = _Run(
+                        f"{self._run_id}-w{secrets.token_hex(3)}", self._database, self._store, self._home,
+                        self._engine, full=True, since=None, tell=self._tell,
+                    )  # fmt: skip
+                    run.take_source(source, [replace(table, mode="full") for table in due], keys)
+                    run.land()
+                    self.batches += run.batches
+                    capturing.stand_on(
+                        {one.source_table: one for one in run.batches if one.state != "failed"}
+                    )
+                self.batches += capturing.follow()
+                if not capturing.emptied:
+                    return
 
     def _take_tables(
         self, source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None, *, last: bool
