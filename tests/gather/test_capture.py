@@ -19,7 +19,7 @@ from tests.gather.foreign_city import City, Foreign
 
 import jutong.gather.capturing as capturing
 from jutong.database import EmbeddedPostgres
-from jutong.gather import Batch, find_source, find_tables, release, verify
+from jutong.gather import Batch, find_source, find_tables, probe_source, release, verify
 from jutong.outside.postgres.decoding import lsn, lsn_text
 from jutong.settings import Settings
 
@@ -242,6 +242,32 @@ def test_what_the_source_lacks_is_told_and_nothing_begins(
     _capture(other, foreign_url, "plain")
     told = other.take()["plain"].problem or {}
     assert (told["code"], "wal_level" in told["sentence"]) == ("gather.capture_not_ready", True)
+    with city.database.connection() as connection:
+        source, tables = find_source(connection, other.source), find_tables(connection, other.source)
+    assert "wal_level" in probe_source(source, tables).lacks[0]
+
+
+def test_a_login_that_may_not_publish_is_told_what_its_administrator_must_run(
+    city: City, firms: Foreign, logical: EmbeddedPostgres
+) -> None:
+    role = f"reader_{secrets.token_hex(4)}"
+    firms.execute(f"CREATE ROLE {role} LOGIN REPLICATION PASSWORD 'x'".encode())
+    firms.execute(f"GRANT SELECT ON firm TO {role}".encode())
+    url = logical.url(firms.info.dbname, role, "x")
+    try:
+        _capture(city, url, "firm")
+        told = city.take()["firm"].problem or {}
+        assert told["code"] == "gather.capture_not_ready"
+        assert "CREATE PUBLICATION" in told["sentence"]
+        firms.execute("CREATE PUBLICATION city FOR TABLE firm")
+        _capture(city, url, "firm", publication="city")
+        assert city.take()["firm"].given == 1000
+        firms.execute("DELETE FROM firm WHERE id < 5")
+        city.take()
+        assert _same(city)
+    finally:
+        firms.execute(f"DROP OWNED BY {role}".encode())
+        firms.execute(f"DROP ROLE {role}".encode())
 
 
 def test_a_slot_that_lost_changes_is_noticed_and_all_is_taken_again(city: City, firms: Foreign) -> None:
@@ -265,7 +291,10 @@ def test_a_slot_that_lost_changes_is_noticed_and_all_is_taken_again(city: City, 
     ).fetchone()
     assert slots == (1,)
     with city.database.connection() as connection:
-        source = find_source(connection, city.source)
+        source, tables = find_source(connection, city.source), find_tables(connection, city.source)
+    probed = probe_source(source, tables)
+    assert (probed.ok, probed.lacks) == (True, ())
+    assert probed.log_kept is not None
     assert release(source, city.database, None)
     slots = firms.execute(
         "SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"

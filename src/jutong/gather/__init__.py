@@ -22,7 +22,7 @@ from jutong.gather.arrivals import (
     take_arrivals,
     withdraw,
 )
-from jutong.gather.capturing import log_kept, not_ready, release
+from jutong.gather.capturing import log_kept, release
 from jutong.gather.declaring import (
     Source,
     SourceTable,
@@ -161,7 +161,6 @@ __all__ = [
     "new_token",
     "newest_runs",
     "next_tick",
-    "not_ready",
     "open_runs",
     "overrule",
     "pause_plan",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -40,7 +40,7 @@ CHUNK_CHANGES = 100_000
 #: Keys asked for at once when long values were left alone.
 _ASKED = 500
 #: Bytes of log kept for us above which the source's administrator should know.
-_MUCH_LOG = 1 << 30
+MUCH_LOG = 1 << 30
 
 
 @dataclass
@@ -136,6 +136,7 @@ class Capturing:
         batches: list[Batch] = []
         self.emptied = False
         upto = self._there.now()
+        self._warn()
         with open_source(self._source.kind, self._source.config, self._secret) as opened:
             tables, failed = self._described(opened)
         batches += failed
@@ -169,7 +170,7 @@ class Capturing:
     def _begin_anew(self) -> None:
         if self._slot:
             self._there.drop_slot(self._slot)
-        self._slot = f"jutong_{self._source.name[:40]}_{secrets.token_hex(4)}"
+        self._slot = slot_prefix(self._source) + secrets.token_hex(4)
         with self._database.connection() as connection:
             connection.execute(_sql.take_anew, {"tables": [table.name for table in self._tables]})
             # Its name is noted before it is made: one that a killed run left is found, and found lost.
@@ -185,6 +186,13 @@ class Capturing:
         with self._database.connection() as connection:
             connection.execute(_sql.move, {"source": self._source.name, "position": lsn_text(to)})
         self._there.advance(self._slot, to)
+
+    def _warn(self) -> None:
+        """A source that keeps much of its log for us may run out of disk."""
+        slot = self._there.slot(self._slot)
+        if slot is not None and slot.behind > MUCH_LOG:
+            told = f"源库为我们留着 {slot.behind / (1 << 30):.1f} GB 日志，归集停久了会占满它的磁盘"
+            self._told.append(Notice("gather.log_kept", told, self._address()))
 
     def _see(self) -> None:
         slot = self._there.slot(self._slot)
@@ -469,7 +477,16 @@ def log_kept(database: Database, source: str) -> dict[str, Any] | None:
         return connection.execute(_sql.behind, {"source": source}).fetchone()
 
 
-def not_ready(source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None) -> Iterator[str]:
-    """What a source lacks for change capture, in sentences, and what it keeps too much of."""
+def capture_standing(
+    source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None
+) -> tuple[list[str], int | None]:
+    """What a source lacks for its captured tables, in sentences, and the bytes of log it keeps for our slots."""
+    captured = [table_name(table) for table in tables if table.mode == "capture"]
+    if not captured or source.kind != "postgres":
+        return [], None
     with PostgresCapture(source.config, source.secret(keys), source.name) as there:
-        yield from there.missing([table_name(table) for table in tables])
+        return there.missing(captured, only_look=True), there.kept(slot_prefix(source))
+
+
+def slot_prefix(source: Source) -> str:
+    return f"jutong_{source.name[:40]}_"

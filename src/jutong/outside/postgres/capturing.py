@@ -58,10 +58,20 @@ class PostgresCapture:
                 Address(file=self._name),
             ) from None
 
-    def missing(self, tables: Sequence[Name]) -> list[str]:
+    def missing(self, tables: Sequence[Name], *, only_look: bool = False) -> list[str]:
         """What must be seen to before these tables can be captured; the publication is made if we may."""
         with self._explained():
-            return [*self._server(), *self._tables(tables), *self._published(tables)]
+            lacks = [*self._server(), *self._tables(tables)]
+            if lacks:
+                return lacks
+            with self._connection.transaction(force_rollback=only_look):
+                return list(self._published(tables))
+
+    def kept(self, prefix: str) -> int:
+        """Bytes of log the server keeps for slots of this name."""
+        with self._explained():
+            row = self._connection.execute(_sql.kept, {"prefix": prefix}).fetchone()
+        return int((row or {}).get("kept") or 0)
 
     def slot(self, name: str) -> Slot | None:
         with self._explained():
@@ -166,7 +176,8 @@ class PostgresCapture:
                 else f"CREATE PUBLICATION {publication} FOR TABLE {names} WITH (publish_via_partition_root = true)"
             )
             try:
-                self._connection.execute(sql.encode())
+                with self._connection.transaction():
+                    self._connection.execute(sql.encode())
             except psycopg.errors.InsufficientPrivilege:
                 yield f"表还没有发布，请由表的主人执行：{sql}"
             except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidParameterValue):

@@ -31,6 +31,10 @@ SELECT confirmed_flush_lsn::text AS confirmed, active,
        coalesce(to_jsonb(s) ->> 'wal_status', '') = 'lost' OR restart_lsn IS NULL AS lost
 FROM pg_catalog.pg_replication_slots s WHERE slot_name = %(slot)s AND database = current_database()
 
+-- name: kept
+SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))::bigint AS kept
+FROM pg_catalog.pg_replication_slots WHERE starts_with(slot_name::text, %(prefix)s)
+
 -- name: make_slot
 SELECT lsn::text AS lsn FROM pg_create_logical_replication_slot(%(slot)s, 'pgoutput')
 
