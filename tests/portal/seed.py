@@ -223,6 +223,7 @@ def seed_data(rooms: Rooms) -> None:
         declare_sources(connection, [source, broken], tables)
         known = [*find_tables(connection, "scjg_files"), *find_tables(connection, "slj_files")]
     take_many(known, database=rooms.database, store=rooms.store, home=rooms.settings.home, run_id="seed")
+    _seed_plans(rooms)
     refine(database=rooms.database, store=rooms.store)
     with rooms.database.connection() as connection:
         _, standard = standard_of(connection, "market_entity")
@@ -477,3 +478,30 @@ def seed_home(settings: Settings) -> None:
         ledger = Ledger.open(settings.ledger_folder, keys, origin=settings.ledger_origin)
         with Store.open(database, settings) as store:
             seed(Rooms(database, store, ledger, keys, settings))
+
+
+def _seed_plans(rooms: Rooms) -> None:
+    """A plan with a run that was taken and one that comes after it, and a plan whose source is away."""
+    now = dt.datetime.now(dt.UTC)
+    plans = (
+        gather.GatherPlan(
+            "market_daily", "市场监管每日归集", "scjg_files", cron="0 2 * * *", from_hour=0, to_hour=6
+        ),
+        gather.GatherPlan(
+            "market_again", "处罚信息补充", "scjg_files", tables=("penalty",), after=("market_daily",)
+        ),
+        gather.GatherPlan("reservoir_hourly", "水库监测", "slj_files", every=dt.timedelta(minutes=90)),
+    )
+    with rooms.database.connection() as connection:
+        gather.declare_plans(connection, plans)
+        for plan, outcome, note in (
+            (plans[0], "done", "取到 2 张表，480 行；清洗通过 431 行"),
+            (plans[2], "refused", "1 张表没有取到：数据库里没有表 reservoir，或者没有读它的权限"),
+        ):
+            number = gather.ask_by_hand(connection, plan.name, "system", now=now - dt.timedelta(hours=1))
+            gather.begin_run(connection, number)
+            gather.log(connection, number, "info", "开始取 2 张表")
+            gather.log(connection, number, "info", "取到 240 行", "market_entity")
+            run = gather.find_run(connection, number)
+            gather.end_attempt(connection, plan, run, outcome, note, now)  # type: ignore[arg-type]
+        gather.pause_plan(connection, "reservoir_hourly", True, "system")

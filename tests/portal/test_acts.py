@@ -69,6 +69,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "/retention/holds": {"what": "全部", "case": "想冻就冻"},
     "/retention/holds/{hold_id:int}": {"reason": "想解就解"},
     "/retention/parts/{part_id:int}": {"reason": "想毁就毁"},
+    "/plans/{name}": {"do": "run"},
     "/arrivals": {"table": "sole_trader"},
     "/arrivals/{arrival_id}/read": {"encoding": "big5"},
     "/arrivals/{arrival_id}/take": {},
@@ -120,7 +121,8 @@ def counted(rooms: Rooms) -> dict[str, Any]:
             " (SELECT string_agg(state, ',' ORDER BY id) FROM app_user) AS users,"
             " (SELECT string_agg(state, ',' ORDER BY project_code, no) FROM milestone) AS milestones,"
             " (SELECT string_agg(state, ',' ORDER BY id) FROM cloud_allocation) AS cloud,"
-            " (SELECT string_agg(paused::text, ',' ORDER BY task) FROM housekeeping) AS house"
+            " (SELECT string_agg(paused::text, ',' ORDER BY task) FROM housekeeping) AS house,"
+            " (SELECT count(*) FROM gather_run) AS runs"
         ).fetchone()
     return {**sums, **(states or {})}
 

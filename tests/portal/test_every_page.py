@@ -46,6 +46,8 @@ def sample(rooms: Rooms, path: str) -> str:
             "/catalogue/": {"entry_id": "SELECT id FROM entry WHERE name = '企业登记基本信息'"},
             "/batches/": {"batch_id": "SELECT id FROM batch WHERE source_table = 'market_entity'"},
             "/sources/": {"name": "SELECT 'scjg_files'"},
+            "/plans/runs/": {"run": "SELECT 1"},
+            "/plans/": {"name": "SELECT 'market_daily'"},
             "/arrivals/": {"arrival_id": "SELECT id FROM arrival WHERE state = 'looking'"},
             "/forms/": {"table": "SELECT source_table FROM form", "row": "SELECT id FROM form_row"},
             "/services/": {"name": "SELECT 'ent_basic_query'"},

@@ -9,7 +9,7 @@ from jutong.city.plan import DEFAULT_SCALE, SourcePlan, TablePlan, plan
 from jutong.city.shaping import Column, shape
 from jutong.city.systems import WORKBOOK, csv_name, outside_folder, password_file, reached_at, sheet_name
 from jutong.elements import ELEMENTS
-from jutong.gather import Source, SourceTable
+from jutong.gather import GatherPlan, Source, SourceTable
 from jutong.refine import RowRule, double_publicity_rules
 
 
@@ -31,6 +31,18 @@ def sources(home: Path, url: str, scale: float = DEFAULT_SCALE) -> tuple[Source,
 def source_tables(scale: float = DEFAULT_SCALE) -> tuple[SourceTable, ...]:
     """The 673 tables with their items, in the order of the plan."""
     return tuple(_table(table) for table in plan(scale).tables)
+
+
+def gather_plans(scale: float = DEFAULT_SCALE) -> tuple[GatherPlan, ...]:
+    """One plan for each database: by night, a few minutes apart."""
+    databases = [source for source in plan(scale).sources if source.kind == "postgres"]
+    return tuple(
+        GatherPlan(
+            f"{source.name}_nightly", f"{source.label}每夜归集", source.name,
+            cron=f"{place * 7 % 60} {1 + place * 7 // 60 % 4} * * *", from_hour=0, to_hour=6,
+        )
+        for place, source in enumerate(databases)
+    )  # fmt: skip
 
 
 def row_rules(scale: float = DEFAULT_SCALE) -> dict[str, tuple[RowRule, ...]]:

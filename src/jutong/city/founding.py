@@ -14,7 +14,7 @@ from jutong import catalogue, gather, oversee, people, refine, share
 from jutong.city import agenda
 from jutong.city.applications import applications
 from jutong.city.catalogue import demands, entries
-from jutong.city.declarations import row_rules, source_tables, sources
+from jutong.city.declarations import gather_plans, row_rules, source_tables, sources
 from jutong.city.departments import departments
 from jutong.city.rows import Project
 from jutong.city.users import users
@@ -43,6 +43,7 @@ def declare(platform: Platform, home: Path, url: str, scale: float) -> None:
     """The departments' systems and their tables, with the rules across items."""
     with platform.database.connection() as connection:
         gather.declare_sources(connection, sources(home, url, scale), source_tables(scale))
+        gather.declare_plans(connection, gather_plans(scale))
         refine.declare_rules(connection, row_rules(scale))
 
 

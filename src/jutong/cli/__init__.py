@@ -30,6 +30,7 @@ _COMMANDS = {
     "run": "journey",
     "deliver": "deliver",
     "source": "journey",
+    "plan": "plans",
     "look": "ways",
     "agent": "ways",
     "arrivals": "ways",

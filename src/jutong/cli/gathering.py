@@ -47,6 +47,20 @@ def source_profile(
     say(told, machine, show)
 
 
+@click.command("release")
+@click.argument("name")
+@click.pass_context
+def source_release(context: click.Context, name: str) -> None:
+    """放弃一个数据源的变更捕获：删去源库里的复制槽，让它不必再为我们留日志；下次捕获会先取全量。"""
+    from jutong.gather import find_source, release
+
+    with platform_of(context) as platform:
+        with platform.database.connection() as connection:
+            source = find_source(connection, name)
+        released = release(source, platform.database, platform.keys)
+    console.print("已放弃" if released else "它没有在捕获变更")
+
+
 @click.command("verify")
 @click.argument("names", nargs=-1, required=True, metavar="TABLE...")
 @as_json

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from jutong.cli.gathering import gather_verify, source_profile
+from jutong.cli.gathering import gather_verify, source_profile, source_release
 from jutong.cli.shared import as_json, console, platform_of, say, settings_of
 
 if TYPE_CHECKING:
@@ -158,6 +158,7 @@ def source() -> None:
 
 
 source.add_command(source_profile)
+source.add_command(source_release)
 gather.add_command(gather_verify)
 
 

@@ -284,7 +284,7 @@ CREATE TABLE jutong.batch (
     CONSTRAINT batch_check1 CHECK (((state = 'failed'::text) = (problem IS NOT NULL))),
     CONSTRAINT batch_file_sha256_check CHECK ((file_sha256 ~ '^[0-9a-f]{64}$'::text)),
     CONSTRAINT batch_given_check CHECK ((given >= 0)),
-    CONSTRAINT batch_mode_check CHECK ((mode = ANY (ARRAY['full'::text, 'incremental'::text]))),
+    CONSTRAINT batch_mode_check CHECK ((mode = ANY (ARRAY['full'::text, 'incremental'::text, 'capture'::text]))),
     CONSTRAINT batch_notices_check CHECK ((jsonb_typeof(notices) = 'array'::text)),
     CONSTRAINT batch_state_check CHECK ((state = ANY (ARRAY['received'::text, 'refined'::text, 'held'::text, 'failed'::text])))
 );
@@ -319,6 +319,24 @@ CREATE TABLE jutong.campaign (
     CONSTRAINT campaign_check CHECK ((ends_on >= starts_on))
 );
 COMMENT ON TABLE jutong.campaign IS '攻坚行动: a list of tasks with 责任表 and 路线图';
+CREATE TABLE jutong.capture (
+    source_name text NOT NULL,
+    slot text NOT NULL,
+    "position" text NOT NULL,
+    made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    behind bigint,
+    seen_at timestamp with time zone
+);
+COMMENT ON TABLE jutong.capture IS '变更捕获: the replication slot of a source, one for all its captured tables';
+COMMENT ON COLUMN jutong.capture."position" IS 'how far the slot has been moved by us (an LSN); noted before it is moved';
+COMMENT ON COLUMN jutong.capture.behind IS 'bytes of log the source keeps for us, when it was last looked at';
+CREATE TABLE jutong.captured (
+    source_table text NOT NULL,
+    batch_id text NOT NULL,
+    "position" text NOT NULL
+);
+COMMENT ON TABLE jutong.captured IS 'the whole snapshot a captured table''s changes stand on; without a row it is to be taken';
+COMMENT ON COLUMN jutong.captured."position" IS 'changes after this LSN come on top of the snapshot';
 CREATE TABLE jutong.case_file (
     id bigint NOT NULL,
     number text NOT NULL,
@@ -614,12 +632,12 @@ CREATE TABLE jutong.source_table (
     state text DEFAULT 'active'::text NOT NULL,
     contract jsonb,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT source_table_check CHECK (((mode = 'full'::text) OR (watermark_item IS NOT NULL))),
+    CONSTRAINT source_table_check CHECK (((mode <> 'incremental'::text) OR (watermark_item IS NOT NULL))),
     CONSTRAINT source_table_contract_check CHECK ((jsonb_typeof(contract) = 'array'::text)),
     CONSTRAINT source_table_items_check CHECK ((jsonb_typeof(items) = 'array'::text)),
     CONSTRAINT source_table_label_check CHECK ((btrim(label) <> ''::text)),
     CONSTRAINT source_table_locator_check CHECK ((jsonb_typeof(locator) = 'object'::text)),
-    CONSTRAINT source_table_mode_check CHECK ((mode = ANY (ARRAY['full'::text, 'incremental'::text]))),
+    CONSTRAINT source_table_mode_check CHECK ((mode = ANY (ARRAY['full'::text, 'incremental'::text, 'capture'::text]))),
     CONSTRAINT source_table_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,61}$'::text)),
     CONSTRAINT source_table_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text])))
 );
@@ -972,6 +990,93 @@ COMMENT ON COLUMN jutong.fusion.residue IS 'rows the register cannot place; merg
 COMMENT ON COLUMN jutong.fusion.doubtful IS 'pairs for people; reached: records looked at again; whole: everything was computed anew';
 COMMENT ON COLUMN jutong.fusion.inserted IS 'golden records inserted, updated, deleted by this run';
 COMMENT ON COLUMN jutong.fusion.sources IS 'dataset → rows, to notice one that brings far too many or too few';
+CREATE TABLE jutong.gather_log (
+    id bigint NOT NULL,
+    run bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    level text NOT NULL,
+    "table" text,
+    sentence text NOT NULL,
+    CONSTRAINT gather_log_level_check CHECK ((level = ANY (ARRAY['info'::text, 'near'::text, 'over'::text])))
+);
+COMMENT ON TABLE jutong.gather_log IS '归集运行日志: one sentence per thing that happened, without values';
+ALTER TABLE jutong.gather_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.gather_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.gather_plan (
+    name text NOT NULL,
+    label text NOT NULL,
+    source_name text NOT NULL,
+    tables text[] DEFAULT '{}'::text[] NOT NULL,
+    cron text,
+    every interval,
+    after text[] DEFAULT '{}'::text[] NOT NULL,
+    from_hour smallint DEFAULT 0 NOT NULL,
+    to_hour smallint DEFAULT 0 NOT NULL,
+    seconds integer DEFAULT 14400 NOT NULL,
+    retries smallint DEFAULT 3 NOT NULL,
+    paused boolean DEFAULT false NOT NULL,
+    changed_by text,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT gather_plan_check CHECK (((cron IS NULL) OR (every IS NULL))),
+    CONSTRAINT gather_plan_every_check CHECK ((every >= '00:01:00'::interval)),
+    CONSTRAINT gather_plan_from_hour_check CHECK (((from_hour >= 0) AND (from_hour <= 23))),
+    CONSTRAINT gather_plan_label_check CHECK ((btrim(label) <> ''::text)),
+    CONSTRAINT gather_plan_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,61}$'::text)),
+    CONSTRAINT gather_plan_retries_check CHECK (((retries >= 0) AND (retries <= 20))),
+    CONSTRAINT gather_plan_seconds_check CHECK (((seconds >= 1) AND (seconds <= 604800))),
+    CONSTRAINT gather_plan_to_hour_check CHECK (((to_hour >= 0) AND (to_hour <= 23)))
+);
+COMMENT ON TABLE jutong.gather_plan IS '归集计划: when a source''s tables are taken';
+COMMENT ON COLUMN jutong.gather_plan.tables IS 'source_table names; none: all tables of the source';
+COMMENT ON COLUMN jutong.gather_plan.cron IS 'five fields, in the city''s time; neither cron nor every: after other plans, or by hand';
+COMMENT ON COLUMN jutong.gather_plan.after IS 'plans that must have been done first';
+COMMENT ON COLUMN jutong.gather_plan.to_hour IS 'runs only from from_hour until to_hour, over midnight when it is the smaller; equal: at any hour';
+COMMENT ON COLUMN jutong.gather_plan.seconds IS 'longest a run may take; what landed until then stays';
+CREATE TABLE jutong.gather_run (
+    id bigint NOT NULL,
+    plan text NOT NULL,
+    run_id text NOT NULL,
+    cause text NOT NULL,
+    since text,
+    planned_for timestamp with time zone NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    attempt smallint DEFAULT 0 NOT NULL,
+    turns smallint DEFAULT 0 NOT NULL,
+    retry_at timestamp with time zone,
+    job bigint,
+    asked_by text NOT NULL,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    given bigint DEFAULT 0 NOT NULL,
+    tables integer DEFAULT 0 NOT NULL,
+    failed integer DEFAULT 0 NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    CONSTRAINT gather_run_cause_check CHECK ((cause = ANY (ARRAY['schedule'::text, 'after'::text, 'hand'::text, 'backfill'::text]))),
+    CONSTRAINT gather_run_check CHECK (((state = ANY (ARRAY['done'::text, 'partly'::text, 'failed'::text, 'killed'::text])) = (finished_at IS NOT NULL))),
+    CONSTRAINT gather_run_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'running'::text, 'done'::text, 'partly'::text, 'failed'::text, 'killed'::text])))
+);
+COMMENT ON TABLE jutong.gather_run IS '一次按计划的归集; every run comes to a terminal state';
+COMMENT ON COLUMN jutong.gather_run.run_id IS 'gather''s own run: an attempt more goes on where the last one stopped';
+COMMENT ON COLUMN jutong.gather_run.since IS 'backfill: the watermark to read again from; empty: from the start';
+COMMENT ON COLUMN jutong.gather_run.planned_for IS 'the tick it answers; ticks missed meanwhile are answered by the newest one';
+COMMENT ON COLUMN jutong.gather_run.turns IS 'how often its hours ended before it did';
+COMMENT ON COLUMN jutong.gather_run.retry_at IS 'not before; while it waits';
+ALTER TABLE jutong.gather_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.gather_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE jutong.gathering (
     commit_id text NOT NULL,
     source_names text[] NOT NULL,
@@ -2034,6 +2139,10 @@ ALTER TABLE ONLY jutong.calendar_day
     ADD CONSTRAINT calendar_day_pkey PRIMARY KEY (day);
 ALTER TABLE ONLY jutong.campaign
     ADD CONSTRAINT campaign_pkey PRIMARY KEY (code);
+ALTER TABLE ONLY jutong.capture
+    ADD CONSTRAINT capture_pkey PRIMARY KEY (source_name);
+ALTER TABLE ONLY jutong.captured
+    ADD CONSTRAINT captured_pkey PRIMARY KEY (source_table);
 ALTER TABLE ONLY jutong.case_file
     ADD CONSTRAINT case_file_number_key UNIQUE (number);
 ALTER TABLE ONLY jutong.case_file
@@ -2118,6 +2227,14 @@ ALTER TABLE ONLY jutong.fuse_pair
     ADD CONSTRAINT fuse_pair_register_dataset_l_key_l_dataset_r_key_r_key UNIQUE (register, dataset_l, key_l, dataset_r, key_r);
 ALTER TABLE ONLY jutong.fusion
     ADD CONSTRAINT fusion_pkey PRIMARY KEY (commit_id);
+ALTER TABLE ONLY jutong.gather_log
+    ADD CONSTRAINT gather_log_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.gather_plan
+    ADD CONSTRAINT gather_plan_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY jutong.gather_run
+    ADD CONSTRAINT gather_run_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.gather_run
+    ADD CONSTRAINT gather_run_run_id_key UNIQUE (run_id);
 ALTER TABLE ONLY jutong.gathering
     ADD CONSTRAINT gathering_pkey PRIMARY KEY (commit_id);
 ALTER TABLE ONLY jutong.grant_change
@@ -2284,6 +2401,10 @@ CREATE INDEX fuse_hold_register ON jutong.fuse_hold USING btree (register);
 CREATE INDEX fuse_objection_register ON jutong.fuse_objection USING btree (register, dataset, item);
 CREATE INDEX fuse_pair_case ON jutong.fuse_pair USING btree (case_id);
 CREATE INDEX fusion_register ON jutong.fusion USING btree (register, finished_at DESC);
+CREATE INDEX gather_log_run ON jutong.gather_log USING btree (run, id);
+CREATE INDEX gather_plan_source ON jutong.gather_plan USING btree (source_name);
+CREATE UNIQUE INDEX gather_run_open ON jutong.gather_run USING btree (plan) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text]));
+CREATE INDEX gather_run_plan ON jutong.gather_run USING btree (plan, id DESC);
 CREATE INDEX grant_change_grant ON jutong.grant_change USING btree (grant_id, id);
 CREATE INDEX housekeeping_run_task ON jutong.housekeeping_run USING btree (task, started_at DESC);
 CREATE INDEX job_run_open ON jutong.job_run USING btree (asked_at) WHERE (state = ANY (ARRAY['waiting'::text, 'running'::text]));
@@ -2345,6 +2466,10 @@ ALTER TABLE ONLY jutong.calendar_day
     ADD CONSTRAINT calendar_day_set_by_fkey FOREIGN KEY (set_by) REFERENCES jutong.app_user(id);
 ALTER TABLE ONLY jutong.campaign
     ADD CONSTRAINT campaign_owner_code_fkey FOREIGN KEY (owner_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.capture
+    ADD CONSTRAINT capture_source_name_fkey FOREIGN KEY (source_name) REFERENCES jutong.source(name);
+ALTER TABLE ONLY jutong.captured
+    ADD CONSTRAINT captured_source_table_fkey FOREIGN KEY (source_table) REFERENCES jutong.source_table(name);
 ALTER TABLE ONLY jutong.case_file
     ADD CONSTRAINT case_file_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
 ALTER TABLE ONLY jutong.case_file
@@ -2421,6 +2546,14 @@ ALTER TABLE ONLY jutong.fuse_pair
     ADD CONSTRAINT fuse_pair_register_fkey FOREIGN KEY (register) REFERENCES jutong.register(name);
 ALTER TABLE ONLY jutong.fusion
     ADD CONSTRAINT fusion_register_fkey FOREIGN KEY (register) REFERENCES jutong.register(name);
+ALTER TABLE ONLY jutong.gather_log
+    ADD CONSTRAINT gather_log_run_fkey FOREIGN KEY (run) REFERENCES jutong.gather_run(id);
+ALTER TABLE ONLY jutong.gather_plan
+    ADD CONSTRAINT gather_plan_source_name_fkey FOREIGN KEY (source_name) REFERENCES jutong.source(name);
+ALTER TABLE ONLY jutong.gather_run
+    ADD CONSTRAINT gather_run_job_fkey FOREIGN KEY (job) REFERENCES jutong.job_run(id);
+ALTER TABLE ONLY jutong.gather_run
+    ADD CONSTRAINT gather_run_plan_fkey FOREIGN KEY (plan) REFERENCES jutong.gather_plan(name);
 ALTER TABLE ONLY jutong.grant_change
     ADD CONSTRAINT grant_change_by_user_fkey FOREIGN KEY (by_user) REFERENCES jutong.app_user(id);
 ALTER TABLE ONLY jutong.grant_change

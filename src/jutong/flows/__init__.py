@@ -9,6 +9,7 @@ from jutong.flows.housekeeping import Task as HouseTask
 from jutong.flows.housekeeping import pause as pause_house
 from jutong.flows.housekeeping import tasks as house_tasks
 from jutong.flows.jobs import JobRun, ask, prepare, recent
+from jutong.flows.planned import ask_for_plans, run_plan
 from jutong.flows.platform import Platform
 from jutong.flows.rebuilding import Rebuilt, rebuild
 from jutong.flows.retention import (
@@ -70,6 +71,7 @@ __all__ = [
     "Round",
     "archived",
     "ask",
+    "ask_for_plans",
     "backup",
     "backup_plan",
     "backups",
@@ -103,6 +105,7 @@ __all__ = [
     "ripe",
     "rules",
     "run_models",
+    "run_plan",
     "run_round",
     "run_stage",
     "run_worker",

@@ -84,6 +84,13 @@ def ask(database: Database, stage: str, asked_by: str, **arguments: Any) -> int:
 _JOBS_PATH = "-c search_path=jobs"
 
 
+def arguments_of(database: Database, job: int) -> dict[str, Any]:
+    """What a job was asked for with."""
+    with database.connection() as connection:
+        row = connection.execute(sql.job_arguments, {"id": job}).fetchone()
+    return dict(row["arguments"]) if row else {}
+
+
 def recent(connection: psycopg.Connection[Any], limit: int = 50) -> list[JobRun]:
     return [JobRun.from_row(row) for row in connection.execute(sql.recent_jobs, {"limit": limit})]
 
@@ -117,19 +124,22 @@ def run_in_child(settings: Settings, database: Database, job: int, stage: str) -
             start_new_session=True,
         )
         with database.connection() as connection:
-            connection.execute(sql.start_job, {"id": job, "process_id": child.pid})
-        state, note = _watch(child, settings, words)
+            row = connection.execute(sql.start_job, {"id": job, "process_id": child.pid}).fetchone()
+        timeout = int((row or {}).get("timeout") or settings.job_timeout)
+        state, note = _watch(child, settings, words, timeout)
     with database.connection() as connection:
         connection.execute(sql.end_job, {"id": job, "state": state, "note": note})
 
 
-def _watch(child: subprocess.Popen[bytes], settings: Settings, words: IO[bytes]) -> tuple[str, str]:
-    deadline = time.monotonic() + settings.job_timeout
+def _watch(
+    child: subprocess.Popen[bytes], settings: Settings, words: IO[bytes], timeout: int
+) -> tuple[str, str]:
+    deadline = time.monotonic() + timeout
     limit = memory_bytes(settings.lake_memory) * _MEMORY_FACTOR
     while child.poll() is None:
         if time.monotonic() > deadline:
             _end(child)
-            return "killed", f"超过 {settings.job_timeout} 秒，已终止"
+            return "killed", f"超过 {timeout} 秒，已终止"
         if _resident(child.pid) > limit:
             _end(child)
             return "killed", "内存超过上限，已终止"
@@ -222,7 +232,7 @@ def work(settings: Settings, database: Database) -> None:
     @app.periodic(cron="0 2 * * *")
     @app.task(name="jutong.nightly", queue="light")
     async def nightly(timestamp: int) -> None:  # noqa: ARG001  procrastinate passes it by name
-        await asyncio.to_thread(ask, database, "round", "schedule")
+        await asyncio.to_thread(ask, database, "night", "schedule")
 
     async def run() -> None:
         async with app.open_async():

@@ -5,7 +5,10 @@ INSERT INTO job_run (stage, arguments, asked_by) VALUES (%(stage)s, %(arguments)
 
 -- name: start_job
 UPDATE job_run SET state = 'running', started_at = now(), process_id = %(process_id)s
-WHERE id = %(id)s AND state = 'waiting'
+WHERE id = %(id)s AND state = 'waiting' RETURNING arguments ->> 'timeout' AS timeout
+
+-- name: job_arguments
+SELECT arguments FROM job_run WHERE id = %(id)s
 
 -- name: report_job
 UPDATE job_run SET progress = %(progress)s, note = %(note)s WHERE id = %(id)s AND state = 'running'

@@ -44,8 +44,14 @@ def gather_sources(
 ) -> list[gather.Batch]:
     """Take every table of these sources (None: all); a source that fails stops no other."""
     with platform.database.connection() as connection:
-        sources = gather.list_sources(connection, None if names is None else list(names))
-        tables = [table for source in sources for table in gather.find_tables(connection, source.name)]
+        wanted = None if names is None else list(names)
+        sources = [one for one in gather.list_sources(connection, wanted) if wanted or one.state == "active"]
+        tables = [
+            table
+            for source in sources
+            for table in gather.find_tables(connection, source.name)
+            if table.state == "active"
+        ]
     taken = 0
 
     def told(table: str, _rows: int) -> None:
@@ -160,16 +166,24 @@ def count(platform: Platform) -> None:
     share.fold(platform.database, platform.ledger)
 
 
-def run_round(platform: Platform, tell: Progress = quietly) -> Round:
-    """Everything that is due, in the order data travels."""
+def run_round(platform: Platform, tell: Progress = quietly, *, sources: Sequence[str] | None = None) -> Round:
+    """Everything that is due, in the order data travels; ``sources`` None: all are gathered."""
     run_id = new_run()
-    batches = gather_sources(platform, run_id=run_id, tell=tell)
+    batches = gather_sources(platform, sources, run_id=run_id, tell=tell)
     refined = refine_waiting(platform, tell=tell)
     fused = fuse_all(platform, tell=tell)
     run_models(platform, tell=tell)
     delivered = deliver_all(platform, tell=tell)
     count(platform)
     return Round(batches, refined, fused, delivered)
+
+
+def _unplanned(platform: Platform) -> list[str]:
+    """Sources that no plan looks after."""
+    with platform.database.connection() as connection:
+        planned = {plan.source_name for plan in gather.list_plans(connection)}
+        sources = gather.list_sources(connection)
+    return [one.name for one in sources if one.name not in planned and one.state == "active"]
 
 
 #: What ``jutong work`` may be asked to run in a child process.
@@ -181,4 +195,5 @@ STAGES: dict[str, Callable[[Platform, Progress], object]] = {
     "model": lambda platform, tell: run_models(platform, tell=tell),
     "deliver": lambda platform, tell: deliver_all(platform, tell=tell),
     "round": run_round,
+    "night": lambda platform, tell: run_round(platform, tell, sources=_unplanned(platform)),
 }

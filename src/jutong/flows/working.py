@@ -13,7 +13,8 @@ from jutong import casework, catalogue, gather, share
 from jutong.database import named_sql
 from jutong.flows.arriving import ask_for_arrivals
 from jutong.flows.housekeeping import ask_for_housekeeping, keep_house
-from jutong.flows.jobs import report, work
+from jutong.flows.jobs import arguments_of, report, work
+from jutong.flows.planned import ask_for_plans, run_plan
 from jutong.flows.platform import Platform
 from jutong.flows.stages import STAGES, count
 from jutong.ledger import keep_heads
@@ -65,6 +66,7 @@ _LOOPS = (
     _Loop("uses", 600.0, _uses),
     _Loop("housekeeping", 60.0, ask_for_housekeeping),
     _Loop("arrivals", 5.0, ask_for_arrivals),
+    _Loop("plans", 3.0, ask_for_plans),
 )
 
 
@@ -103,6 +105,9 @@ def run_stage(platform: Platform, name: str, job: int | None) -> None:
     Raises NotFound ``flows.no_stage``.
     """
     stages = {**STAGES, "housekeeping": keep_house}
+    if job is not None:  # a run of a plan is known by its job
+        run = arguments_of(platform.database, job).get("run", 0)
+        stages["plan"] = lambda platform, tell: run_plan(platform, int(run), tell)
     if name not in stages:
         raise NotFound("flows.no_stage", f"没有环节 {name!r}：{'、'.join(stages)}")
     told = 0.0

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jutong.gather.capturing import capture_standing
 from jutong.gather.declaring import Source, SourceTable, raw_columns
 from jutong.gather.profiling import may_be_watermark
 from jutong.gather.receipts import problem_row
@@ -37,6 +38,9 @@ class Probed:
     tables: tuple[ProbedTable, ...] = ()
     found: tuple[Found, ...] = ()
     problem: Mapping[str, Any] | None = None
+    #: Of a source with captured tables: what it lacks for that, and how much of its log it keeps for us.
+    lacks: tuple[str, ...] = ()
+    log_kept: int | None = None
 
 
 def probe_source(
@@ -47,9 +51,11 @@ def probe_source(
         with open_source(source.kind, source.config, source.secret(keys)) as opened:
             found = tuple(opened.find())
             probed = tuple(_probed(opened, table, rows, found) for table in tables)
+        lacks, kept = capture_standing(source, tables, keys)
     except JutongError as problem:
         return Probed(ok=False, problem=problem_row(problem))
-    return Probed(all(each.problem is None for each in probed), probed, found)
+    ok = not lacks and all(each.problem is None for each in probed)
+    return Probed(ok, probed, found, None, tuple(lacks), kept)
 
 
 def _probed(opened: OpenedSource, table: SourceTable, rows: int, found: Sequence[Found]) -> ProbedTable:

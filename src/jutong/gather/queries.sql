@@ -64,6 +64,9 @@ SELECT DISTINCT ON (source_table) source_table, id, watermark_to, file_sha256, f
 FROM batch WHERE source_table = ANY(%(tables)s) AND state <> 'failed'
 ORDER BY source_table, received_at DESC, id DESC;
 
+-- name: captured
+SELECT batch_id, position FROM captured WHERE source_table = %(table)s;
+
 -- name: page_sources
 SELECT s.name, s.label, s.kind, s.state, s.department_code, d.short_name AS department,
        count(t.name) AS tables, max(b.received_at) AS received_at,

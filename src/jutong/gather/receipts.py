@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from jutong.database import Connection, named_sql
 from jutong.outside import Notice
 from jutong.store import Store
-from jutong.terms import Address, JutongError
+from jutong.terms import Address, Broken, JutongError
 
 _sql = named_sql(__file__)
 
@@ -72,7 +72,15 @@ def notice_row(notice: Notice) -> dict[str, Any]:
 
 
 def problem_row(problem: JutongError) -> dict[str, Any]:
-    return {"code": problem.code, "sentence": problem.sentence, **_address(problem.address)}
+    told = {"code": problem.code, "sentence": problem.sentence, "kind": problem_kind(problem)}
+    return {**told, **_address(problem.address)}
+
+
+def problem_kind(problem: JutongError) -> str:
+    """What may be done about it: ``temporary`` try again later, ``broken`` perhaps, ``refused`` only a person can."""
+    if problem.temporary or problem.code == "gather.source_busy":
+        return "temporary"
+    return "broken" if isinstance(problem, Broken) else "refused"
 
 
 def _address(address: Address | None) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import pyarrow as pa
 
 from jutong.database import Database, named_sql
 from jutong.gather import landing
+from jutong.gather.capturing import Capturing
 from jutong.gather.chunking import Chunked
 from jutong.gather.counting import Counted, Engine, without_landed
 from jutong.gather.declaring import Source, SourceTable, list_sources, raw_columns, raw_dataset
@@ -45,6 +48,9 @@ _LOOKBACK = 300
 
 #: Seconds before a source that vanished in mid-read is opened again.
 RETRY_PAUSES = (1.0, 4.0)
+
+#: How often in one run a captured table that was emptied in between is taken whole again.
+_ROUNDS = 3
 
 #: Seconds for a killed run's last commit to arrive.
 _PATIENCE = 1.0
@@ -81,12 +87,14 @@ def take_many(
     run_id: str | None = None,
     keys: KeyProvider | None = None,
     full: bool = False,
+    since: str | None = None,
     tell: Callable[[str, int], None] | None = None,
 ) -> list[Batch]:
     """Take tables, of one source or of many; one batch per table, in their order.
 
     A table that cannot be taken gives a batch in state ``failed`` with its sentence and stops no other.  A file
-    whose content was taken before gives that earlier batch.  ``full`` reads incremental tables from the start.
+    whose content was taken before gives that earlier batch.  ``full`` reads incremental tables from the start,
+    ``since`` from this watermark: what is held already does not come twice.
     ``tell`` hears each table's name and the rows read from it.  Raises Conflict ``gather.source_busy`` when
     another process is taking one of these sources.
     """
@@ -103,10 +111,10 @@ def take_many(
             sources = {source.name: source for source in list_sources(connection, names)}
         due: dict[str, list[SourceTable]] = {}
         for table in tables:
-            if table.name not in done:
+            if table.name not in done or table.mode == "capture":
                 due.setdefault(table.source_name, []).append(table)
         with Engine() as engine:
-            run = _Run(run_id, database, store, home, engine, full=full, tell=tell)
+            run = _Run(run_id, database, store, home, engine, full=full, since=since, tell=tell)
             for name, its_tables in due.items():
                 run.take_source(sources[name], its_tables, keys)
             run.land()
@@ -140,6 +148,7 @@ class _Run:
         engine: Engine,
         *,
         full: bool,
+        since: str | None,
         tell: Callable[[str, int], None] | None,
     ) -> None:
         self.batches: list[Batch] = []
@@ -149,6 +158,7 @@ class _Run:
         self._home = home
         self._engine = engine
         self._full = full
+        self._from = since
         self._tell = tell or (lambda _table, _rows: None)
         self._last: dict[str, dict[str, Any]] = {}
         self._noticed: list[Notice] = []
@@ -157,13 +167,55 @@ class _Run:
 
     def take_source(self, source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None) -> None:
         """A source that vanishes in mid-read is opened again, a few times; what has landed is not read again."""
-        waiting = list(tables)
+        captured = [table for table in tables if table.mode == "capture"]
+        if captured:
+            self._capture(source, captured, keys)
+        waiting = [table for table in tables if table.mode != "capture"]
+        if not waiting:
+            return
         for pause in RETRY_PAUSES:
             waiting = self._take_tables(source, waiting, keys, last=False)
             if not waiting:
                 return
             time.sleep(pause)
         self._take_tables(source, waiting, keys, last=True)
+
+    def _capture(self, source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None) -> None:
+        """Tables whose changes are followed; those without a whole snapshot are taken whole first."""
+        started = dt.datetime.now(dt.UTC)
+        for pause in (*RETRY_PAUSES, None):
+            try:
+                self._follow(source, tables, keys)
+            except (JutongError, *landing.LAKE_PROBLEMS) as problem:
+                gone = isinstance(problem, JutongError) and problem.code == "outside.source_vanished"
+                if gone and pause is not None:
+                    time.sleep(pause)
+                    continue
+                for table in tables:
+                    self._fail(table, problem, started)
+            return
+
+    def _follow(self, source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None) -> None:
+        with Capturing(
+            source, tables, self._run_id, database=self._database, store=self._store, keys=keys
+        ) as capturing:
+            for _ in range(_ROUNDS):
+                due = capturing.begin()
+                if due:
+                    # A run of its own: should this one be repeated, they are taken whole once more.
+                    run = _Run(
+                        f"{self._run_id}-w{secrets.token_hex(3)}", self._database, self._store, self._home,
+                        self._engine, full=True, since=None, tell=self._tell,
+                    )  # fmt: skip
+                    run.take_source(source, [replace(table, mode="full") for table in due], keys)
+                    run.land()
+                    self.batches += run.batches
+                    capturing.stand_on(
+                        {one.source_table: one for one in run.batches if one.state != "failed"}
+                    )
+                self.batches += capturing.follow()
+                if not capturing.emptied:
+                    return
 
     def _take_tables(
         self, source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None, *, last: bool
@@ -297,6 +349,8 @@ class _Run:
         if table.mode != "incremental" or table.watermark_item is None:
             return None
         value = last["watermark_to"] if last and not self._full else None
+        if value is not None and self._from is not None:
+            return Since(table.watermark_item, self._from, table.keys)
         lookback = int(table.locator.get("lookback", _LOOKBACK))
         return Since(table.watermark_item, value, table.keys, lookback)
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from jutong.database import Database, named_sql
+from jutong.gather.changes import change_dataset, newest_of
 from jutong.gather.counting import Engine
 from jutong.gather.declaring import BATCH, ROW, SourceTable, find_source, raw_columns, raw_dataset
 from jutong.keys import KeyProvider
-from jutong.outside import Divisible, Source, open_source
+from jutong.outside import Divisible, Source, lsn, open_source
 from jutong.store import DatasetSpec, Store
 from jutong.store import Reading as LakeReading
 from jutong.terms import (
@@ -24,6 +25,7 @@ from jutong.terms import (
     ContentHash,
     Item,
     NotFound,
+    Zone,
     combine,
     literal,
     quote,
@@ -58,6 +60,7 @@ def verify(
         raise NotFound("gather.nothing_landed", f"{table.name} 还没有收到过数据，无从核对")
     name = raw_dataset(table.name)
     spec = store.spec(name)
+    whole = _stands_on(table, database, store)
     with open_source(source.kind, source.config, source.secret(keys)) as opened:
         text = as_text(opened, table, spec)
         reading = (
@@ -68,7 +71,7 @@ def verify(
         columns = reading.columns
         raw = raw_columns(columns, table.items, Address(table.source_name))
         with store.reading() as view:
-            rows = _newest(view, table, raw, last["id"])
+            rows = _captured(view, table, opened, raw, whole) or _newest(view, table, raw, last["id"])
             found = view.rows(set_hash_sql(rows, [(item.name, item.type) for item in raw], "duckdb"))[0]
         here = combine(found["n"], [found[f"q{place}"] for place in range(4)])
         there = _there(opened, table, raw, text)
@@ -89,10 +92,36 @@ def as_text(opened: Source, table: SourceTable, spec: DatasetSpec | None) -> fro
     )
 
 
+def _stands_on(table: SourceTable, database: Database, store: Store) -> tuple[str, int] | None:
+    """The snapshot a captured table's changes stand on; None where there are no changes to put on top."""
+    if table.mode != "capture":
+        return None
+    with database.connection() as connection:
+        row = connection.execute(_sql.captured, {"table": table.name}).fetchone()
+    changed = any(spec.name == change_dataset(table.name) for spec in store.datasets(Zone.RAW))
+    return (str(row["batch_id"]), lsn(row["position"])) if row and changed else None
+
+
+def _captured(
+    view: LakeReading, table: SourceTable, opened: Source, raw: Sequence[Item], whole: tuple[str, int] | None
+) -> str | None:
+    """A captured table as its snapshot and the changes after it make it."""
+    if whole is None:
+        return None
+    columns = opened.read(table.locator).columns
+    wanted = (str(table.locator.get("schema") or "public"), str(table.locator.get("table")))
+    found = next(
+        each for each in opened.find() if (each.locator.get("schema"), each.locator.get("table")) == wanted
+    )
+    names = {column.name: item.name for column, item in zip(columns, raw, strict=True)}
+    keys = [names[key] for key in found.keys]
+    return newest_of(view, table.name, [item.name for item in raw], keys, whole)
+
+
 def _newest(view: LakeReading, table: SourceTable, raw: Sequence[Item], batch: str) -> str:
     """The rows that should equal the source's, as a table for SQL."""
     lake = view.table(raw_dataset(table.name))
-    if table.mode == "full":
+    if table.mode != "incremental":
         return f"(SELECT * FROM {lake} WHERE {BATCH} = {literal(batch)}) AS given"
     keys = ", ".join(quote(key) for key in table.keys) or ", ".join(quote(item.name) for item in raw)
     mark = f"{quote(str(table.watermark_item))} DESC NULLS LAST, "

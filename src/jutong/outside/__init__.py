@@ -7,26 +7,44 @@ this table as Arrow batches.  PostgreSQL is also written to (``jutong.outside.po
 
 from jutong.outside.files import FileFolder, kind_of, read_file
 from jutong.outside.opening import KINDS, open_source
-from jutong.outside.postgres import connect_postgres, content_hash, copy_rows, create_table_sql, merge_sql
+from jutong.outside.postgres import (
+    UNCHANGED,
+    Change,
+    PostgresCapture,
+    Transaction,
+    connect_postgres,
+    content_hash,
+    copy_rows,
+    create_table_sql,
+    lsn,
+    lsn_text,
+    merge_sql,
+)
 from jutong.outside.ranges import Part
 from jutong.outside.reading import Divisible, Found, Notice, Reading, Since, Source, Widened
 
 __all__ = [
     "KINDS",
+    "UNCHANGED",
+    "Change",
     "Divisible",
     "FileFolder",
     "Found",
     "Notice",
     "Part",
+    "PostgresCapture",
     "Reading",
     "Since",
     "Source",
+    "Transaction",
     "Widened",
     "connect_postgres",
     "content_hash",
     "copy_rows",
     "create_table_sql",
     "kind_of",
+    "lsn",
+    "lsn_text",
     "merge_sql",
     "open_source",
     "read_file",

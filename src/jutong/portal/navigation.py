@@ -26,6 +26,7 @@ class Stop:
 JOURNEY = (
     Stop("gather", "归集", (
         Tab("sources", "数据源", "/sources", "source:read"),
+        Tab("plans", "归集计划", "/plans", "source:read"),
         Tab("batches", "批次", "/batches", "batch:read"),
         Tab("arrivals", "到件", "/arrivals", "batch:read"),
         Tab("forms", "填报", "/forms", "batch:read"),

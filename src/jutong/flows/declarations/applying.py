@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,7 @@ from jutong.flows.declarations.forms import (
     EntryForm,
     Form,
     ModelForm,
+    PlanForm,
     RegisterForm,
     ServiceForm,
     SourceForm,
@@ -141,10 +143,16 @@ def _source(connection: Connection, form: SourceForm) -> None:
         # A sealed password was given by hand and is in no declaration.
         source = replace(source, secret_ref=known[form.name].secret_ref)
     gather.declare_sources(connection, [source], [_table(connection, form.name, one) for one in form.tables])
+    gather.declare_plans(connection, [_plan(form.name, one) for one in form.plans])
     refine.declare_rules(
         connection,
         {one.name: [refine.RowRule.from_row(rule.model_dump()) for rule in one.rules] for one in form.tables},
     )
+
+
+def _plan(source: str, form: PlanForm) -> gather.GatherPlan:
+    every = None if form.every is None else dt.timedelta(minutes=form.every)
+    return gather.GatherPlan(source_name=source, every=every, **form.model_dump(exclude={"every"}))
 
 
 def _table(connection: Connection, source: str, form: TableForm) -> gather.SourceTable:

@@ -18,6 +18,7 @@ from jutong.flows.declarations.forms import (
     EntryItemForm,
     Form,
     ModelForm,
+    PlanForm,
     RegisterForm,
     ServiceForm,
     SourceForm,
@@ -152,8 +153,15 @@ def _sources(connection: Connection, name: str | None) -> Iterator[Form]:
                     }
                     for table in tables
                 ],
+                "plans": [_plan(plan) for plan in gather.list_plans(connection, source=one.name)],
             }
         )  # fmt: skip
+
+
+def _plan(plan: gather.GatherPlan) -> dict[str, Any]:
+    every = None if plan.every is None else int(plan.every.total_seconds()) // 60
+    same = set(PlanForm.model_fields) - {"every"}
+    return {**{name: getattr(plan, name) for name in same}, "every": every}
 
 
 def _code_of(connection: Connection, entry_id: int | None) -> str | None:

@@ -61,7 +61,7 @@ class TableForm(BaseModel):
     name: str
     label: str
     locator: dict[str, Any]
-    mode: Literal["full", "incremental"] = "full"
+    mode: Literal["full", "incremental", "capture"] = "full"
     watermark: str | None = None
     keys: tuple[str, ...] = ()
     items: tuple[SourceItemForm, ...] = ()
@@ -69,6 +69,24 @@ class TableForm(BaseModel):
     #: The code of the entry this table is supplied for.
     entry: str | None = None
     state: str = "active"
+
+
+class PlanForm(BaseModel):
+    """归集计划; with neither ``cron`` nor ``every`` it comes after others, or is begun by hand."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    label: str
+    #: None: every table of the source.
+    tables: tuple[str, ...] = ()
+    cron: str | None = None
+    #: Minutes between two runs.
+    every: int | None = Field(None, ge=1)
+    after: tuple[str, ...] = ()
+    from_hour: int = Field(0, ge=0, le=23)
+    to_hour: int = Field(0, ge=0, le=23)
+    seconds: int = Field(14_400, ge=1)
+    retries: int = Field(3, ge=0, le=20)
 
 
 class DepartmentForm(Form):
@@ -102,6 +120,7 @@ class SourceForm(Form):
     secret: str | None = None
     state: str = "active"
     tables: tuple[TableForm, ...] = ()
+    plans: tuple[PlanForm, ...] = ()
 
     def model_post_init(self, _: Any) -> None:
         if self.secret and not self.secret.startswith(("env:", "file:", "sealed:")):

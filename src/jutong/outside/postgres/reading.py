@@ -53,6 +53,8 @@ _FIRST_DAY = (dt.date(1, 1, 1) - _EPOCH).days
 _LAST_DAY = (dt.date(9999, 12, 31) - _EPOCH).days
 _DAY_US = 86_400_000_000
 
+#: Of a source's config, what is not libpq's.
+_OURS = ("url", "publication")
 #: Types whose watermark has a now, which it may not pass.
 #: A zoneless clock may be Beijing's or UTC's, so the earlier of the two is taken.
 _NOW = {
@@ -107,6 +109,10 @@ class PostgresSource:
             )
             for (schema, table), rows in self._described().items()
         ]
+
+    def kinds(self, locator: Mapping[str, Any]) -> dict[str, str]:
+        """Column → type, domains resolved; Raises BadInput ``outside.table_missing``."""
+        return {row["column_name"]: row["type_name"] for row in self._table(locator)[1]}
 
     def file(self, locator: Mapping[str, Any]) -> Path | None:  # noqa: ARG002  a table is no file
         return None
@@ -248,7 +254,7 @@ class PostgresSource:
 
 def conninfo_of(config: Mapping[str, Any], secret: str | None) -> str:
     url = str(config.get("url", ""))
-    parts = {name: str(value) for name, value in config.items() if name != "url" and value is not None}
+    parts = {name: str(value) for name, value in config.items() if name not in _OURS and value is not None}
     defaults = {"connect_timeout": "10", "keepalives_idle": "30", "application_name": "jutong"}
     try:
         given = {

@@ -29,6 +29,7 @@ from jutong.portal.pages import (
     objections,
     people,
     persons,
+    plans,
     projects,
     registers,
     requests,
@@ -49,7 +50,7 @@ from jutong.portal.pages import (
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
     sources, batches, arrivals, forms, machines, issues, standards, elements, companies, registers,
-    storage, upkeep, retention, scores, persons, licences, credit,
+    storage, upkeep, retention, scores, persons, licences, credit, plans,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger, metering, seen,
     applications, models, indicators, campaign, projects, cloud, people, security,

@@ -25,7 +25,7 @@ BATCH_STATES = {
     "held": ("near", "整批留置"),
     "failed": ("over", "没有取到"),
 }
-MODES = {"full": "全量", "incremental": "增量"}
+MODES = {"full": "全量", "incremental": "增量", "capture": "变更捕获"}
 _SIZE = 40
 
 
