@@ -25,6 +25,7 @@ from jutong.gather.arrivals import (
 from jutong.gather.declaring import (
     Source,
     SourceTable,
+    arrives,
     declare_sources,
     find_source,
     find_tables,
@@ -32,6 +33,7 @@ from jutong.gather.declaring import (
     raw_dataset,
 )
 from jutong.gather.dropping import take_dropped, whole_files
+from jutong.gather.fetching import remote_due, remote_state, take_fetched
 from jutong.gather.forms import (
     Form,
     Question,
@@ -71,6 +73,7 @@ __all__ = [
     "add_front_machine",
     "anything_waits",
     "append",
+    "arrives",
     "batch",
     "batches",
     "begin_arrival",
@@ -104,6 +107,8 @@ __all__ = [
     "read_plan",
     "received",
     "recover",
+    "remote_due",
+    "remote_state",
     "run_forever",
     "run_once",
     "sample_rows",
@@ -114,6 +119,7 @@ __all__ = [
     "take",
     "take_arrivals",
     "take_dropped",
+    "take_fetched",
     "take_many",
     "template",
     "under_way",

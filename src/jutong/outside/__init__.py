@@ -10,15 +10,21 @@ from jutong.outside.opening import KINDS, open_source
 from jutong.outside.postgres import connect_postgres, content_hash, copy_rows, create_table_sql, merge_sql
 from jutong.outside.ranges import Part
 from jutong.outside.reading import Divisible, Found, Notice, Reading, Since, Source, Widened
+from jutong.outside.remote import HALF, MARKS, REMOTE_KINDS, Remote, RemoteFile, data_files, open_remote
 
 __all__ = [
+    "HALF",
     "KINDS",
+    "MARKS",
+    "REMOTE_KINDS",
     "Divisible",
     "FileFolder",
     "Found",
     "Notice",
     "Part",
     "Reading",
+    "Remote",
+    "RemoteFile",
     "Since",
     "Source",
     "Widened",
@@ -26,8 +32,10 @@ __all__ = [
     "content_hash",
     "copy_rows",
     "create_table_sql",
+    "data_files",
     "kind_of",
     "merge_sql",
+    "open_remote",
     "open_source",
     "read_file",
 ]
