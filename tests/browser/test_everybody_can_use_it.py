@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from .conftest import Desk
 
 PAGES = (
-    "/", "/cases", "/catalogue", "/catalogue?q=qydj", "/catalogue/1", "/lists/demand", "/lists/supply", "/sources", "/batches", "/arrivals", "/forms", "/forms/form_market", "/front-machines",
+    "/", "/cases", "/catalogue", "/catalogue?q=qydj", "/catalogue/1", "/lists/demand", "/lists/supply", "/sources", "/sources/scjg_hand", "/sources/scjg_far", "/batches", "/arrivals", "/forms", "/forms/form_market", "/front-machines",
     "/issues", "/standards", "/standards/market_entity", "/elements/uscc", "/companies", "/registers", "/merging", "/storage", "/storage/standard.market_entity", "/lake-use", "/housekeeping", "/backups", "/requests", "/grants", "/services/ent_basic_query",
     "/deliveries", "/ledger", "/ledger/3", "/metering", "/seen", "/applications", "/models", "/indicators", "/figures/entries", "/campaign",
     "/projects", "/cloud", "/people", "/notices", "/me", "/security", "/search?q=企业", "/accessibility", "/scale", "/api",

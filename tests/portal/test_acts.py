@@ -31,6 +31,9 @@ ANY_DESK = {
 
 FORMS: dict[str, dict[str, Any]] = {
     "/sources/{name}/test": {},
+    "/sources/{name}/tokens": {"label": "外人的程序"},
+    "/sources/{name}/tokens/{number}/rotate": {},
+    "/sources/{name}/tokens/{number}/revoke": {},
     "/standards/{table}/send-back": {},
     "/lists/demand": {"name": "户籍核验", "basis": "《就业促进法》第17条"},
     "/objections": {"entry": "{entry}", "wrong": "登记状态不是存续，已于去年注销"},
@@ -87,7 +90,8 @@ def filled(rooms: Rooms, path: str) -> dict[str, Any]:
 def counted(rooms: Rooms) -> dict[str, Any]:
     """What an act could have changed."""
     tables = ("case_file", "case_move", "request", "share_grant", "service", "application", "cloud_allocation", "app_user",
-              "user_role", "task_report", "demand", "arrival", "form", "form_row", "front_machine")  # fmt: skip
+              "user_role", "task_report", "demand", "arrival", "form", "form_row", "front_machine",
+              "source_token")  # fmt: skip
     with rooms.database.connection() as connection:
         sums = {
             table: connection.execute(f"SELECT count(*) AS n FROM {table}").fetchone()["n"]  # type: ignore[index]

@@ -30,6 +30,10 @@ def sample(rooms: Rooms, path: str) -> str:
             },
             "/catalogue/": {"entry_id": "SELECT id FROM entry WHERE name = '企业登记基本信息'"},
             "/batches/": {"batch_id": "SELECT id FROM batch WHERE source_table = 'market_entity'"},
+            "/sources/{name}/tokens/": {
+                "name": "SELECT 'scjg_hand'",
+                "number": "SELECT left(token_hash, 16) FROM source_token WHERE source_name = 'scjg_hand'",
+            },
             "/sources/": {"name": "SELECT 'scjg_files'"},
             "/arrivals/": {"arrival_id": "SELECT id FROM arrival WHERE state = 'looking'"},
             "/forms/": {"table": "SELECT source_table FROM form", "row": "SELECT id FROM form_row"},

@@ -55,7 +55,14 @@ from jutong.gather.probing import Probed, ProbedTable, probe_source
 from jutong.gather.profiling import Profile, profile_tables
 from jutong.gather.receipts import Batch, kept_file
 from jutong.gather.taking import recover, take, take_many
-from jutong.gather.tokens import new_token, source_of_token
+from jutong.gather.tokens import (
+    PushToken,
+    list_tokens,
+    new_token,
+    revoke_token,
+    rotate_token,
+    source_of_token,
+)
 from jutong.gather.verifying import Verified, verify
 
 __all__ = [
@@ -66,6 +73,7 @@ __all__ = [
     "Probed",
     "ProbedTable",
     "Profile",
+    "PushToken",
     "Question",
     "Source",
     "SourceTable",
@@ -95,6 +103,7 @@ __all__ = [
     "list_arrivals",
     "list_forms",
     "list_sources",
+    "list_tokens",
     "look",
     "make_form",
     "meaning",
@@ -109,6 +118,8 @@ __all__ = [
     "recover",
     "remote_due",
     "remote_state",
+    "revoke_token",
+    "rotate_token",
     "run_forever",
     "run_once",
     "sample_rows",
