@@ -85,7 +85,11 @@ WHERE (%(department)s::text IS NULL OR s.department_code = %(department)s)
 ORDER BY d.sort, f.label;
 
 -- name: add_form_row
-INSERT INTO form_row (source_table, cells, written_by) VALUES (%(table)s, %(cells)s, %(by)s) RETURNING id;
+INSERT INTO form_row (source_table, cells, written_by, given_key) VALUES (%(table)s, %(cells)s, %(by)s, %(key)s)
+ON CONFLICT (source_table, given_key) WHERE given_key IS NOT NULL DO NOTHING RETURNING id;
+
+-- name: form_row_of_key
+SELECT id FROM form_row WHERE source_table = %(table)s AND given_key = %(key)s;
 
 -- name: change_form_row
 UPDATE form_row SET cells = %(cells)s, written_at = now()
