@@ -21,12 +21,15 @@ from jutong.gather import (
     find_arrival,
     find_form,
     finish_sending,
+    list_tokens,
     look,
     make_form,
     new_token,
     overrule,
     questions,
     received,
+    revoke_token,
+    rotate_token,
     send,
     source_of_token,
     take_arrivals,
@@ -34,7 +37,7 @@ from jutong.gather import (
     template,
     write_row,
 )
-from jutong.terms import BadInput, Conflict
+from jutong.terms import BadInput, Conflict, NotFound
 
 TEXT = "代码,名称\n001,甲\n002,乙\n".encode("gb18030")
 ITEMS = ({"name": "code", "label": "代码"}, {"name": "name", "label": "名称"})
@@ -237,10 +240,34 @@ def test_a_form_is_filled_in_by_hand_or_in_its_workbook(city: City, tmp_path: Pa
         assert find_form(connection, table).state == "open"
 
 
-def test_a_token_opens_one_source_until_the_next_one_is_made(city: City) -> None:
+def test_a_token_opens_one_source_until_it_is_revoked(city: City) -> None:
     declared(city)
     with city.database.connection() as connection:
-        first = new_token(connection, city.source)
-        assert source_of_token(connection, first) == city.source
-        new_token(connection, city.source)
-        assert source_of_token(connection, first) is None
+        first = new_token(connection, city.source, label="工商业务系统")
+        second = new_token(connection, city.source)
+        assert [source_of_token(connection, one) for one in (first, second)] == [city.source] * 2
+        other, one = sorted(list_tokens(connection, city.source), key=lambda token: token.label)
+        assert (one.label, one.tail, other.label) == ("工商业务系统", first[-4:], "")
+        assert one.used_at is not None
+        kept = connection.execute(
+            "SELECT * FROM source_token WHERE source_name = %s", (city.source,)
+        ).fetchall()
+        assert first not in str(kept)
+        revoke_token(connection, city.source, other.number)
+        assert source_of_token(connection, second) is None
+        for number in (other.number, "0" * 16, "%"):
+            with pytest.raises(NotFound):
+                revoke_token(connection, city.source, number)
+
+
+def test_a_rotated_token_gives_its_program_time_to_be_given_the_new_one(city: City) -> None:
+    declared(city)
+    with city.database.connection() as connection:
+        first = new_token(connection, city.source, label="工商业务系统")
+        (one,) = list_tokens(connection, city.source)
+        second = rotate_token(connection, city.source, one.number)
+        assert [source_of_token(connection, each) for each in (first, second)] == [city.source] * 2
+        new, old = sorted(list_tokens(connection, city.source), key=lambda token: token.ends_at is not None)
+        assert (old.ends_at is not None, new.ends_at, new.label) == (True, None, "工商业务系统")
+        third = rotate_token(connection, city.source, new.number, overlap=0)
+        assert [source_of_token(connection, each) for each in (second, third)] == [None, city.source]

@@ -114,6 +114,18 @@ def seed_ways(rooms: Rooms) -> None:
             connection, [Source("scjg_hand", "D02", "file", "市场监管手工文件")],
             [SourceTable("sole_trader", "scjg_hand", "个体工商户名单", {"file": "x"})],
         )  # fmt: skip
+        gather.new_token(connection, "scjg_hand", label="个体工商户系统")
+        far = {"host": "10.12.3.8", "user": "scjg", "folder": "/out", "host_key": "SHA256:" + "x" * 43}
+        declare_sources(
+            connection, [Source("scjg_far", "D02", "sftp", "市场监管年报交换目录", far)],
+            [SourceTable("annual_report", "scjg_far", "企业年报", {"file": "x", "pattern": "年报*"})],
+        )  # fmt: skip
+        connection.execute(
+            "INSERT INTO remote_look VALUES ('scjg_far', now(), 2, NULL);"
+            "INSERT INTO remote_file (source_name, path, size, stamp, problem) VALUES"
+            " ('scjg_far', '年报202608.csv', 1048576, '1', NULL),"
+            """ ('scjg_far', '年报202607.csv', 2048, '1', '{"code": "gather.digest_differs", "sentence": "文件与它的 MD5 不符，请重传"}')"""
+        )
         arrival = gather.begin_arrival(
             connection, home, table="sole_trader", way="upload", file_name="个体户名单.csv"
         )

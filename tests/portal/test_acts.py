@@ -33,6 +33,9 @@ ANY_DESK = {
 
 FORMS: dict[str, dict[str, Any]] = {
     "/sources/{name}/test": {},
+    "/sources/{name}/tokens": {"label": "外人的程序"},
+    "/sources/{name}/tokens/{number}/rotate": {},
+    "/sources/{name}/tokens/{number}/revoke": {},
     "/standards/{table}/send-back": {},
     "/standards/{table}/edit": {"rule_code": "own.x", "rule_items": "name", "rule_says": "name = ''"},
     "/standards/{table}/edit/file": {"text": "keys: [name]"},
@@ -106,7 +109,7 @@ def counted(rooms: Rooms) -> dict[str, Any]:
         "case_file", "case_move", "request", "share_grant", "service", "application",
         "cloud_allocation", "app_user", "user_role", "task_report", "demand", "arrival", "form",
         "form_row", "front_machine", "retention_rule", "legal_hold", "backup_plan", "standard_draft",
-        "standard_version",
+        "standard_version", "source_token",
     )  # fmt: skip
     with rooms.database.connection() as connection:
         sums = {

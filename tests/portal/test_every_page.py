@@ -45,6 +45,10 @@ def sample(rooms: Rooms, path: str) -> str:
             },
             "/catalogue/": {"entry_id": "SELECT id FROM entry WHERE name = '企业登记基本信息'"},
             "/batches/": {"batch_id": "SELECT id FROM batch WHERE source_table = 'market_entity'"},
+            "/sources/{name}/tokens/": {
+                "name": "SELECT 'scjg_hand'",
+                "number": "SELECT left(token_hash, 16) FROM source_token WHERE source_name = 'scjg_hand'",
+            },
             "/sources/": {"name": "SELECT 'scjg_files'"},
             "/plans/runs/": {"run": "SELECT 1"},
             "/plans/": {"name": "SELECT 'market_daily'"},

@@ -888,9 +888,11 @@ CREATE TABLE jutong.form_row (
     arrival_id text,
     written_by bigint,
     written_at timestamp with time zone DEFAULT now() NOT NULL,
+    given_key text,
     CONSTRAINT form_row_cells_check CHECK ((jsonb_typeof(cells) = 'object'::text))
 );
 COMMENT ON TABLE jutong.form_row IS 'a row filled in by hand; a draft until it went off with an arrival';
+COMMENT ON COLUMN jutong.form_row.given_key IS 'the page''s own number of this row: sent twice, it is one row';
 ALTER TABLE jutong.form_row ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME jutong.form_row_id_seq
     START WITH 1
@@ -1645,6 +1647,31 @@ CREATE TABLE jutong.remembered_reading (
     CONSTRAINT remembered_reading_manner_check CHECK ((jsonb_typeof(manner) = 'object'::text))
 );
 COMMENT ON TABLE jutong.remembered_reading IS '读法: how the last file of a table was read; what a person declared holds for the next file, what was found is compared with it';
+CREATE TABLE jutong.remote_file (
+    source_name text NOT NULL,
+    path text NOT NULL,
+    size bigint NOT NULL,
+    stamp text NOT NULL,
+    mark text DEFAULT ''::text NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    arrival_id text,
+    problem jsonb,
+    CONSTRAINT remote_file_path_check CHECK ((path <> ''::text)),
+    CONSTRAINT remote_file_size_check CHECK ((size >= 0))
+);
+COMMENT ON TABLE jutong.remote_file IS 'files that lie there now; that one was taken is remembered by its arrival, whose key is made of path, size and stamp';
+COMMENT ON COLUMN jutong.remote_file.stamp IS 'time of change as the server tells it, or ETag';
+COMMENT ON COLUMN jutong.remote_file.mark IS 'the mark that says it is whole, with the mark''s own size and stamp; empty: none';
+COMMENT ON COLUMN jutong.remote_file.seen_at IS 'since when, by our clock, it has been seen just so';
+COMMENT ON COLUMN jutong.remote_file.problem IS 'why it was not fetched as it lies there (its digest differs); asked again when it changes';
+CREATE TABLE jutong.remote_look (
+    source_name text NOT NULL,
+    looked_at timestamp with time zone NOT NULL,
+    files integer,
+    problem jsonb,
+    CONSTRAINT remote_look_files_check CHECK ((files >= 0))
+);
+COMMENT ON TABLE jutong.remote_look IS '远程目录: when a source of kind sftp, ftp or s3 was last looked at, and what it said';
 CREATE TABLE jutong.request (
     id bigint NOT NULL,
     case_id bigint NOT NULL,
@@ -1940,9 +1967,16 @@ CREATE TABLE jutong.source_token (
     made_by bigint,
     made_at timestamp with time zone DEFAULT now() NOT NULL,
     ended_at timestamp with time zone,
+    label text DEFAULT ''::text NOT NULL,
+    ends_at timestamp with time zone,
+    used_at timestamp with time zone,
+    tail text DEFAULT ''::text NOT NULL,
     CONSTRAINT source_token_token_hash_check CHECK ((token_hash ~ '^[0-9a-f]{64}$'::text))
 );
 COMMENT ON TABLE jutong.source_token IS 'by which a department''s program pushes into one source; only the hash is kept';
+COMMENT ON COLUMN jutong.source_token.ends_at IS 'it opens nothing after this; a rotated token is given some time to be replaced';
+COMMENT ON COLUMN jutong.source_token.used_at IS 'when it last opened the source, to the minute';
+COMMENT ON COLUMN jutong.source_token.tail IS 'its last four characters, by which people tell tokens apart';
 CREATE TABLE jutong.standard_draft (
     id bigint NOT NULL,
     source_table text NOT NULL,
@@ -2307,6 +2341,10 @@ ALTER TABLE ONLY jutong.register_source
     ADD CONSTRAINT register_source_pkey PRIMARY KEY (register, dataset);
 ALTER TABLE ONLY jutong.remembered_reading
     ADD CONSTRAINT remembered_reading_pkey PRIMARY KEY (source_table);
+ALTER TABLE ONLY jutong.remote_file
+    ADD CONSTRAINT remote_file_pkey PRIMARY KEY (source_name, path);
+ALTER TABLE ONLY jutong.remote_look
+    ADD CONSTRAINT remote_look_pkey PRIMARY KEY (source_name);
 ALTER TABLE ONLY jutong.request
     ADD CONSTRAINT request_case_id_key UNIQUE (case_id);
 ALTER TABLE ONLY jutong.request
@@ -2396,6 +2434,7 @@ CREATE INDEX exchange_entry ON jutong.exchange USING btree (entry, at);
 CREATE INDEX exchange_request ON jutong.exchange USING btree (request_id) WHERE (request_id <> ''::text);
 CREATE INDEX exchange_subject_words ON jutong.exchange USING gin (string_to_array(subjects, ' '::text)) WHERE (subjects <> ''::text);
 CREATE INDEX form_row_draft ON jutong.form_row USING btree (source_table) WHERE (arrival_id IS NULL);
+CREATE UNIQUE INDEX form_row_given ON jutong.form_row USING btree (source_table, given_key) WHERE (given_key IS NOT NULL);
 CREATE INDEX front_machine_department ON jutong.front_machine USING btree (department_code);
 CREATE INDEX fuse_hold_register ON jutong.fuse_hold USING btree (register);
 CREATE INDEX fuse_objection_register ON jutong.fuse_objection USING btree (register, dataset, item);
@@ -2608,6 +2647,12 @@ ALTER TABLE ONLY jutong.register_source
     ADD CONSTRAINT register_source_register_fkey FOREIGN KEY (register) REFERENCES jutong.register(name);
 ALTER TABLE ONLY jutong.remembered_reading
     ADD CONSTRAINT remembered_reading_source_table_fkey FOREIGN KEY (source_table) REFERENCES jutong.source_table(name);
+ALTER TABLE ONLY jutong.remote_file
+    ADD CONSTRAINT remote_file_arrival_id_fkey FOREIGN KEY (arrival_id) REFERENCES jutong.arrival(id) ON DELETE SET NULL;
+ALTER TABLE ONLY jutong.remote_file
+    ADD CONSTRAINT remote_file_source_name_fkey FOREIGN KEY (source_name) REFERENCES jutong.source(name);
+ALTER TABLE ONLY jutong.remote_look
+    ADD CONSTRAINT remote_look_source_name_fkey FOREIGN KEY (source_name) REFERENCES jutong.source(name);
 ALTER TABLE ONLY jutong.request
     ADD CONSTRAINT request_application_id_fkey FOREIGN KEY (application_id) REFERENCES jutong.application(id);
 ALTER TABLE ONLY jutong.request

@@ -1,4 +1,4 @@
-"""What arrives by itself: pushes, forms, drop folders; taken and then refined."""
+"""What arrives by itself: pushes, forms, drop folders, remote folders; taken and then refined."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def take_what_arrived(platform: Platform) -> list[gather.Arrival]:
     home = platform.settings.home
     gather.finish_sending(platform.database, home)
     taken = gather.take_dropped(platform.database, platform.store, home, platform.keys)
+    taken += gather.take_fetched(platform.database, platform.store, home, platform.keys)
     taken += gather.take_arrivals(platform.database, platform.store, home, platform.keys)
     if any(one.state == "taken" for one in taken):
         refine_waiting(platform)
@@ -25,7 +26,7 @@ def ask_for_arrivals(platform: Platform) -> None:
     """Queue a job when something waits; the worker's own process takes nothing."""
     with platform.database.connection() as connection:
         gather.forget_stale(connection, platform.settings.home)
-        waits = gather.anything_waits(connection)
+        waits = gather.anything_waits(connection) or gather.remote_due(connection)
         sources = [one for one in gather.list_sources(connection) if one.config.get("drop")]
         dropped = any(
             next(

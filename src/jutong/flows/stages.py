@@ -51,6 +51,12 @@ def gather_sources(
             for source in sources
             for table in gather.find_tables(connection, source.name)
             if table.state == "active"
+        sources = gather.list_sources(connection, None if names is None else list(names))
+        tables = [
+            table
+            for source in sources
+            if not gather.arrives(source)  # what is pushed, filled in or fetched comes as whole files
+            for table in gather.find_tables(connection, source.name)
         ]
     taken = 0
 
@@ -59,15 +65,21 @@ def gather_sources(
         taken += 1
         tell(taken, len(tables), table)
 
-    return gather.take_many(
+    database, store, home = platform.database, platform.store, platform.settings.home
+    batches = gather.take_many(
         tables,
-        database=platform.database,
-        store=platform.store,
-        home=platform.settings.home,
+        database=database,
+        store=store,
+        home=home,
         run_id=run_id or new_run(),
         keys=platform.keys,
         tell=told,
     )
+    fetched = gather.take_fetched(database, store, home, platform.keys, names=[one.name for one in sources])
+    with platform.database.connection() as connection:
+        return batches + [
+            gather.Batch.from_row(gather.batch(connection, one.batch_id)) for one in fetched if one.batch_id
+        ]
 
 
 def refine_waiting(

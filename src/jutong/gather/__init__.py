@@ -26,6 +26,7 @@ from jutong.gather.capturing import log_kept, release
 from jutong.gather.declaring import (
     Source,
     SourceTable,
+    arrives,
     declare_sources,
     find_source,
     find_tables,
@@ -33,6 +34,7 @@ from jutong.gather.declaring import (
     raw_dataset,
 )
 from jutong.gather.dropping import take_dropped, whole_files
+from jutong.gather.fetching import remote_due, remote_state, take_fetched
 from jutong.gather.forms import (
     Form,
     Question,
@@ -91,7 +93,14 @@ from jutong.gather.timing import (
     next_tick,
     verdict,
 )
-from jutong.gather.tokens import new_token, source_of_token
+from jutong.gather.tokens import (
+    PushToken,
+    list_tokens,
+    new_token,
+    revoke_token,
+    rotate_token,
+    source_of_token,
+)
 from jutong.gather.verifying import Verified, verify
 
 __all__ = [
@@ -105,6 +114,7 @@ __all__ = [
     "Probed",
     "ProbedTable",
     "Profile",
+    "PushToken",
     "Question",
     "Source",
     "SourceTable",
@@ -114,6 +124,7 @@ __all__ = [
     "add_front_machine",
     "anything_waits",
     "append",
+    "arrives",
     "ask_by_hand",
     "ask_run",
     "batch",
@@ -152,6 +163,7 @@ __all__ = [
     "list_forms",
     "list_plans",
     "list_sources",
+    "list_tokens",
     "log",
     "log_kept",
     "logged",
@@ -173,6 +185,10 @@ __all__ = [
     "received",
     "recover",
     "release",
+    "remote_due",
+    "remote_state",
+    "revoke_token",
+    "rotate_token",
     "run_batches",
     "run_courses",
     "run_forever",
@@ -186,6 +202,7 @@ __all__ = [
     "take",
     "take_arrivals",
     "take_dropped",
+    "take_fetched",
     "take_many",
     "template",
     "under_way",

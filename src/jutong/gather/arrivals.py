@@ -258,6 +258,19 @@ def withdraw(connection: Connection, home: Path, arrival: Arrival) -> None:
     shutil.rmtree(_folder(home, arrival.id), ignore_errors=True)
 
 
+def give_up(database: Database, home: Path, arrival: Arrival) -> None:
+    """As if it had never been begun: what came is not what is there by now."""
+    with database.connection() as connection:
+        if connection.execute(_sql.forget_arrival, {"id": arrival.id}).rowcount:
+            shutil.rmtree(_folder(home, arrival.id), ignore_errors=True)
+
+
+def arrived_digest(home: Path, arrival: Arrival, algorithm: str) -> str:
+    """Of the bytes received so far."""
+    with (_folder(home, arrival.id) / _PART).open("rb") as part:
+        return hashlib.file_digest(part, algorithm).hexdigest()
+
+
 def take_arrivals(
     database: Database,
     store: Store,

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from jutong.database import Connection, named_sql
 from jutong.keys import KeyProvider
+from jutong.outside import REMOTE_KINDS
 from jutong.terms import Address, BadInput, DatasetName, Item, NotFound, Zone
 
 _sql = named_sql(__file__)
@@ -138,6 +139,14 @@ def find_source(connection: Connection, name: str) -> Source:
     if not found:
         raise NotFound("gather.no_source", f"数据源 {name} 不存在")
     return found[0]
+
+
+def arrives(source: Source) -> bool:
+    """Whether its files come by themselves, pushed, filled in, dropped or fetched, so that there is nothing to take
+    when it is its turn."""
+    if source.kind == "file":
+        return bool(source.config.get("drop")) or not source.config.get("folder")
+    return source.kind in REMOTE_KINDS
 
 
 def find_tables(

@@ -21,11 +21,10 @@ from jutong.database import Database
 from jutong.gather.arrivals import Arrival, append, begin_arrival, complete, received, take_arrivals
 from jutong.gather.declaring import SourceTable, find_tables, list_sources
 from jutong.keys import KeyProvider
+from jutong.outside import HALF, MARKS
 from jutong.store import Store
 from jutong.terms import Address, BadInput, JutongError
 
-_HALF = re.compile(r"(?i)(?:^[.~]|\.(?:part|tmp|filepart|crdownload|swp|writing|lock)$|^~\$)")
-_MARKS = (".ok", ".done", ".sha256", ".md5")
 #: Seconds a file without a mark must have been left alone.
 SETTLED = 10.0
 _PIECE = 4 << 20
@@ -46,9 +45,9 @@ def whole_files(
     if not folder.is_dir():
         return
     for path in sorted(_files(folder), key=lambda one: (one.stat().st_mtime_ns, one.name)):
-        table = _table_of(path.name, tables)
+        table = table_of(path.name, tables)
         mark = next(
-            (path.with_name(path.name + end) for end in _MARKS if path.with_name(path.name + end).exists()),
+            (path.with_name(path.name + end) for end in MARKS if path.with_name(path.name + end).exists()),
             None,
         )
         if table is not None and _is_whole(path, mark, settled):
@@ -77,13 +76,14 @@ def _files(folder: Path) -> Iterator[Path]:
         if (
             not path.is_symlink()
             and path.is_file()
-            and not _HALF.search(path.name)
-            and path.suffix.lower() not in _MARKS
+            and not HALF.search(path.name)
+            and path.suffix.lower() not in MARKS
         ):
             yield path
 
 
-def _table_of(name: str, tables: Sequence[SourceTable]) -> SourceTable | None:
+def table_of(name: str, tables: Sequence[SourceTable]) -> SourceTable | None:
+    """Whose file this is by its name; see ``whole_files``."""
     for table in tables:
         pattern = table.locator.get("pattern")
         if pattern and fnmatch.fnmatchcase(name, str(pattern)):

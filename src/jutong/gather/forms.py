@@ -178,16 +178,18 @@ def write_row(
     cells: Mapping[str, Any],
     *,
     row: int | None = None,
+    key: str = "",
     by: int | None = None,
 ) -> int:
-    """A new draft row, or another version of one; wrong values are kept, for a draft may be wrong.
+    """A new draft row, or another version of one; wrong values are kept, for a draft may be wrong.  A row that comes
+    again under its ``key`` is the row it was, sent or not.
 
     Raises BadInput ``gather.empty_row`` and ``gather.too_many_rows``, NotFound ``gather.no_draft``.
     """
     kept = {name: str(cells[name]).strip() for name in form.names if str(cells.get(name) or "").strip()}
     if not kept:
         raise BadInput("gather.empty_row", "这一行什么也没有填")
-    values = {"table": form.source_table, "cells": Jsonb(kept), "by": by, "id": row}
+    values = {"table": form.source_table, "cells": Jsonb(kept), "by": by, "id": row, "key": key or None}
     if row is not None:
         if connection.execute(_sql.change_form_row, values).rowcount != 1:
             raise NotFound("gather.no_draft", "这一行已经报送或删掉了")
@@ -195,6 +197,8 @@ def write_row(
     if len(drafts(connection, form)) >= MOST_ROWS:
         raise BadInput("gather.too_many_rows", f"手工填写最多 {MOST_ROWS} 行；更多的请下载模板填好后上传")
     made = connection.execute(_sql.add_form_row, values).fetchone()
+    if made is None:
+        made = connection.execute(_sql.form_row_of_key, values).fetchone()
     assert made is not None
     return int(made["id"])
 

@@ -63,15 +63,6 @@ ON CONFLICT (source_table) DO UPDATE SET declared = EXCLUDED.declared, manner = 
 -- name: remembered_reading
 SELECT declared, manner, file_name, at FROM remembered_reading WHERE source_table = %(table)s;
 
--- name: add_token
-INSERT INTO source_token (token_hash, source_name, made_by) VALUES (%(hash)s, %(source)s, %(by)s);
-
--- name: end_tokens
-UPDATE source_token SET ended_at = now() WHERE source_name = %(source)s AND ended_at IS NULL;
-
--- name: source_of_token
-SELECT source_name FROM source_token WHERE token_hash = %(hash)s AND ended_at IS NULL;
-
 -- name: save_form
 INSERT INTO form (source_table, entry_id, label, explained, made_by)
 VALUES (%(table)s, %(entry)s, %(label)s, %(explained)s, %(by)s)
@@ -94,7 +85,11 @@ WHERE (%(department)s::text IS NULL OR s.department_code = %(department)s)
 ORDER BY d.sort, f.label;
 
 -- name: add_form_row
-INSERT INTO form_row (source_table, cells, written_by) VALUES (%(table)s, %(cells)s, %(by)s) RETURNING id;
+INSERT INTO form_row (source_table, cells, written_by, given_key) VALUES (%(table)s, %(cells)s, %(by)s, %(key)s)
+ON CONFLICT (source_table, given_key) WHERE given_key IS NOT NULL DO NOTHING RETURNING id;
+
+-- name: form_row_of_key
+SELECT id FROM form_row WHERE source_table = %(table)s AND given_key = %(key)s;
 
 -- name: change_form_row
 UPDATE form_row SET cells = %(cells)s, written_at = now()

@@ -22,9 +22,13 @@ from jutong.outside.postgres import (
 )
 from jutong.outside.ranges import Part
 from jutong.outside.reading import Divisible, Found, Notice, Reading, Since, Source, Widened
+from jutong.outside.remote import HALF, MARKS, REMOTE_KINDS, Remote, RemoteFile, data_files, open_remote
 
 __all__ = [
+    "HALF",
     "KINDS",
+    "MARKS",
+    "REMOTE_KINDS",
     "UNCHANGED",
     "Change",
     "Divisible",
@@ -34,6 +38,8 @@ __all__ = [
     "Part",
     "PostgresCapture",
     "Reading",
+    "Remote",
+    "RemoteFile",
     "Since",
     "Source",
     "Transaction",
@@ -42,10 +48,12 @@ __all__ = [
     "content_hash",
     "copy_rows",
     "create_table_sql",
+    "data_files",
     "kind_of",
     "lsn",
     "lsn_text",
     "merge_sql",
+    "open_remote",
     "open_source",
     "read_file",
 ]

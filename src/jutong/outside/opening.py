@@ -12,6 +12,7 @@ from jutong.outside.files import FileFolder
 from jutong.outside.http import HttpSource
 from jutong.outside.postgres import PostgresSource
 from jutong.outside.reading import Found, Reading, Since, Source
+from jutong.outside.remote import REMOTE_KINDS, RemoteFolder, open_remote
 from jutong.outside.sqlite import SqliteSource
 from jutong.terms import BadInput
 
@@ -24,6 +25,9 @@ KINDS = {
     "csv": "CSV 文件",
     "excel": "Excel 工作簿",
     "file": "文件（各种格式）",
+    "sftp": "SFTP 目录",
+    "ftp": "FTP 目录",
+    "s3": "S3 对象存储",
 }
 
 
@@ -48,6 +52,8 @@ def open_source(kind: str, config: Mapping[str, Any], secret: str | None = None)
         return _Given(ExcelFolder(config), config)
     if kind == "file":
         return FileFolder(config)
+    if kind in REMOTE_KINDS:
+        return _Given(RemoteFolder(lambda: open_remote(kind, config, secret)), {})
     raise BadInput("outside.kind_unknown", f"没有「{kind}」这种数据源，可用的有 {'、'.join(KINDS)}")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 import python_calamine as calamine
 
 from jutong.outside.excel.cells import Cells, Irregular, merged_of
-from jutong.outside.excel.slower import Marks, marks_of, open_slowly, slow_rows
+from jutong.outside.excel.slower import marks_of, open_slowly, slow_rows, told_as_unreadable
 from jutong.outside.excel.workbook import Sheet, shared_texts, sheets_of, styles_of
 from jutong.outside.grid import Grid, read_grid
 from jutong.outside.packed import opened_zip, refuse_macros, refuse_ole
@@ -280,12 +280,13 @@ def _read_slowly(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
 
     def sheet_of(one: Sheet) -> Any:
         if one.name not in loaded:
-            loaded[one.name] = opened_book.get_sheet_by_name(one.name)
+            with told_as_unreadable(name):
+                loaded[one.name] = opened_book.get_sheet_by_name(one.name)
         return loaded[one.name]
 
     chosen, others = _chosen(sheets, declared.get("sheet"), name, lambda one: sheet_of(one).start is not None)
     address = Address(file=name, sheet=chosen.name)
-    marks = marks_of(path, chosen.name) if packed else Marks()
+    marks = marks_of(path, chosen.name)
     rounded: list[tuple[int, int, str]] = []
     rows = slow_rows(sheet_of(chosen), marks, rounded)
     ranges = tuple((*top, *bottom) for top, bottom in (sheet_of(chosen).merged_cell_ranges or ()))

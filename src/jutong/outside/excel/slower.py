@@ -12,14 +12,15 @@ import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import python_calamine as calamine
 
+from jutong.outside.excel.binary import marks_of_xls, marks_of_xlsb
 from jutong.outside.excel.cells import EXACT
+from jutong.outside.excel.marks import Marks
 from jutong.terms import Address, BadInput
 
 _CHUNK = 1 << 20
@@ -34,31 +35,18 @@ _CELL = re.compile(rb"<c\b[^>]*>")
 _ZEROS = re.compile(r"0{2,}")
 
 
-@dataclass
-class Marks:
-    """Cells by (row, column), both from 0: how wide the zeros are, and which hold an error."""
-
-    padded: dict[tuple[int, int], int] = field(default_factory=dict)
-    errors: list[tuple[int, int]] = field(default_factory=list)
-
-
 def marks_of(path: Path, sheet: str) -> Marks:
-    """Scan one sheet; an .xls or .ods gives no marks."""
+    """Scan one sheet; an .ods gives no marks, it stores what it shows."""
+    if not zipfile.is_zipfile(path):
+        return marks_of_xls(path, sheet)
     marks = Marks()
-    with _opened(path) as book:
-        part = _part_of(book, sheet) if book else None
-        if book and part:
+    with zipfile.ZipFile(path) as book:
+        if "xl/workbook.bin" in book.namelist():
+            return marks_of_xlsb(book, sheet)
+        part = _part_of(book, sheet)
+        if part:
             _scan(book, part, _zero_styles(book), marks)
     return marks
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile | None]:
-    if not zipfile.is_zipfile(path):
-        yield None
-        return
-    with zipfile.ZipFile(path) as book:
-        yield book
 
 
 def _part_of(book: zipfile.ZipFile, sheet: str) -> str | None:
@@ -130,13 +118,28 @@ def _column(letters: bytes) -> int:
 
 def open_slowly(path: Path, name: str) -> calamine.CalamineWorkbook:
     """Raises BadInput ``outside.excel_locked`` and ``outside.excel_unreadable``."""
-    try:
+    with told_as_unreadable(name):
         return calamine.CalamineWorkbook.from_path(str(path))
+    raise AssertionError("unreachable")
+
+
+@contextmanager
+def told_as_unreadable(name: str) -> Iterator[None]:
+    """What the reader says of a broken workbook, in our words; on some it panics, which Python sees as an exception
+    that is no ``Exception``."""
+    try:
+        yield
     except calamine.PasswordError:
         raise BadInput("outside.excel_locked", "工作簿设有密码，打不开", Address(file=name)) from None
     except (calamine.CalamineError, OSError) as problem:
         raise BadInput(
             "outside.excel_unreadable", f"不是可读的 Excel 工作簿（{problem}）", Address(file=name)
+        ) from None
+    except BaseException as problem:
+        if type(problem).__name__ != "PanicException":
+            raise
+        raise BadInput(
+            "outside.excel_unreadable", "工作簿已损坏，读到一半读不下去了", Address(file=name)
         ) from None
 
 
@@ -151,8 +154,8 @@ def slow_rows(
         texts: list[str | None] = []
         for place, value in enumerate(before + row):
             text = _text_of(value)
-            if isinstance(value, float) and text:
-                if value.is_integer() and abs(value) >= EXACT:
+            if isinstance(value, int | float) and not isinstance(value, bool) and text:
+                if abs(value) >= EXACT and float(value).is_integer():
                     rounded.append((number, place, text))
                 elif width := marks.padded.get((number, place)):
                     text = text.zfill(width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, make_dataclass
 from typing import Annotated, Any
@@ -90,6 +91,8 @@ class FormPage:
     drafts: tuple[DraftView, ...]
     questions: int
     may_fill: bool
+    #: The number of the row to be written next on this page: sent twice, it is one row.
+    row_key: str
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,10 @@ class NoForm:
 
 #: A row's cells as the fields ``c0`` … of one form; entries with more items are filled in by workbook.
 MOST_ITEMS = 100
-RowForm: Any = make_dataclass("RowForm", [(f"c{place}", str, "") for place in range(MOST_ITEMS)], frozen=True)
+_KEY = (("row_key", Annotated[str, Field(title="行号", max_length=64)], ""),)
+RowForm: Any = make_dataclass(
+    "RowForm", [*_KEY, *((f"c{place}", str, "") for place in range(MOST_ITEMS))], frozen=True
+)
 
 
 def listed(visit: Visit, _: NoQuestion) -> Forms:
@@ -163,6 +169,7 @@ def build(visit: Visit, _: NoQuestion) -> FormPage:
         items=tuple(_item(form, item) for item in form.items),
         drafts=tuple(_draft(form, number, row, asked) for number, row in enumerate(rows, start=1)),
         questions=len(asked), may_fill=form.state == "open" and visit.can("source:run", form),
+        row_key=secrets.token_urlsafe(12),
     )  # fmt: skip
 
 
@@ -200,7 +207,7 @@ def add(visit: Visit, given: Any) -> Done:
     """Write a draft row."""
     form = _may_fill(visit)
     cells = {name: getattr(given, f"c{place}") for place, name in enumerate(form.names[:MOST_ITEMS])}
-    gather.write_row(visit.connection, form, cells, by=visit.who.user_id)
+    gather.write_row(visit.connection, form, cells, by=visit.who.user_id, key=given.row_key)
     return Done(f"/forms/{form.source_table}#draft", visit.tell("已记下这一行，还没有报送"))
 
 

@@ -16,6 +16,7 @@ from jutong.portal.visits import Visit
 
 _SIZE = 100
 LABELS = {**EVENT_LABELS, "portal:token:rotate": "换应用令牌", "portal:application:move": "停用或恢复应用",
+          "gather:token:issue": "发推送令牌", "gather:token:rotate": "轮换推送令牌", "gather:token:revoke": "吊销推送令牌",
           "portal:subject:read": "查谁看过", "portal:record:read": "查看主体"}  # fmt: skip
 
 

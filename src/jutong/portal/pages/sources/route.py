@@ -10,13 +10,25 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from jutong.database import named_sql
-from jutong.gather import find_source, find_tables, probe_source, sources, tables, under_way
-from jutong.outside import KINDS
-from jutong.people import department, visible_to
+from jutong.gather import (
+    find_source,
+    find_tables,
+    list_tokens,
+    new_token,
+    probe_source,
+    remote_state,
+    revoke_token,
+    rotate_token,
+    sources,
+    tables,
+    under_way,
+)
+from jutong.outside import KINDS, REMOTE_KINDS
+from jutong.people import department, log, visible_to
 from jutong.portal.paging import Pager
 from jutong.portal.routes import Act, Done, NoQuestion, Page
 from jutong.portal.visits import Visit
-from jutong.terms import NotFound
+from jutong.terms import BadInput, NotFound
 
 _SQL = named_sql(__file__)
 BATCH_STATES = {
@@ -26,6 +38,11 @@ BATCH_STATES = {
     "failed": ("over", "没有取到"),
 }
 MODES = {"full": "全量", "incremental": "增量", "capture": "变更捕获"}
+#: What became of a file seen far away.
+FILE_STATES = {"taken": ("ok", "已归集"), "refused": ("over", "不能收"), "withdrawn": ("idle", "已撤回")}
+#: Kinds into which files may be pushed.
+_PUSHED = ("file", "csv", "excel")
+MODES = {"full": "全量", "incremental": "增量"}
 _SIZE = 40
 
 
@@ -131,6 +148,53 @@ class SourcePage:
     tables: tuple[TableRow, ...]
     may_test: bool
     under_way: tuple[UnderWay, ...]
+    #: Of a remote folder: the last look, what went wrong at it, and the files seen there.
+    remote: bool
+    looked_at: dt.datetime | None
+    look_problem: str
+    files: tuple[FileRow, ...]
+    #: Files may be pushed into it; its tokens are for those who may make them.
+    pushed: bool
+    may_token: bool
+    tokens: tuple[TokenRow, ...]
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """A file seen at a remote folder."""
+
+    path: str
+    size: int
+    seen_at: dt.datetime
+    state: tuple[str, str]
+    arrival: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class TokenRow:
+    number: str
+    label: str
+    tail: str
+    made_at: dt.datetime
+    made_by: str
+    used_at: dt.datetime | None
+    ends_at: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class TokenForm:
+    label: Annotated[str, Field(title="给哪个程序用", max_length=40)] = ""
+
+
+@dataclass(frozen=True)
+class NewToken:
+    """The only copy of a token."""
+
+    source: str
+    label: str
+    token: str
+    tables: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -237,6 +301,8 @@ def _visible(visit: Visit) -> Any:
 def build(visit: Visit, _: NoQuestion) -> SourcePage:
     """One source."""
     source = _visible(visit)
+    look, files = remote_state(visit.connection, source.name)
+    may_token = source.kind in _PUSHED and visit.can("source:edit", source)
     return SourcePage(
         name=source.name,
         label=source.label,
@@ -250,6 +316,28 @@ def build(visit: Visit, _: NoQuestion) -> SourcePage:
             UnderWay(row["table"], row["label"], row["landed"], row["parts"], row["given"], row["started_at"])
             for row in under_way(visit.connection, source.name)
         ),
+        remote=source.kind in REMOTE_KINDS,
+        looked_at=look["looked_at"] if look else None,
+        look_problem=told(look["problem"]) if look else "",
+        files=tuple(_file(row) for row in files),
+        pushed=source.kind in _PUSHED,
+        may_token=may_token,
+        tokens=tuple(
+            TokenRow(one.number, one.label, one.tail, one.made_at, one.made_by, one.used_at, one.ends_at)
+            for one in (list_tokens(visit.connection, source.name) if may_token else ())
+        ),
+    )
+
+
+def _file(row: Mapping[str, Any]) -> FileRow:
+    if row["problem"]:
+        state = ("over", "没有收")
+    elif row["arrival_id"] is None:
+        state = ("wait", "等它写完")
+    else:
+        state = FILE_STATES.get(row["state"], ("now", "正在收"))
+    return FileRow(
+        row["path"], row["size"], row["seen_at"], state, row["arrival_id"] or "", told(row["problem"])
     )
 
 
@@ -283,6 +371,54 @@ def test(visit: Visit, _: NoForm) -> Done:
     return Done(f"/sources/{source.name}", value=value, shows="pages/sources/probe.html")
 
 
+def issue(visit: Visit, form: TokenForm) -> Done:
+    """Make a token for a program that pushes; shown once."""
+    source = _pushed(visit)
+    token = new_token(visit.connection, source.name, label=form.label, by=visit.who.user_id)
+    return _shown(visit, source, "issue", form.label, token)
+
+
+def rotate(visit: Visit, _: NoForm) -> Done:
+    """Make a new token for the same program, shown once; the old one opens the source a day more."""
+    source = _pushed(visit)
+    number = visit.path["number"]
+    label = next(
+        (one.label for one in list_tokens(visit.connection, source.name) if one.number == number), ""
+    )
+    token = rotate_token(visit.connection, source.name, number, by=visit.who.user_id)
+    return _shown(visit, source, "rotate", label, token)
+
+
+def revoke(visit: Visit, _: NoForm) -> Done:
+    """End a token at once."""
+    source = _pushed(visit)
+    revoke_token(visit.connection, source.name, visit.path["number"])
+    _noted(visit, source, "revoke")
+    return Done(f"/sources/{source.name}#tokens", visit.tell("令牌已经吊销，用它的程序从现在起推不进来"))
+
+
+def _pushed(visit: Visit) -> Any:
+    source = _visible(visit)
+    visit.must("source:edit", source)
+    if source.kind not in _PUSHED:
+        raise BadInput("portal.not_pushed", "这种数据源由平台去取，没有推送令牌")
+    return source
+
+
+def _shown(visit: Visit, source: Any, what: str, label: str, token: str) -> Done:
+    _noted(visit, source, what)
+    names = tuple(table.name for table in find_tables(visit.connection, source.name))
+    value = NewToken(source.name, label, token, names)
+    return Done(f"/sources/{source.name}", value=value, shows="pages/sources/token.html")
+
+
+def _noted(visit: Visit, source: Any, what: str) -> None:
+    log(
+        visit.connection, f"gather:token:{what}", party=visit.who, at=visit.now, address=visit.address,
+        detail={"source": source.name},
+    )  # fmt: skip
+
+
 _PATH = "/sources/{name}"
 PAGES = (
     Page(
@@ -290,4 +426,13 @@ PAGES = (
     ),
     Page("sources.source", _PATH, build, may="source:read", stop="gather", tab="sources"),
 )
-ACTS = (Act("sources.test", _PATH + "/test", test, NoForm, may="source:run", shown_on=_PATH),)
+ACTS = (
+    Act("sources.test", _PATH + "/test", test, NoForm, may="source:run", shown_on=_PATH),
+    Act("sources.token", _PATH + "/tokens", issue, TokenForm, may="source:edit", shown_on=_PATH),
+    Act(
+        "sources.rotate", _PATH + "/tokens/{number}/rotate", rotate, NoForm, may="source:edit", shown_on=_PATH
+    ),
+    Act(
+        "sources.revoke", _PATH + "/tokens/{number}/revoke", revoke, NoForm, may="source:edit", shown_on=_PATH
+    ),
+)

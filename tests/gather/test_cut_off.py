@@ -1,0 +1,201 @@
+"""推送与填报: whatever is killed and wherever the line is cut, what was given is here once and only once."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import multiprocessing
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.gather.cutting import CuttingProxy
+from tests.gather.foreign_city import City
+from tests.gather.test_agent import Door, door
+
+from jutong.gather import finish_sending, make_form, new_token, take_arrivals
+from jutong.people import add_user, hash_password
+
+__all__ = ["door"]
+ITEMS = ({"name": "id", "label": "编号"}, {"name": "t", "label": "文字"})
+PASSWORD = "Correct-horse-9"
+_GONE = (OSError, http.client.HTTPException)
+
+
+@pytest.fixture
+def line(door: Door) -> Iterator[CuttingProxy]:
+    proxy = CuttingProxy(door.port, seed=20250810)
+    yield proxy
+    proxy.close()
+
+
+def ask(
+    port: int, method: str, path: str, headers: dict[str, str], body: bytes = b""
+) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return (
+            answer.status,
+            {name.lower(): value for name, value in answer.getheaders()},
+            answer.read(),
+        )
+    finally:
+        connection.close()
+
+
+def insist(port: int, *request: Any) -> tuple[int, dict[str, str], bytes]:
+    """Asked until there is an answer, as a careful program does."""
+    while True:
+        try:
+            status, headers, said = ask(port, *request)
+        except _GONE:
+            time.sleep(0.02)
+            continue
+        if status < 500 and status != 409:
+            return status, headers, said
+        time.sleep(0.05)
+
+
+def push_all(port: int, path: str, token: str, folder: str, done: Any) -> None:
+    """A department's program: every file of its folder under its name as key, whole or in pieces; killed at will."""
+    chance = random.Random()
+    for file in sorted(Path(folder).glob("*.ndjson")):
+        content, told = file.read_bytes(), {"Authorization": f"Bearer {token}", "Idempotency-Key": file.stem}
+        told["Content-Type"] = "application/x-ndjson"
+        if chance.random() < 0.5:
+            status, _, said = insist(port, "POST", path, told, content)
+        else:
+            status, said = in_pieces(port, path, told, content)
+        assert status in (200, 201, 202), (status, said)
+        file.rename(file.with_suffix(".done"))
+    done.set()
+
+
+def in_pieces(port: int, path: str, told: dict[str, str], content: bytes) -> tuple[int, bytes]:
+    status, headers, said = insist(port, "POST", path, {**told, "Upload-Complete": "?0"})
+    where = headers.get("location", "")
+    while headers.get("upload-complete") == "?0":
+        place = int(headers["upload-offset"])
+        piece = content[place : place + 20_000]
+        last = "?1" if place + len(piece) >= len(content) else "?0"
+        sent = {**told, "Upload-Offset": str(place), "Upload-Complete": last}
+        try:
+            status, headers, said = ask(port, "PATCH", where, sent, piece)
+        except _GONE:
+            status = 0
+        if status not in (200, 201, 202):
+            status, headers, said = insist(port, "HEAD", where, told)
+            assert status == 204, (status, said)
+    return (201 if status == 204 else status), said
+
+
+def harassed(door: Door, work: Callable[..., None], args: tuple[Any, ...], chance: random.Random) -> int:
+    """Run ``work`` in processes of its own until it says it is done; returns how often somebody was killed."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["tests.gather.test_cut_off"])
+    done, kills = processes.Event(), 0
+    while not done.is_set():
+        child = processes.Process(target=work, args=(*args, done))
+        child.start()
+        if kills < 100:
+            child.join(chance.uniform(0.05, 0.5))
+            if child.is_alive():
+                child.kill()
+                kills += 1
+            if kills % 12 == 0 and kills:
+                door.kill()
+                kills += 1
+                door.open()
+                door.wait()
+        child.join()
+    return kills
+
+
+@pytest.mark.slow
+def test_a_hundred_kills_and_cuts_of_pushing_lose_and_double_nothing(
+    city: City, door: Door, line: CuttingProxy, tmp_path: Path
+) -> None:
+    city.declare(
+        "file", {},
+        {"name": "rows", "locator": {"file": "x"}, "items": ITEMS, "mode": "incremental", "watermark_item": "_sent",
+         "keys": ("id",)},
+    )  # fmt: skip
+    with city.database.connection() as connection:
+        token = new_token(connection, city.source)
+    door.open()
+    door.wait()
+    chance, kills, rows, files = random.Random(5), 0, 0, {}
+    while kills < 100 or line.cuts < 100:
+        for _ in range(12):
+            count = chance.choice((3, 200, 1500))
+            lines = [
+                json.dumps({"id": str(rows + n), "t": "字" * chance.randrange(20)}) for n in range(count)
+            ]
+            rows += count
+            name = f"b{len(files):05}"
+            content = "\n".join(lines).encode() + b"\n"
+            (tmp_path / f"{name}.ndjson").write_bytes(content)
+            files[name] = hashlib.sha256(content).hexdigest()
+        path = f"/api/v1/sources/{city.source}/batches"
+        kills += harassed(door, push_all, (line.port, path, token, str(tmp_path)), chance)
+    take_arrivals(city.database, city.store, city.home)
+    assert city.rows("rows", "count(*), count(DISTINCT id)", "1") == [(rows, rows)]
+    with city.database.connection() as connection:
+        kept = connection.execute(
+            "SELECT file_sha256 FROM batch WHERE source_table = %s AND state <> 'failed'",
+            (city.name("rows"),),
+        ).fetchall()
+    assert sorted(row["file_sha256"] for row in kept) == sorted(files.values())
+    print(f"{kills} kills, {line.cuts} cuts, {len(files)} files, {rows} rows")
+
+
+def fill_in(port: int, path: str, token: str, journal: str, done: Any) -> None:
+    """A clerk's browser: writes row after row under the page's number, and now and then sends what is drafted."""
+    told = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    rows = Path(journal).read_text().split()
+    for number, row in enumerate(rows):
+        body = json.dumps({"row_key": f"k{row}", "c0": row, "c1": f"第 {row} 行"}).encode()
+        status, _, said = insist(port, "POST", f"{path}/rows", told, body)
+        assert status in (200, 201), (status, said)
+        if number % 7 == 6:
+            status, _, said = insist(port, "POST", f"{path}/send", told, b"{}")
+            assert status in (200, 201) or b"nothing_drafted" in said, (status, said)
+    done.set()
+
+
+@pytest.mark.slow
+def test_a_hundred_kills_and_cuts_of_filling_in_lose_and_double_nothing(
+    city: City, door: Door, line: CuttingProxy, tmp_path: Path
+) -> None:
+    table = city.name("form")
+    with city.database.connection() as connection:
+        make_form(connection, department_code="D23", table=table, label="补报", items=ITEMS)
+        kept = hash_password(PASSWORD)
+        login = f"clerk_{city.tag}"
+        add_user(
+            connection, login, "林知秋", "D23", ["provider_officer"], password_hash=kept, must_change=False
+        )
+    door.open()
+    door.wait()
+    who = json.dumps({"login": login, "password": PASSWORD}).encode()
+    told = {"Content-Type": "application/json"}
+    _, _, said = insist(door.port, "POST", "/api/v1/session", told, who)
+    token = json.loads(said)["value"]["token"]
+    chance, kills, rows = random.Random(6), 0, 0
+    journal = tmp_path / "journal"
+    while kills < 100 or line.cuts < 100:
+        journal.write_text(" ".join(str(rows + n) for n in range(40)))
+        rows += 40
+        kills += harassed(door, fill_in, (line.port, f"/api/v1/forms/{table}", token, str(journal)), chance)
+    told["Authorization"] = f"Bearer {token}"
+    insist(door.port, "POST", f"/api/v1/forms/{table}/send", told, b"{}")
+    finish_sending(city.database, city.home)
+    take_arrivals(city.database, city.store, city.home)
+    assert city.rows("form", "count(*), count(DISTINCT id)", "1") == [(rows, rows)]
+    print(f"{kills} kills, {line.cuts} cuts, {rows} rows")
