@@ -10,7 +10,30 @@ Every answer is checked before it is returned: the receipt is signed by the city
 that describes this very call, and that exchange holds the hash of this very body.
 """
 
-from jutong.client.city import Answer, City, EvidenceMissing, Kept, Refused, Unreachable, verify_kept
+from jutong.client.city import (
+    Answer,
+    Changed,
+    City,
+    Counts,
+    EvidenceMissing,
+    Kept,
+    Page,
+    Refused,
+    Unreachable,
+    verify_kept,
+)
 from jutong.client.signing import Signer
 
-__all__ = ["Answer", "City", "EvidenceMissing", "Kept", "Refused", "Signer", "Unreachable", "verify_kept"]
+__all__ = [
+    "Answer",
+    "Changed",
+    "City",
+    "Counts",
+    "EvidenceMissing",
+    "Kept",
+    "Page",
+    "Refused",
+    "Signer",
+    "Unreachable",
+    "verify_kept",
+]

@@ -107,6 +107,45 @@ class Answer:
     kept: Kept
 
 
+@dataclass(frozen=True)
+class Page:
+    """One page of a list."""
+
+    rows: list[dict[str, Any]]
+    #: Give it as ``after`` to read on; None on the last page.
+    next: str | None
+    #: Give it to ``changes``, once all pages are read.
+    since: str
+    as_of: str
+    kept: Kept
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Apply ``deleted`` (keys), then ``rows`` (by key), then remember ``since``."""
+
+    rows: list[dict[str, Any]]
+    deleted: list[dict[str, Any]]
+    since: str
+    as_of: str
+    kept: Kept
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Groups with their ``count``; those too small to be told come to ``suppressed`` together.
+
+    ``total`` is None where even the whole is below ``least``, or there is nothing.
+    """
+
+    groups: list[dict[str, Any]]
+    total: int | None
+    suppressed: int | None
+    least: int
+    as_of: str
+    kept: Kept
+
+
 class City:
     """One application's way in.  Not for several threads at once: open one each."""
 
@@ -184,6 +223,46 @@ class City:
         where = {name: _plain(value) for name, value in believed.items()}
         told, _, _ = self._ask(service, {"where": where})
         return dict(told["result"])
+
+    def page(
+        self,
+        service: str,
+        *,
+        after: str | None = None,
+        items: list[str] | None = None,
+        limit: int | None = None,
+        **where: object,
+    ) -> Page:
+        """One page of a 列表 service.  Keep the first page's ``since``; then ``changes`` tells what came after."""
+        asked: dict[str, object] = {"where": {name: _plain(value) for name, value in where.items()}}
+        given = {"items": items, "limit": limit, "after": after}
+        asked |= {name: value for name, value in given.items() if value is not None}
+        told, as_of, kept = self._ask(service, asked)
+        return Page(told["rows"], told["next"], told["since"], as_of, kept)
+
+    def changes(self, service: str, since: str, *, items: list[str] | None = None) -> Iterator[Changed]:
+        """What a 列表 service has to tell since; go on with the last one's ``since``.
+
+        Within one answer what is deleted goes before what came.  Raises Refused ``gate.changes_gone`` when
+        everything must be listed anew.
+        """
+        while True:
+            asked: dict[str, object] = {"where": {}, "since": since}
+            if items is not None:
+                asked["items"] = items
+            told, as_of, kept = self._ask(service, asked)
+            since = told["since"]
+            yield Changed(told["rows"], told["deleted"], since, as_of, kept)
+            if not told["more"]:
+                return
+
+    def count(self, service: str, by: Sequence[str] = (), **where: object) -> Counts:
+        """Counts of a 统计 service by its first groups; see ``Counts``.  Raises what ``call`` raises."""
+        asked: dict[str, object] = {"where": {name: _plain(value) for name, value in where.items()}}
+        if by:
+            asked["by"] = list(by)
+        told, as_of, kept = self._ask(service, asked)
+        return Counts(told["groups"], told["total"], told["suppressed"], told["least"], as_of, kept)
 
     def pages(self, service: str, **asked: Any) -> Iterator[Answer]:
         """Every page of a question; takes what ``call`` takes."""
@@ -324,6 +403,10 @@ def _counts(told: Mapping[str, Any], read: Mapping[str, Any]) -> bool:
     """Whether the exchange counts the rows this answer holds; a verification holds none of its own."""
     if "result" in read:
         return told.get("rows") in (0, 1)
+    if "groups" in read:
+        return bool(told.get("rows") == len(read["groups"]))
+    if "deleted" in read:
+        return bool(told.get("rows") == len(read["rows"]) + len(read["deleted"]))
     answers = read.get("answers", [read])
     return bool(told.get("rows") == sum(len(one["rows"]) for one in answers))
 

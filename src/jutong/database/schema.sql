@@ -1869,18 +1869,21 @@ CREATE TABLE jutong.service (
     state text DEFAULT 'active'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    "least" integer DEFAULT 10 NOT NULL,
     CONSTRAINT service_items_check CHECK ((cardinality(items) > 0)),
     CONSTRAINT service_keys_check CHECK ((cardinality(keys) > 0)),
-    CONSTRAINT service_kind_check CHECK ((kind = ANY (ARRAY['query'::text, 'verify'::text]))),
+    CONSTRAINT service_kind_check CHECK ((kind = ANY (ARRAY['query'::text, 'verify'::text, 'list'::text, 'statistics'::text]))),
+    CONSTRAINT service_least_check CHECK ((("least" >= 2) AND ("least" <= 1000))),
     CONSTRAINT service_max_rows_check CHECK (((max_rows >= 1) AND (max_rows <= 10000))),
     CONSTRAINT service_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
     CONSTRAINT service_state_check CHECK ((state = ANY (ARRAY['active'::text, 'stopped'::text])))
 );
-COMMENT ON TABLE jutong.service IS '接口服务：one query service of an entry, answered by the gate at /v1/{name}';
-COMMENT ON COLUMN jutong.service.kind IS 'query answers rows; verify 核验 compares what the caller says and tells only that';
+COMMENT ON TABLE jutong.service IS '接口服务：one service of an entry, answered by the gate at /v1/{name}';
+COMMENT ON COLUMN jutong.service.kind IS 'query answers rows by key; verify 核验 compares what the caller says and tells only that; list 列表 pages through all granted rows and tells what changed since; statistics 统计 counts by group';
 COMMENT ON COLUMN jutong.service.department_code IS 'the provider';
-COMMENT ON COLUMN jutong.service.keys IS 'items a caller may ask by; every call gives all of them';
+COMMENT ON COLUMN jutong.service.keys IS 'query and verify: items a call is asked by, all of them; list: items a call may narrow by; statistics: the groups, coarsest first';
 COMMENT ON COLUMN jutong.service.items IS 'items the service can answer with at most; a grant narrows them';
+COMMENT ON COLUMN jutong.service."least" IS 'statistics: a count below this is never told, nor anything it could be worked out from';
 CREATE TABLE jutong.session (
     token_hash bytea NOT NULL,
     user_id bigint NOT NULL,

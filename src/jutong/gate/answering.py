@@ -18,6 +18,8 @@ from typing import NamedTuple
 import orjson
 
 from jutong.gate.asking import Asked, read_body, read_query
+from jutong.gate.counting import counted, groups_of
+from jutong.gate.listing import Listed, changes, check_ground, narrowed, page
 from jutong.gate.replicas import Replica
 from jutong.gate.rights import Caller, Entitled, Rights, Served
 from jutong.gate.shape import Cell, cell
@@ -110,10 +112,10 @@ def _answer(call: Call, rights: Rights | None, means: Means, known: Known) -> Dr
         means.enter(caller, call.at)
         known.entered = True
     known.service = service = find_service(call, rights)  # 3  for what
-    known.asked = asked = read(call)  # 4  which rows and items
+    known.asked = asked = read(call, service.kind)  # 4  which rows and items
     held = means.replica(service.name)
-    if service.kind == "verify":
-        return _verified(call, caller, service, rights, means, held, known)
+    if service.kind != "query":
+        return _OTHER_KINDS[service.kind](call, caller, service, rights, means, held, known)
     if asked.batch is not None:
         return _many(call, caller, service, rights, means, held, known)
     values = key_values(asked.where, service)
@@ -174,12 +176,12 @@ def find_service(call: Call, rights: Rights) -> Served:
     return service
 
 
-def read(call: Call) -> Asked:
+def read(call: Call, kind: str) -> Asked:
     """4. The question itself."""
     if call.method == "GET":
-        return read_query(call.query)
+        return read_query(call.query, kind)
     if call.method == "POST":
-        return read_body(call.body)
+        return read_body(call.body, kind)
     raise BadInput("gate.bad_query", "接口只接受 GET 和 POST")
 
 
@@ -230,6 +232,59 @@ def _verified(
             break
     assert ground is not None  # or decide would have refused
     return evidenced(call, ground, orjson.dumps({"result": result}), rows[:1], means.hashed)
+
+
+def _listed(
+    call: Call,
+    caller: Caller,
+    service: Served,
+    rights: Rights,
+    means: Means,
+    held: Replica | None,
+    known: Known,
+) -> Draft:
+    """5–7 for 列表: one page of all granted rows, or of what has changed, on the oldest ground that allows it."""
+    asked = known.asked
+    assert asked is not None
+    values = narrowed(asked, service)
+    refused: JutongError | None = None
+    for ready in decide(caller, service, Asked({}, asked.items, asked.limit), rights, held, call.at):
+        known.entitled = ready.entitled
+        try:
+            check_ground(ready, service, asked.where, signed=caller.signed)
+        except JutongError as problem:
+            refused = refused or problem
+            continue
+        found: Listed = (
+            changes(ready, service, asked.since) if asked.since else page(ready, service, asked, values)
+        )
+        body = {**found.told, "rows": told(ready, found.told["rows"])}  # type: ignore[arg-type]
+        return evidenced(call, ready, orjson.dumps(body), found.named, means.hashed)
+    assert refused is not None  # or decide would have refused
+    raise refused
+
+
+def _counted(
+    call: Call,
+    caller: Caller,
+    service: Served,
+    rights: Rights,
+    means: Means,
+    held: Replica | None,
+    known: Known,
+) -> Draft:
+    """5–7 for 统计: counts on the oldest ground that covers the groups, and on no other beside it."""
+    asked = known.asked
+    assert asked is not None
+    by = groups_of(asked, service)
+    ready = decide(caller, service, Asked({}, by), rights, held, call.at)[0]
+    known.entitled = ready.entitled
+    body = counted(ready, service, asked, by)
+    told_groups: list[tuple[Cell, ...]] = [()] * len(body["groups"])  # type: ignore[arg-type]
+    return evidenced(call, ready, orjson.dumps(body), told_groups, means.hashed)
+
+
+_OTHER_KINDS = {"verify": _verified, "list": _listed, "statistics": _counted}
 
 
 def key_values(where: Mapping[str, object], service: Served) -> list[tuple[str, Cell]]:

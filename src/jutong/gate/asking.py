@@ -7,7 +7,8 @@ Without key items the call pages through all granted rows.  Many at once, answer
 
     POST /v1/{service}   {"batch": [{"<key item>": …}, …], "items": ["a"]}
 
-A service of kind 核验 (verify) takes, beside its key items, the values to be compared; see ``verifying``.
+A service of kind 核验 (verify) takes, beside its key items, the values to be compared; see ``verifying``.  列表
+(list) takes ``after`` and ``since``, see ``listing``; 统计 (statistics) takes ``by``, see ``counting``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,13 @@ MOST_BODY = 64 << 10
 #: Keys of one batch at most.
 MOST_KEYS = 1_000
 _MOST_PARAMETERS = 64
-_OPTIONS = frozenset({"items", "limit", "cursor"})
+_OPTIONS: Mapping[str, frozenset[str]] = {
+    "query": frozenset({"items", "limit", "cursor"}),
+    "verify": frozenset({"items", "limit", "cursor"}),
+    "list": frozenset({"items", "limit", "after", "since"}),
+    "statistics": frozenset({"by"}),
+}
+_MOST_TOKEN = 2_100
 _CURSOR = re.compile(r"([0-9a-f-]{1,40})\.(\d{1,18})")
 
 
@@ -39,10 +46,15 @@ class Asked(NamedTuple):
     cursor: tuple[str, int] | None = None
     #: Many questions at once, each like ``where``.
     batch: tuple[Mapping[str, object], ...] | None = None
+    #: 列表: behind which key, or after which change.
+    after: str | None = None
+    since: str | None = None
+    #: 统计: the items counted by.
+    by: tuple[str, ...] | None = None
 
 
-def read_query(query_string: str) -> Asked:
-    """A GET.  Raises BadInput ``gate.bad_query``."""
+def read_query(query_string: str, kind: str = "query") -> Asked:
+    """A GET to a service of this kind.  Raises BadInput ``gate.bad_query``."""
     if not query_string:
         return Asked({})
     pairs = query_string.split("&")
@@ -56,27 +68,52 @@ def read_query(query_string: str) -> Asked:
         if name in given:
             raise _bad(f"参数 {name[:62]} 给了两次")
         given[name] = value
-    if given.keys().isdisjoint(_OPTIONS):
+    options = _OPTIONS[kind]
+    if given.keys().isdisjoint(options):
         return Asked(given)
-    items = str(given.pop("items", ""))
-    limit, cursor = given.pop("limit", None), given.pop("cursor", None)
-    return Asked(given, _items(items.split(",") if items else None), _limit(limit), _cursor(cursor))
+    found = {name: given.pop(name) for name in options if name in given}
+    for name in ("items", "by"):
+        if name in found:
+            found[name] = str(found[name]).split(",") if found[name] else None
+    return _asked(given, found)
 
 
-def read_body(body: bytes) -> Asked:
-    """A POST.  Raises BadInput ``gate.bad_query``."""
+def read_body(body: bytes, kind: str = "query") -> Asked:
+    """A POST to a service of this kind.  Raises BadInput ``gate.bad_query``."""
     try:
         given: Any = orjson.loads(body) if body else {}
     except orjson.JSONDecodeError as problem:
         raise _bad("请求体不是 JSON") from problem
-    if not isinstance(given, dict) or not given.keys() <= {"where", "items", "limit", "cursor", "batch"}:
-        raise _bad("请求体只能有 where、items、limit、cursor，或 batch、items")
-    if "batch" in given:
+    options = _OPTIONS[kind]
+    if kind in ("query", "verify") and isinstance(given, dict) and "batch" in given:
         return _batch(given)
+    if not isinstance(given, dict) or not given.keys() <= {"where", *options}:
+        said = "、".join(sorted(options))
+        raise _bad(f"请求体只能有 where、{said}" + ("，或 batch、items" if kind == "query" else ""))
     where = given.get("where", {})
     if not _is_question(where):
         raise _bad("where 应为 {信息项: 值}")
-    return Asked(where, _items(given.get("items")), _limit(given.get("limit")), _cursor(given.get("cursor")))
+    return _asked(where, {name: given[name] for name in options if name in given})
+
+
+def _asked(where: Mapping[str, object], options: Mapping[str, object]) -> Asked:
+    return Asked(
+        where,
+        _items(options.get("items")),
+        _limit(options.get("limit")),
+        _cursor(options.get("cursor")),
+        None,
+        _token(options, "after"),
+        _token(options, "since"),
+        _items(options.get("by"), "by"),
+    )
+
+
+def _token(options: Mapping[str, object], name: str) -> str | None:
+    given = options.get(name)
+    if given is None or (isinstance(given, str) and 0 < len(given) <= _MOST_TOKEN):
+        return given
+    raise BadInput("gate.bad_cursor", f"{name} 无法读懂")
 
 
 def _batch(given: Mapping[str, Any]) -> Asked:
@@ -101,11 +138,11 @@ def _decoded(text: str) -> str:
         raise _bad("查询字符串不是 UTF-8") from problem
 
 
-def _items(given: object) -> tuple[str, ...] | None:
+def _items(given: object, name: str = "items") -> tuple[str, ...] | None:
     if given is None:
         return None
     if not isinstance(given, list) or not given or not all(isinstance(one, str) and one for one in given):
-        raise _bad("items 应为信息项名的列表")
+        raise _bad(f"{name} 应为信息项名的列表")
     return tuple(dict.fromkeys(given))
 
 

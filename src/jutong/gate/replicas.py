@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from jutong.gate.shape import Cell
 
@@ -34,6 +35,13 @@ class Replica:
     columns: frozenset[str]
     connection: sqlite3.Connection
     as_of: str = ""
+    #: The lake snapshot the rows are of, and the one from which on all that went is still remembered (列表).
+    snapshot: int = 0
+    kept_from: int = 0
+    #: What records are counted by (统计).
+    counted: frozenset[str] = frozenset()
+    #: Answers worked out of these very rows.
+    kept: dict[Any, Any] = field(default_factory=dict, repr=False)
     opened: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC), repr=False)
     cursor: sqlite3.Cursor = field(init=False, repr=False)
 
@@ -51,6 +59,7 @@ class Replica:
         connection.execute("PRAGMA query_only = 1")
         columns = frozenset(row[1] for row in connection.execute("PRAGMA table_info(data)"))
         replica = cls(service, generation, columns, connection)
+        replica.counted = frozenset(row[1] for row in connection.execute("PRAGMA table_info(cells)"))
         replica.refresh()
         return replica
 
@@ -59,8 +68,13 @@ class Replica:
         if self.connection.in_transaction:
             self.connection.execute("COMMIT")
         self.connection.execute("BEGIN")
-        row = self.connection.execute("SELECT value FROM meta WHERE name = 'as_of'").fetchone()
-        self.as_of = row[0] if row else ""
+        said = dict(self.connection.execute("SELECT name, value FROM meta"))
+        self.as_of = said.get("as_of", "")
+        self.kept_from = int(said.get("kept_from", 0))
+        snapshot = int(said.get("snapshot", 0))
+        if snapshot != self.snapshot:
+            self.snapshot = snapshot
+            self.kept.clear()
 
     def rows(self, sql: str, values: Sequence[Cell]) -> list[tuple[Cell, ...]]:
         return self.cursor.execute(sql, values).fetchall()

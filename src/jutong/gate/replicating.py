@@ -26,6 +26,10 @@ from jutong.terms import JutongError, quote
 
 #: An unchanged replica says at least this often that it is still what the lake holds.
 _SAY_AGAIN = dt.timedelta(seconds=30)
+#: Rows that went which a list service's replica remembers at most.
+_MOST_GONE = 200_000
+#: The row of ``meta`` that names the lake snapshot being applied.
+_APPLYING = "applying"
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,11 @@ def _feed(service: str, shape: Shape, store: Store, replica: _Writing) -> Replic
             return Replicated(service)
         with replica.transaction():
             # Rows without a business key are only ever appended.
+            replica.begin(changes.until)
             deleted = replica.delete(shape.keys, _cells(changes.deletes())) if shape.keys else 0
             upserted = replica.upsert(shape, _upserts(changes, shape))
+            if deleted or upserted:
+                replica.settle(shape)
             replica.say(shape, changes.until, looked)
     store.follow(_follower(service), shape.dataset, changes.until)
     return Replicated(service, False, upserted, deleted)
@@ -98,8 +105,10 @@ def _rebuild(service: str, shape: Shape, store: Store, folder: Path) -> Replicat
     with store.changes(shape.dataset, since=None) as changes:
         with _Writing(building) as replica, replica.transaction():
             replica.make(shape)
+            replica.begin(changes.until)
             rows = replica.upsert(shape, _upserts(changes, shape), fresh=True)
             replica.index(shape)
+            replica.settle(shape)
             replica.say(shape, changes.until, looked)
         with _Writing(building) as replica:
             replica.open_to_readers()
@@ -168,13 +177,56 @@ class _Writing:
     def make(self, shape: Shape) -> None:
         names = ", ".join(quote(column.name) for column in shape.columns)
         self._connection.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
-        self._connection.execute(f"CREATE TABLE data (_n INTEGER PRIMARY KEY AUTOINCREMENT, {names})")
+        when = "_s INTEGER, " if shape.remembers else ""
+        self._connection.execute(f"CREATE TABLE data (_n INTEGER PRIMARY KEY AUTOINCREMENT, {when}{names})")
+        if shape.remembers:
+            self._remember(shape, names)
+        if shape.counted:
+            self._connection.execute(
+                f"CREATE TABLE cells ({', '.join(map(quote, shape.counted))}, _count INTEGER)"
+            )
+
+    def _remember(self, shape: Shape, names: str) -> None:
+        """What goes is kept as it was, so that whoever was granted it, and nobody else, can be told it went."""
+        self._connection.execute(
+            f"CREATE TABLE gone (_g INTEGER PRIMARY KEY AUTOINCREMENT, _s INTEGER, {names})"
+        )
+        self._connection.execute("CREATE INDEX gone_by_s ON gone (_s)")
+        old = ", ".join(f"OLD.{quote(column.name)}" for column in shape.columns)
+        now = f"(SELECT CAST(value AS INTEGER) FROM meta WHERE name = '{_APPLYING}')"
+        keep = f"BEGIN INSERT INTO gone (_s, {names}) VALUES ({now}, {old}); END"
+        self._connection.execute(f"CREATE TRIGGER deleted AFTER DELETE ON data {keep}")
+        moved = " OR ".join(f"OLD.{quote(one)} IS NOT NEW.{quote(one)}" for one in shape.watched)
+        if moved:
+            self._connection.execute(f"CREATE TRIGGER moved AFTER UPDATE ON data WHEN {moved} {keep}")
+
+    def begin(self, snapshot: int) -> None:
+        """Whatever is applied from here on came with this snapshot."""
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_APPLYING, str(snapshot)))
+
+    def settle(self, shape: Shape) -> None:
+        """What is made of the rows once they are in: counts, and no endless memory of what went."""
+        if shape.counted:
+            by = ", ".join(map(quote, shape.counted))
+            self._connection.execute("DELETE FROM cells")
+            self._connection.execute(f"INSERT INTO cells SELECT {by}, count(*) FROM data GROUP BY {by}")
+        if shape.remembers:
+            row = self._connection.execute(
+                "SELECT max(_s) FROM gone WHERE _g <= (SELECT max(_g) FROM gone) - ?", (_MOST_GONE,)
+            ).fetchone()
+            if row[0] is not None:
+                self._connection.execute("DELETE FROM gone WHERE _s <= ?", (row[0],))
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO meta VALUES ('kept_from', ?)", (str(row[0]),)
+                )
 
     def index(self, shape: Shape) -> None:
         """After the first load, when it is much cheaper."""
         if shape.keys:
             names = ", ".join(map(quote, shape.keys))
             self._connection.execute(f"CREATE UNIQUE INDEX by_key ON data ({names})")
+        if shape.remembers:
+            self._connection.execute("CREATE INDEX by_s ON data (_s)")
         for place, index in enumerate(shape.indexes):
             names = ", ".join(map(quote, index))
             self._connection.execute(f"CREATE INDEX by_{place} ON data ({names})")
@@ -186,7 +238,11 @@ class _Writing:
 
     def upsert(self, shape: Shape, rows: Iterable[tuple[Cell, ...]], *, fresh: bool = False) -> int:
         names = [quote(column.name) for column in shape.columns]
-        sql = f"INSERT INTO data ({', '.join(names)}) VALUES ({', '.join('?' for _ in names)})"
+        values = ["?" for _ in names]
+        if shape.remembers:
+            names.append("_s")
+            values.append(str(int(self._meta(_APPLYING))))
+        sql = f"INSERT INTO data ({', '.join(names)}) VALUES ({', '.join(values)})"
         if shape.keys and not fresh:
             keys = ", ".join(map(quote, shape.keys))
             sql += f" ON CONFLICT ({keys}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in names)}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Self
@@ -113,8 +113,10 @@ class Served:
     entry_items: tuple[EntryItem, ...]
     columns: tuple[Item, ...]
     dataset_keys: tuple[str, ...]
-    #: query answers rows; verify compares what the caller says and tells only that.
+    #: query answers rows; verify compares what the caller says and tells only that; list; statistics.
     kind: str = "query"
+    #: statistics: a count below this is not told.
+    least: int = 10
 
     @cached_property
     def types(self) -> Mapping[str, str]:
@@ -302,7 +304,15 @@ def _shape(service: Served, entitled: Sequence[Entitled]) -> Shape:
     if service.kind == "verify":  # compared here, never told
         columns |= {name: plain_column(typed[name]) for name in service.items if name in typed}
     filtered = frozenset[str]().union(*(one.filtered for one in entitled))
-    return shape_of(service.dataset, service.dataset_keys, service.keys, columns.values(), filtered)
+    asked_by = service.dataset_keys if service.kind in ("list", "statistics") else service.keys
+    shape = shape_of(service.dataset, service.dataset_keys, asked_by, columns.values(), filtered)
+    if service.kind == "list":
+        by_page = tuple((name, *service.dataset_keys) for name in sorted({*service.keys, *filtered}))
+        return replace(shape, indexes=by_page, remembers=True, watched=tuple(sorted(filtered)))
+    if service.kind == "statistics":
+        groups = {one.columns[name].name for one in entitled for name in service.keys if name in one.columns}
+        return replace(shape, indexes=(), counted=tuple(sorted(groups | filtered)))
+    return shape
 
 
 def _under(column: Item, offered: EntryItem) -> Item:

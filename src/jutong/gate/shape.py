@@ -49,11 +49,23 @@ class Shape:
     columns: tuple[Column, ...]
     #: Columns to index together, besides the business key.
     indexes: tuple[tuple[str, ...], ...]
+    #: 列表: whether the replica remembers when a row came, and what went; it goes when one of ``watched`` changes.
+    remembers: bool = False
+    watched: tuple[str, ...] = ()
+    #: 统计: the columns rows are counted by, filters included.
+    counted: tuple[str, ...] = ()
 
     @property
     def signature(self) -> str:
         """Changes when the same lake would make another replica."""
-        made = [self.dataset, self.keys, [(one.name, one.sql) for one in self.columns], self.indexes]
+        made: list[object] = [
+            self.dataset,
+            self.keys,
+            [(one.name, one.sql) for one in self.columns],
+            self.indexes,
+        ]
+        if self.remembers or self.counted:
+            made += [self.remembers, self.watched, self.counted]
         return hashlib.sha256(json.dumps(made).encode()).hexdigest()[:16]
 
 

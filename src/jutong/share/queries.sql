@@ -165,11 +165,12 @@ UPDATE share_grant SET items = %(items)s, masks = %(masks)s
 WHERE id = %(id)s AND (items, masks) IS DISTINCT FROM (%(items)s, %(masks)s)
 
 -- name: add_service
-INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows)
-VALUES (%(name)s, %(kind)s, %(label)s, %(department_code)s, %(entry_id)s, %(dataset)s, %(keys)s, %(items)s, %(max_rows)s)
+INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows, least)
+VALUES (%(name)s, %(kind)s, %(label)s, %(department_code)s, %(entry_id)s, %(dataset)s, %(keys)s, %(items)s, %(max_rows)s,
+        %(least)s)
 ON CONFLICT (name) DO UPDATE
 SET kind = excluded.kind, label = excluded.label, dataset = excluded.dataset, keys = excluded.keys, items = excluded.items,
-    max_rows = excluded.max_rows, state = 'active'
+    max_rows = excluded.max_rows, least = excluded.least, state = 'active'
 WHERE service.entry_id = excluded.entry_id
 RETURNING *
 

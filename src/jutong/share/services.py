@@ -14,7 +14,31 @@ from jutong.terms import BadInput, Conflict, NotFound, ShareType
 
 _SQL = named_sql(__file__)
 #: kind → its name in Chinese
-KINDS = {"query": "查询", "verify": "核验"}
+KINDS = {"query": "查询", "verify": "核验", "list": "列表", "statistics": "统计"}
+#: A count by one of these would be a count of one.
+_NAMES_SOMEBODY = frozenset(
+    {
+        "address",
+        "bank_card",
+        "business_reg_no",
+        "document_no",
+        "email",
+        "latitude",
+        "legal_name",
+        "licence_id",
+        "longitude",
+        "mobile",
+        "org_code",
+        "passport_no",
+        "person_id",
+        "person_name",
+        "phone",
+        "plate_no",
+        "url",
+        "uscc",
+    }
+)
+_MOST_GROUPS = 4
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -27,11 +51,13 @@ class Service:
     department_code: str
     entry_id: int
     dataset: str
-    #: Items a caller must give, all of them.
+    #: query, verify: items a caller must give, all of them; list: may narrow by; statistics: groups, coarsest first.
     keys: tuple[str, ...]
     items: tuple[str, ...]
     max_rows: int
     state: str
+    #: statistics: counts below this are not told.
+    least: int = 10
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -49,25 +75,26 @@ def publish_service(
     label: str | None = None,
     max_rows: int = 100,
     kind: str = "query",
+    least: int = 10,
 ) -> Service:
     """Publish a service of an entry's dataset, or change the one it has under this name.
 
-    ``kind``: query answers rows, verify 核验 only says whether values given are so.  ``items`` default to all that may be shared.  Requests agreed and waiting for it count as provided (T6).
-    Raises NotFound ``share.entry_unknown``, BadInput ``share.service_name``, ``share.service_items``, Conflict
-    ``share.entry_not_published``, ``share.not_attached``, ``share.service_taken``.
+    ``kind``: query answers rows, verify 核验 only says whether values given are so, list 列表 pages through all rows
+    and tells what changed since, statistics 统计 counts by ``keys`` (coarsest first) and tells no count below
+    ``least``.  ``items`` default to all that may be shared.  Requests agreed and waiting for it count as provided (T6).
+    Raises NotFound ``share.entry_unknown``, BadInput ``share.service_name``, ``share.service_items``,
+    ``share.service_kind``, ``share.service_dimension``, ``share.service_least``, Conflict
+    ``share.entry_not_published``, ``share.not_attached``, ``share.service_taken``, ``share.service_no_key``.
     """
     if kind not in KINDS:
         raise BadInput("share.service_kind", f"服务没有类型 {kind!r}：{'、'.join(KINDS)}")
     if not _NAME.fullmatch(name):
         raise BadInput("share.service_name", f"服务名 {name!r} 须以小写字母开头，只含小写字母、数字和下划线")
-    entry = connection.execute(_SQL.entry_for_request, {"entry": entry_id}).fetchone()
-    if entry is None:
-        raise NotFound("share.entry_unknown", "没有这条目录")
-    if entry["state"] != "published" or entry["share_type"] == ShareType.WITHHELD:
-        raise Conflict("share.entry_not_published", f"目录 {entry['code']} 未发布或不予共享，不能发布服务")
-    if not entry["dataset"]:
-        raise Conflict("share.not_attached", f"目录 {entry['code']} 尚未挂接数据资源")
+    entry = _publishable(connection, entry_id)
     offered = _offered(connection, entry_id, entry["dataset"])
+    _check_kind(connection, kind, entry["dataset"], entry_id, keys, least)
+    if kind == "statistics":
+        items = keys
     wanted = list(items) if items is not None else offered
     missing = [item for item in (*keys, *wanted) if item not in offered]
     if missing or not keys or not wanted:
@@ -87,6 +114,7 @@ def publish_service(
             "keys": list(keys),
             "items": wanted,
             "max_rows": max_rows,
+            "least": least,
         },
     ).fetchone()
     if row is None:
@@ -114,6 +142,38 @@ def services(connection: Connection, entry_id: int | None = None) -> list[Servic
     """Every service, or one entry's, by name."""
     rows = connection.execute(_SQL.list_services, {"entry": entry_id}).fetchall()
     return [Service.from_row(row) for row in rows]
+
+
+def _publishable(connection: Connection, entry_id: int) -> Mapping[str, Any]:
+    entry = connection.execute(_SQL.entry_for_request, {"entry": entry_id}).fetchone()
+    if entry is None:
+        raise NotFound("share.entry_unknown", "没有这条目录")
+    if entry["state"] != "published" or entry["share_type"] == ShareType.WITHHELD:
+        raise Conflict("share.entry_not_published", f"目录 {entry['code']} 未发布或不予共享，不能发布服务")
+    if not entry["dataset"]:
+        raise Conflict("share.not_attached", f"目录 {entry['code']} 尚未挂接数据资源")
+    return entry
+
+
+def _check_kind(
+    connection: Connection, kind: str, dataset: str, entry_id: int, keys: Sequence[str], least: int
+) -> None:
+    """What a list and a statistics service ask of their dataset besides."""
+    columns, dataset_keys = dataset_columns(connection, dataset)
+    if kind == "list" and not dataset_keys:
+        raise Conflict("share.service_no_key", f"数据集 {dataset} 没有主键，不能逐页列出，也说不出变更")
+    if kind != "statistics":
+        return
+    if not 2 <= least <= 1000:
+        raise BadInput("share.service_least", "统计服务的最小计数须在 2 至 1000 之间")
+    elements = {column.name: column.element for column in columns}
+    elements |= {item.name: item.element for item in entry_items(connection, entry_id) if item.element}
+    naming = [name for name in keys if name in dataset_keys or elements.get(name) in _NAMES_SOMEBODY]
+    if naming or len(set(keys)) != len(keys) or len(keys) > _MOST_GROUPS:
+        raise BadInput(
+            "share.service_dimension",
+            f"统计的分组项须为 1 至 {_MOST_GROUPS} 个不同的、不指明某个主体的信息项；不能用：{'、'.join(naming) or '无'}",
+        )
 
 
 def _offered(connection: Connection, entry_id: int, dataset: str) -> list[str]:

@@ -233,7 +233,7 @@ def act(visit: Visit, form: ServiceMove) -> Done:
         return Done(f"/services/{service.name}", visit.tell("接口服务 {name} 已停止", name=service.name))
     publish_service(
         visit.connection, name=service.name, entry_id=service.entry_id, keys=service.keys, items=service.items,
-        label=service.label, max_rows=service.max_rows,
+        label=service.label, max_rows=service.max_rows, kind=service.kind, least=service.least,
     )  # fmt: skip
     return Done(f"/services/{service.name}", visit.tell("接口服务 {name} 已恢复", name=service.name))
 
