@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pyarrow as pa
+import pymysql
 from psycopg.conninfo import conninfo_to_dict
 
 from jutong.database import Connection, Database, open_database
@@ -65,11 +67,22 @@ class City:
 
     @property
     def receiver(self) -> dict[str, Any]:
+        if self.receiver_url.startswith("mysql:"):
+            url = urlsplit(self.receiver_url)
+            return {
+                "kind": "mysql",
+                "host": url.hostname,
+                "port": url.port,
+                "dbname": url.path[1:],
+                "user": url.username,
+            }
         parts = conninfo_to_dict(self.receiver_url)
         return {name: parts[name] for name in ("host", "port", "dbname", "user") if parts.get(name)}
 
     @property
     def receiver_password(self) -> str:
+        if self.receiver_url.startswith("mysql:"):
+            return ""
         return str(conninfo_to_dict(self.receiver_url)["password"])
 
     def merge(self, rows: Iterable[Mapping[str, Any]], gone: Iterable[str] = ()) -> int:
@@ -95,6 +108,15 @@ class City:
 
     def there(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the consumer's database."""
+        if self.receiver_url.startswith("mysql:"):
+            to = self.receiver
+            where = {"host": to["host"], "port": to["port"], "user": to["user"], "database": to["dbname"]}
+            with (
+                pymysql.connect(**where, charset="utf8mb4", autocommit=True) as reached,
+                reached.cursor() as asked,
+            ):
+                asked.execute(sql, values or None)
+                return list(asked.fetchall())
         with psycopg.connect(self.receiver_url) as connection:
             cursor = connection.execute(sql, values or None)  # type: ignore[arg-type]
             return cursor.fetchall() if cursor.description else []

@@ -2,10 +2,19 @@
 
 Every kind answers the same three questions (``Source``): what is there, which file was delivered, and give me
 this table as Arrow batches.  PostgreSQL is also written to (``jutong.outside.postgres``: ``create_table_sql``,
-``copy_rows``, ``merge_sql``, ``content_hash``), always inside the caller's transaction.
+``copy_rows``, ``merge_sql``, ``content_hash``), and the MySQL family (``jutong.outside.mysql``: ``insert_rows``,
+``merge_rows``, ``delete_rows``), always inside the caller's transaction.
 """
 
 from jutong.outside.files import FileFolder, kind_of, read_file
+from jutong.outside.mysql import (
+    connect_mysql,
+    delete_rows,
+    insert_rows,
+    merge_rows,
+    mysql_name,
+    writing_session,
+)
 from jutong.outside.opening import KINDS, open_source
 from jutong.outside.postgres import (
     UNCHANGED,
@@ -44,16 +53,22 @@ __all__ = [
     "Source",
     "Transaction",
     "Widened",
+    "connect_mysql",
     "connect_postgres",
     "content_hash",
     "copy_rows",
     "create_table_sql",
     "data_files",
+    "delete_rows",
+    "insert_rows",
     "kind_of",
     "lsn",
     "lsn_text",
+    "merge_rows",
     "merge_sql",
+    "mysql_name",
     "open_remote",
     "open_source",
     "read_file",
+    "writing_session",
 ]

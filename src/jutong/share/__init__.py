@@ -61,7 +61,15 @@ from jutong.share.metering import (
     recount,
 )
 from jutong.share.outgoing import Outgoing, OutItem, leaving_sql, subject_hasher
-from jutong.share.receiver import CONTROL_TABLE, Checkpoint, Receiver
+from jutong.share.receiver import (
+    CONTROL_TABLE,
+    RECEIVER_KINDS,
+    Checkpoint,
+    MysqlReceiver,
+    PostgresReceiver,
+    Receiver,
+    open_receiver,
+)
 from jutong.share.reconciling import Reconciled, reconcile
 from jutong.share.requests import (
     METHODS,
@@ -94,6 +102,7 @@ __all__ = [
     "CONTROL_TABLE",
     "METHODS",
     "PURPOSES",
+    "RECEIVER_KINDS",
     "SERVICE_KINDS",
     "Access",
     "Application",
@@ -106,8 +115,10 @@ __all__ = [
     "Grant",
     "Metered",
     "Moved",
+    "MysqlReceiver",
     "OutItem",
     "Outgoing",
+    "PostgresReceiver",
     "Receiver",
     "Reconciled",
     "Request",
@@ -154,6 +165,7 @@ __all__ = [
     "new_shared_secret",
     "new_token",
     "not_live",
+    "open_receiver",
     "period_of",
     "publish_service",
     "reconcile",

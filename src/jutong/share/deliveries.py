@@ -14,6 +14,7 @@ from jutong.keys import KeyProvider
 from jutong.share.bounds import Bound, bound_of
 from jutong.share.grants import find_grant
 from jutong.share.outgoing import Outgoing
+from jutong.share.receiver import RECEIVER_KINDS
 from jutong.terms import BadInput, Conflict, Denied, NotFound, Refused
 
 _SQL = named_sql(__file__)
@@ -27,7 +28,7 @@ class Delivery:
     #: The consumer; ``provider_code`` the department that shares.
     department_code: str
     provider_code: str
-    #: host, port, dbname, user, schema; the password is sealed in ``secret``.
+    #: kind (none: postgres), host, port, dbname, user, schema (PostgreSQL); the password is sealed in ``secret``.
     receiver: Mapping[str, Any]
     table_name: str
     state: str
@@ -50,12 +51,18 @@ def add_delivery(
 ) -> Delivery:
     """Declare a delivery under a grant whose method is 库表; saying the same again changes nothing.
 
-    ``receiver`` holds host, port, dbname, user, schema and never a password.  Raises BadInput
-    ``share.delivery_receiver``, ``share.delivery_table``, ``share.delivery_method``, ``share.delivery_keys``;
+    ``receiver`` holds kind, host, port, dbname, user, schema and never a password.  Raises BadInput
+    ``share.delivery_receiver``, ``share.delivery_kind``, ``share.delivery_table``, ``share.delivery_method``, ``share.delivery_keys``;
     Denied with the grant's own code while it is not live; Conflict ``share.delivery_taken``.
     """
     if "password" in receiver or not receiver.get("dbname"):
         raise BadInput("share.delivery_receiver", "接收方须写明 dbname，密码另给，不能写在连接参数里")
+    kind = receiver.get("kind", "postgres")
+    if kind not in RECEIVER_KINDS or (kind == "mysql" and receiver.get("schema")):
+        raise BadInput(
+            "share.delivery_kind",
+            f"接收方种类 {kind!r} 不认得或参数不符：须是 {' 或 '.join(RECEIVER_KINDS)}，MySQL 系没有 schema",
+        )
     if not _TABLE.fullmatch(table_name) or table_name.startswith("jutong_"):
         raise BadInput(
             "share.delivery_table", f"接收表名 {table_name!r} 须是小写字母、数字和下划线，且不以 jutong_ 开头"

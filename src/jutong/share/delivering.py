@@ -33,7 +33,7 @@ from jutong.share.reading import (
     everything_unordered,
     gone_keys,
 )
-from jutong.share.receiver import Checkpoint, Receiver, swap_in
+from jutong.share.receiver import Checkpoint, Receiver, open_receiver, swap_in
 from jutong.share.requests import mark_provided
 from jutong.share.seen import keep_subjects, subject_secret, this_period
 from jutong.store import Store
@@ -86,9 +86,12 @@ class Way:
         return self.delivery.table_name
 
     @property
-    def load_table(self) -> str:
-        """The table a first load fills before it is renamed to the live one."""
+    def load_stem(self) -> str:
         return f"jutong_load_{sha256(self.delivery.name.encode()).hexdigest()[:12]}"
+
+    def load_table(self, run: Checkpoint) -> str:
+        """The table a first load fills before it is renamed to the live one."""
+        return self.receiver.load_table(self.load_stem, run.run)
 
 
 def deliver(
@@ -119,7 +122,7 @@ def open_way(
     with database.connection() as connection:
         delivery = find_delivery(connection, name)
         password = password_of(connection, keys, name)
-    with _politely(database, name), Receiver.open(delivery.receiver, password) as receiver:
+    with _politely(database, name), open_receiver(delivery.receiver, password) as receiver:
         with receiver.transaction():  # 1  where does the receiver stand, commits still in flight included
             receiver.prepare()
             standing = receiver.checkpoint(name, lock=True)
@@ -179,9 +182,13 @@ def _resume_or_begin(way: Way, standing: Checkpoint | None, until: int) -> Check
 
 
 def _goes_on(way: Way, standing: Checkpoint) -> bool:
-    """Whether the run under way can be finished as it was begun: same shape, and its snapshot still there."""
+    """Whether the run under way can be finished as it was begun: same shape, its snapshot and its table still there."""
     if standing.phase == "idle" or standing.signature != way.outgoing.signature:
         return False
+    if standing.phase == "load" and standing.chunk:
+        with way.receiver.transaction():
+            if not way.receiver.exists(way.load_table(standing)):
+                return False
     try:
         with way.store.reading(standing.to_snapshot):
             return True
@@ -190,8 +197,14 @@ def _goes_on(way: Way, standing: Checkpoint) -> bool:
 
 
 def begin(way: Way, standing: Checkpoint | None, kind: str, since: int | None, until: int) -> Checkpoint:
-    """Put a new run into the receiver's checkpoint, with the table it needs, in one transaction."""
+    """Put a new run into the receiver's checkpoint, with the table it needs.
+
+    Raises Conflict ``share.receiver_drift`` when the live table is no longer the one we made: nothing is sent until
+    somebody has looked.
+    """
     outgoing = way.outgoing
+    if kind != "full" and standing is not None:
+        _fit(way, standing)
     fresh = Checkpoint(
         delivery=way.delivery.name,
         table_name=way.live_table,
@@ -216,12 +229,32 @@ def begin(way: Way, standing: Checkpoint | None, kind: str, since: int | None, u
                     "share.table_taken",
                     f"接收库中已有表 {way.live_table}，不是本交换所建：请改名或换一个接收表名",
                 )
-            way.receiver.create(way.load_table, outgoing, _comment(way))
+            way.receiver.sweep(way.load_stem)
+            way.receiver.create(way.load_table(fresh), outgoing, _comment(way))
         elif standing is not None and standing.signature != outgoing.signature:
-            way.receiver.reshape(way.live_table, outgoing)
-            for column in set(standing.columns) - set(fresh.columns):
+            for column in sorted(set(standing.columns) - set(fresh.columns)):
                 way.receiver.empty_column(way.live_table, column)
     return fresh
+
+
+def _fit(way: Way, standing: Checkpoint) -> None:
+    """Give the live table the columns that may leave now, then see whether it can be kept at all."""
+    receiver, outgoing = way.receiver, way.outgoing
+    if standing.signature != outgoing.signature:
+
+        def reshape() -> None:
+            receiver.hold(standing)
+            if receiver.exists(way.live_table):
+                receiver.reshape(way.live_table, outgoing)
+
+        swap_in(receiver, reshape)
+    with receiver.transaction():
+        drift = receiver.drift(way.live_table, outgoing)
+    if drift:
+        raise Conflict(
+            "share.receiver_drift",
+            f"接收表 {way.live_table} 已被改动：{drift}。交换已停住，请接收方恢复该表，或另建交换",
+        )
 
 
 # -- step 5: what is sent
@@ -232,9 +265,11 @@ def _load(way: Way, run: Checkpoint) -> tuple[Checkpoint, ContentHash | None]:
     if run.phase != "load":
         return run, None
     there = None
-    if run.chunk:  # an earlier run brought a part; which, the receiver itself knows best
-        with way.receiver.transaction():
-            there = way.receiver.keys_there(way.load_table, way.outgoing)
+    with way.receiver.transaction():
+        if run.chunk:  # an earlier run brought a part; which, the receiver itself knows best
+            there = way.receiver.keys_there(way.load_table(run), way.outgoing)
+        elif not way.receiver.exists(way.load_table(run)):  # killed between the checkpoint and its table
+            way.receiver.create(way.load_table(run), way.outgoing, _comment(way))
     content = EMPTY_CONTENT if there is None else None
     with everything_unordered(
         way.store, way.outgoing, _until(run), there=there, size=way.size, subject_key=_secret(way)
@@ -328,11 +363,11 @@ def _send(
         way.receiver.hold(run)  # (a) nobody else moves this run
         deleted = 0
         if run.kind == "full" and chunk:  # (b) the rows
-            way.receiver.load(way.load_table, chunk.table)
+            way.receiver.load(way.load_table(run), way.outgoing, chunk.table)
         else:
             deleted = way.receiver.merge(
                 way.live_table,
-                way.outgoing.keys,
+                way.outgoing,
                 chunk.table if chunk else _no_rows(way),
                 gone if gone is not None else _key_table(way, []),
             )
@@ -380,17 +415,21 @@ def _finish(way: Way, run: Checkpoint) -> Checkpoint:
     if run.phase == "load":
         with receiver.transaction():
             receiver.hold(run)
-            receiver.add_key(way.load_table, way.outgoing.keys, f"{way.load_table}_key")
+            receiver.add_key(way.load_table(run), way.outgoing.keys)
             run = receiver.move(run, phase="keyed", last_key=None)
     if run.phase == "keyed":
         keyed = run
 
         def swap() -> Checkpoint:
             receiver.hold(keyed)
-            receiver.rename(way.load_table, way.live_table)
+            receiver.rename(way.load_table(keyed), way.live_table)
             return receiver.move(keyed, phase="swapped", snapshot=keyed.to_snapshot)
 
         run = swap_in(receiver, swap)
+    if run.kind == "full":
+        with receiver.transaction():
+            receiver.hold(run)
+            receiver.sweep(way.load_stem)
     _confirm(way.stream, way.delivery, way.bound, run, "done")
     with receiver.transaction():
         receiver.hold(run)

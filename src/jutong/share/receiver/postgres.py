@@ -1,18 +1,10 @@
-"""The receiver's side of a delivery: a consumer's PostgreSQL, its control table and its rows.
-
-Law 4 lives here: a chunk's rows and the checkpoint that says they have arrived commit in one transaction, and
-the checkpoint moves n → n + 1 only while it still stands at n.  All methods run inside the transaction the
-caller has opened with ``transaction()``.
-"""
+"""A receiver that is a PostgreSQL (or speaks its protocol): DDL is part of the transaction, rows come by COPY."""
 
 from __future__ import annotations
 
 import io
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
 from typing import Any, NoReturn, Self
 
 import psycopg
@@ -23,6 +15,8 @@ from pyarrow import csv
 
 from jutong.outside import connect_postgres, copy_rows, merge_sql
 from jutong.share.outgoing import Key, Outgoing, OutItem
+from jutong.share.receiver.checkpoint import CONTROL_TABLE
+from jutong.share.receiver.contract import Locked, Receiver
 from jutong.terms import (
     BadInput,
     Broken,
@@ -35,7 +29,6 @@ from jutong.terms import (
     row_hash,
 )
 
-CONTROL_TABLE = "jutong_delivery"
 _ROWS, _GONE = "jutong_chunk_rows", "jutong_chunk_gone"
 _QUARTERS = ", ".join(
     f"sum(('x' || substr(h, {8 * place + 1}, 8))::bit(32)::bigint & 4294967295) AS q{place}"
@@ -43,8 +36,6 @@ _QUARTERS = ", ".join(
 )
 #: From this server version on a hexadecimal text is read as a number.
 _SUMS_HEXADECIMAL = 160_000
-_LOCK_TIMEOUT = "2s"
-_SWAP_TRIES = 30
 
 _CONTROL = """
 CREATE TABLE IF NOT EXISTS {table} (
@@ -70,54 +61,10 @@ CREATE TABLE IF NOT EXISTS {table} (
 """
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """One row of the receiver's control table: how far a delivery has come, as the receiver itself knows it."""
+class PostgresReceiver(Receiver):
+    """A schema of a consumer's PostgreSQL."""
 
-    delivery: str
-    table_name: str
-    #: Outgoing.signature of what the live table holds, or of what the running full load will make it hold.
-    signature: str
-    #: The columns that are ours in it; any other column of the table is the receiver's own.
-    columns: tuple[str, ...]
-    #: Lake snapshot the live table stands at; None until the first load is swapped in.
-    snapshot: int | None = None
-    #: The run under way, or the last one.
-    run: str = ""
-    #: full, incremental or difference.
-    kind: str = ""
-    from_snapshot: int | None = None
-    to_snapshot: int | None = None
-    #: idle, load, swapped, delete, upsert or compare.
-    phase: str = "idle"
-    #: Chunks of the run that are committed.
-    chunk: int = 0
-    #: Last key the phase has dealt with.
-    last_key: Key | None = None
-    #: The attempt that committed the last chunk: what the ledger is told (see metering).
-    attempt: str = ""
-    #: Rows the run has written and removed, then since the delivery began.
-    upserted: int = 0
-    deleted: int = 0
-    upserted_total: int = 0
-    deleted_total: int = 0
-
-    @classmethod
-    def from_row(cls, row: dict[str, Any]) -> Self:
-        values = {field.name: row[field.name] for field in fields(cls)}
-        if values["last_key"] is not None:
-            values["last_key"] = tuple(json.loads(values["last_key"]))
-        return cls(**{**values, "columns": tuple(values["columns"])})
-
-    def to_row(self) -> dict[str, Any]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        if self.last_key is not None:
-            values["last_key"] = json.dumps(self.last_key, ensure_ascii=False)
-        return {**values, "columns": list(self.columns)}
-
-
-class Receiver:
-    """An open connection to a consumer's database; close it, or use it as a context manager."""
+    _now = "clock_timestamp()"
 
     def __init__(self, connection: psycopg.Connection[dict[str, Any]], schema: str) -> None:
         self._connection = connection
@@ -126,7 +73,7 @@ class Receiver:
     @classmethod
     def open(cls, receiver: Mapping[str, Any], password: str | None) -> Self:
         """Raises Unavailable ``outside.postgres_unreachable`` with the server's words, never the password."""
-        config = {name: value for name, value in receiver.items() if name != "schema"}
+        config = {name: value for name, value in receiver.items() if name not in ("schema", "kind")}
         connection = connect_postgres(config, password)
         connection.row_factory = dict_row
         return cls(connection, str(receiver.get("schema") or "public"))
@@ -134,20 +81,15 @@ class Receiver:
     def close(self) -> None:
         self._connection.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """One transaction; a database error becomes an error of ours and nothing has happened."""
+    def transaction(self, patience: int | None = None) -> Iterator[None]:
         try:
             with self._connection.transaction():
+                if patience is not None:
+                    self._run(f"SET LOCAL lock_timeout = '{int(patience)}s'")
                 yield
-        except errors.LockNotAvailable:
-            raise  # swap_in gives way and comes again
+        except errors.LockNotAvailable as problem:
+            raise Locked("share.receiver_locked", "接收表正被占用，稍后再试") from problem
         except (errors.DataError, errors.IntegrityError) as problem:
             raise BadInput(
                 "share.row_not_storable", f"接收库不能存放这批数据：{_words(problem)}"
@@ -159,60 +101,18 @@ class Receiver:
         except psycopg.Error as problem:
             raise Conflict("share.receiver_refused", f"接收方数据库拒绝执行：{_words(problem)}") from problem
 
-    def wait_at_most(self, patience: str) -> None:
-        self._run(f"SET LOCAL lock_timeout = '{patience}'")
-
     # -- the checkpoint
 
     def prepare(self) -> None:
-        """Make the control table if it is not there.  Two first deliveries at once make it once."""
         self._run("SELECT pg_advisory_xact_lock(hashtext('jutong_delivery'))")
         self._run(_CONTROL.format(table=self._name(CONTROL_TABLE)))
 
-    def checkpoint(self, delivery: str, *, lock: bool = False) -> Checkpoint | None:
-        """With ``lock`` the row is held FOR UPDATE: a killed run whose commit is still in flight is waited for."""
-        row = self._run(
-            f"SELECT * FROM {self._name(CONTROL_TABLE)} WHERE delivery = %s{' FOR UPDATE' if lock else ''}",
-            (delivery,),
-        ).fetchone()
-        return Checkpoint.from_row(row) if row else None
-
-    def begin(self, checkpoint: Checkpoint, before: Checkpoint | None) -> None:
-        """Put a new run's checkpoint in the place of ``before``; raises Conflict if that one has moved."""
-        if before is not None:
-            self._replace(before, checkpoint)
-            return
-        names = list(checkpoint.to_row())
-        inserted = self._run(
-            f"INSERT INTO {self._name(CONTROL_TABLE)} ({', '.join(map(quote, names))})"
-            f" VALUES ({', '.join(f'%({name})s' for name in names)}) ON CONFLICT DO NOTHING",
-            checkpoint.to_row(),
-        ).rowcount
-        if inserted != 1:
-            raise _moved(checkpoint.delivery)
-
-    def hold(self, checkpoint: Checkpoint) -> None:
-        """Lock the checkpoint row and make sure it stands where we think it does."""
-        found = self.checkpoint(checkpoint.delivery, lock=True)
-        if found != checkpoint:
-            raise _moved(checkpoint.delivery)
-
-    def move(self, before: Checkpoint, **changes: Any) -> Checkpoint:
-        """Compare and set; the chunk number is what is compared."""
-        after = replace(before, **changes)
-        self._replace(before, after)
-        return after
-
-    def _replace(self, before: Checkpoint, after: Checkpoint) -> None:
-        sets = ", ".join(f"{quote(name)} = %({name})s" for name in after.to_row() if name != "delivery")
-        moved = self._run(
-            f"UPDATE {self._name(CONTROL_TABLE)} SET {sets}, changed_at = clock_timestamp()"
-            " WHERE delivery = %(delivery)s AND run = %(was_run)s AND chunk = %(was_chunk)s"
-            " AND phase = %(was_phase)s",
-            {**after.to_row(), "was_run": before.run, "was_chunk": before.chunk, "was_phase": before.phase},
-        ).rowcount
-        if moved != 1:
-            raise _moved(before.delivery)
+    def _insert_first(self, row: dict[str, Any]) -> int:
+        return self._change(
+            f"INSERT INTO {self._name(CONTROL_TABLE)} ({', '.join(map(quote, row))})"
+            f" VALUES ({', '.join(f'%({name})s' for name in row)}) ON CONFLICT DO NOTHING",
+            row,
+        )
 
     # -- tables
 
@@ -220,22 +120,23 @@ class Receiver:
         row = self._run("SELECT to_regclass(%s) IS NOT NULL AS found", (self._name(table),)).fetchone()
         return bool(row and row["found"])
 
+    def load_table(self, stem: str, run: str) -> str:  # noqa: ARG002
+        return stem  # dropping and making it again is part of the transaction that begins the run
+
+    def sweep(self, stem: str) -> None:
+        self._run(f"DROP TABLE IF EXISTS {self._name(stem)}")
+
     def create(self, table: str, outgoing: Outgoing, comment: str) -> None:
-        """A table of our own, its key texts in the binary collation, every item with its Chinese name."""
-        self.drop(table)
         columns = [self._column(out, key=out.item.name in outgoing.keys) for out in outgoing.items]
         name = self._name(table)
-        self._run(f"CREATE TABLE {name} ({', '.join(columns)})")
+        self._run(f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(columns)})")
         self._run(f"COMMENT ON TABLE {name} IS {_text(comment)}")
         for out in outgoing.items:
             self._run(f"COMMENT ON COLUMN {name}.{quote(out.item.name)} IS {_text(out.item.label)}")
 
-    def drop(self, table: str) -> None:
-        self._run(f"DROP TABLE IF EXISTS {self._name(table)}")
-
-    def add_key(self, table: str, keys: Sequence[str], index: str) -> None:
+    def add_key(self, table: str, keys: Sequence[str]) -> None:
         self._run(
-            f"ALTER TABLE {self._name(table)} ADD CONSTRAINT {quote(index)}"
+            f"ALTER TABLE {self._name(table)} ADD CONSTRAINT {quote(f'{table}_key')}"
             f" PRIMARY KEY ({', '.join(map(quote, keys))})"
         )
 
@@ -243,10 +144,6 @@ class Receiver:
         self._run(f"ALTER TABLE {self._name(table)} RENAME TO {quote(to)}")
 
     def reshape(self, table: str, outgoing: Outgoing) -> None:
-        """Bring the live table to the columns that may leave now: new ones added, lost ones emptied.
-
-        The receiver's own columns stay; a column whose type changed cannot be kept in place: Conflict.
-        """
         found = self._columns(table)
         for out in outgoing.items:
             name, given = out.item.name, postgres_type(out.type)
@@ -259,19 +156,38 @@ class Receiver:
                 )
 
     def empty_column(self, table: str, column: str) -> None:
-        """What may no longer be held is taken back (第27条)."""
         if column in self._columns(table):
             name = quote(column)
             self._run(f"UPDATE {self._name(table)} SET {name} = NULL WHERE {name} IS NOT NULL")
 
+    def drift(self, table: str, outgoing: Outgoing) -> str | None:
+        found = self._columns(table)
+        if not found:
+            return "表已不存在"
+        for out in outgoing.items:
+            name, wanted = out.item.name, postgres_type(out.type)
+            if name not in found:
+                return f"缺列「{name}」"
+            if found[name] != wanted:
+                return f"列「{name}」的类型是 {found[name]}，应为 {wanted}"
+        return None if self._keyed(table, outgoing.keys) else "主键或唯一索引已不在主键信息项上"
+
+    def _keyed(self, table: str, keys: Sequence[str]) -> bool:
+        row = self._row(
+            "SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = to_regclass(%(table)s) AND i.indisunique"
+            " AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND %(keys)s = ("
+            'SELECT array_agg(a.attname::text ORDER BY a.attname::text COLLATE "C") FROM pg_attribute a'
+            " WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))) AS keyed",
+            {"table": self._name(table), "keys": sorted(keys)},
+        )
+        return bool(row and row["keyed"])
+
     # -- rows
 
-    def load(self, table: str, rows: pa.Table) -> None:
-        """COPY rows into a table nobody reads yet."""
+    def load(self, table: str, outgoing: Outgoing, rows: pa.Table) -> None:  # noqa: ARG002
         copy_rows(self._connection, (self._schema, table), rows.to_batches())
 
     def keys_there(self, table: str, outgoing: Outgoing) -> pa.Table:
-        """The keys of every row as texts: what an interrupted load has brought."""
         types = zip(outgoing.keys, outgoing.key_types, strict=True)
         listed = ", ".join(field_text(key, item_type, "postgres") for key, item_type in types)
         sink = io.BytesIO()
@@ -290,14 +206,12 @@ class Receiver:
             csv.ConvertOptions(column_types=dict.fromkeys(names, text), strings_can_be_null=False),
         )
 
-    def merge(self, table: str, keys: Sequence[str], upserts: pa.Table, deletes: pa.Table) -> int:
-        """Remove the keys of ``deletes``, insert or update ``upserts`` by key; returns how many were removed.
-
-        Rows that are already as they should be are left alone: no dead tuple, no trigger of the receiver's.
-        """
+    def merge(self, table: str, outgoing: Outgoing, upserts: pa.Table, deletes: pa.Table) -> int:
         self._stage(_GONE, table, deletes)
         self._stage(_ROWS, table, upserts)
-        delete, write = merge_sql((self._schema, table), _ROWS, upserts.column_names, keys, delete=_GONE)
+        delete, write = merge_sql(
+            (self._schema, table), _ROWS, upserts.column_names, outgoing.keys, delete=_GONE
+        )
         deleted = self._run(delete).rowcount if deletes.num_rows else 0
         if upserts.num_rows:
             self._run(write)
@@ -308,7 +222,6 @@ class Receiver:
     def content(
         self, table: str, outgoing: Outgoing, after: Key | None = None, upto: Key | None = None
     ) -> ContentHash:
-        """Content hash of the live table's granted columns, of one key range or the whole."""
         where, values = self._range(outgoing, after, upto)
         hashed, source = row_hash(outgoing.columns, "postgres"), f"{self._name(table)} WHERE {where}"
         if self._connection.info.server_version >= _SUMS_HEXADECIMAL:  # and several workers may sum
@@ -325,7 +238,6 @@ class Receiver:
     def row_hashes(
         self, table: str, outgoing: Outgoing, after: Key | None, upto: Key | None, limit: int | None = None
     ) -> dict[Key, str]:
-        """Key → MD5 of the rows in one range, in key order; the first ``limit`` of them if given."""
         where, values = self._range(outgoing, after, upto)
         types = zip(outgoing.keys, outgoing.key_types, strict=True)
         listed = ", ".join(field_text(key, item_type, "postgres") for key, item_type in types)
@@ -348,6 +260,15 @@ class Receiver:
         return " AND ".join(parts), values
 
     # -- SQL
+
+    def _quote(self, name: str) -> str:
+        return quote(name)
+
+    def _row(self, statement: str, values: Any = None) -> dict[str, Any] | None:
+        return self._run(statement, values).fetchone()
+
+    def _change(self, statement: str, values: Any = None) -> int:
+        return self._run(statement, values).rowcount
 
     def _name(self, table: str) -> str:
         return f"{quote(self._schema)}.{quote(table)}"
@@ -377,21 +298,6 @@ class Receiver:
         return self._connection.execute(statement.encode(), values)
 
 
-def swap_in(receiver: Receiver, work: Callable[[], Checkpoint]) -> Checkpoint:
-    """Run ``work`` (the renaming) under a short lock_timeout, again and again while readers hold the table.
-
-    Waiting behind a reader with an exclusive lock queued would stop every reader after it; so we give way.
-    """
-    for tried in range(1, _SWAP_TRIES + 1):
-        try:
-            with receiver.transaction():
-                receiver.wait_at_most(_LOCK_TIMEOUT)
-                return work()
-        except errors.LockNotAvailable:
-            time.sleep(min(0.1 * 2**tried, 5.0))
-    raise Unavailable("share.receiver_locked", "接收表一直被占用，换表未成；下次运行接着换")
-
-
 def postgres_type(item_type: str) -> str:
     """The receiver's column type, as ``format_type`` writes it."""
     return {"integer": "bigint", "timestamp": "timestamp without time zone"}.get(
@@ -401,10 +307,6 @@ def postgres_type(item_type: str) -> str:
 
 def _no_answer() -> NoReturn:
     raise Broken("share.no_answer", "接收库没有返回内容哈希")
-
-
-def _moved(delivery: str) -> Conflict:
-    return Conflict("share.checkpoint_moved", f"交换 {delivery} 的进度已被另一次运行推进，本次让位")
 
 
 def _text(value: str) -> str:
