@@ -49,14 +49,9 @@ def gather_sources(
         tables = [
             table
             for source in sources
-            for table in gather.find_tables(connection, source.name)
-            if table.state == "active"
-        sources = gather.list_sources(connection, None if names is None else list(names))
-        tables = [
-            table
-            for source in sources
             if not gather.arrives(source)  # what is pushed, filled in or fetched comes as whole files
             for table in gather.find_tables(connection, source.name)
+            if table.state == "active"
         ]
     taken = 0
 
