@@ -14,6 +14,8 @@ from jutong.portal.visits import Rooms
 from .conftest import Browser
 from .test_every_page import sample
 
+pytestmark = pytest.mark.usefixtures("registers")
+
 #: What a person does to himself, open to all.
 OWN = {"/sign-in", "/session", "/sign-out", "/look", "/me/password", "/me/factor", "/notices/read"}
 #: Anybody with a desk may raise these for his own department.

@@ -16,6 +16,8 @@ from jutong.portal.visits import Rooms
 from .conftest import Browser
 from .test_every_page import address, sample
 
+pytestmark = pytest.mark.usefixtures("registers")
+
 SHOWN = [
     page
     for page in PAGES
