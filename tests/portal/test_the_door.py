@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("registers")
 SHOWN = [
     page
     for page in PAGES
-    if not page.path.endswith(("/receipt", "/file", "/export", "/proof", ".xlsx", "/checkpoint"))
+    if not page.path.endswith(("/receipt", "/file", "/export", "/proof", ".xlsx", ".yaml", "/openapi.json", "/checkpoint"))
 ]
 
 
