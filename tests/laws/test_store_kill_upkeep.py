@@ -1,4 +1,4 @@
-"""Law: SIGKILL may fall on writers, compaction, expiry, clean-up and backups at any instant, while others read on.
+"""Law: SIGKILL may fall on writers, compaction, expiry, clean-up, archiving and backups at any instant, while others read on.
 
 Afterwards the dataset is what its batches say, the replayed feed equals it, no raw row is lost, doubled or torn, every
 whole backup is whole, and after a clean-up no file lies there that nobody knows.  ``JUTONG_KILLS`` says how many
@@ -29,7 +29,7 @@ from jutong.terms import DatasetName, Item
 from . import upkeep_child as child
 
 KILLS = int(os.environ.get("JUTONG_KILLS", "24"))
-ROLES = ("write", "keep", "keep", "backup")
+ROLES = ("write", "keep", "retain", "keep", "backup")
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_whoever_is_killed_the_lake_stays_right(store: Store, settings: Settings
         for number in range(KILLS // 2):
             role = ROLES[number % len(ROLES)]
             # A second process works at the same time and is killed a little later.
-            other = ROLES[(number + 1 + chance.randrange(3)) % len(ROLES)]
+            other = ROLES[(number + 1 + chance.randrange(4)) % len(ROLES)]
             processes = [started(one, settings, kept, batches) for one in (role, other)]
             for process in processes:
                 assert process.stdout is not None
@@ -152,6 +152,12 @@ def test_whoever_is_killed_the_lake_stays_right(store: Store, settings: Settings
     watching.follow()
     assert watching.held == held
     store.clean(grace=dt.timedelta(0))
+    store.settle_archive(dt.timedelta(0))
+    assert store.settle_archive(dt.timedelta(0)) == 0
     assert store.doctor() == []
+    with store._lake.database.connection() as control:
+        parts = control.execute("SELECT path FROM archive_part").fetchall()
+    archived = {settings.archive_folder / part["path"] for part in parts}
+    assert set(settings.archive_folder.rglob("*.parquet")) == archived
     known = {path for path, _ in store._lake.files()}
     assert set(Path(settings.lake_folder).rglob("*.parquet")) - known == set()

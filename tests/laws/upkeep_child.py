@@ -1,4 +1,4 @@
-"""What the harness kills: a writer, a housekeeper, a maker of backups.  ``python upkeep_child.py ROLE HOME URL FOLDER``.
+"""What the harness kills: a writer, a housekeeper, an archivist, a maker of backups.  ``python upkeep_child.py ROLE HOME URL FOLDER``.
 
 Each says "ready" when its lake is open, works until it is killed or done, and may be run again after any death.
 """
@@ -6,6 +6,7 @@ Each says "ready" when its lake is open, works until it is killed or done, and m
 from __future__ import annotations
 
 import datetime as dt
+import random
 import sys
 import time
 from dataclasses import replace
@@ -14,13 +15,15 @@ from pathlib import Path
 from jutong.flows import Platform, backup
 from jutong.settings import read_settings
 from jutong.store import AlreadyCommitted, History, Store
-from jutong.terms import Conflict
+from jutong.terms import Conflict, NotFound
 from jutong.wiring import open_platform
 
 RAW, KEYED = "raw.hard", "standard.hard"
 ROWS, WINDOW = 40, 400
 #: Longer than any read or transaction of this harness.
 GRACE = dt.timedelta(seconds=20)
+#: Longer than a killed process's commit is on its way.
+SETTLED = dt.timedelta(seconds=3)
 
 
 def rows_sql(number: int) -> str:
@@ -77,6 +80,28 @@ def keep(store: Store) -> None:
         store.clean(GRACE)
 
 
+def retain(store: Store) -> None:
+    """Batches go to the archive and some come back, again and again."""
+    chance = random.Random(time.time_ns())
+    while True:
+        store.settle_archive(SETTLED)
+        with store.reading() as view:
+            here = [
+                row["_batch"] for row in view.rows("SELECT DISTINCT _batch FROM lake.raw.hard ORDER BY 1")
+            ]
+            all_ = [
+                row["_batch"]
+                for row in view.rows(f"SELECT DISTINCT _batch FROM {view.table(RAW)} ORDER BY 1")
+            ]
+        try:
+            if len(here) > 2:
+                store.archive(RAW, chance.sample(here, 2))
+            if away := sorted({*all_} - {*here}):
+                store.recall(RAW, chance.choice(away), "laws")
+        except (Conflict, NotFound):
+            pass  # it is being moved already, or by one that was killed
+
+
 def back_up(platform: Platform, folder: Path) -> None:
     while True:
         backup(platform, folder / f"{time.time_ns()}")
@@ -90,6 +115,8 @@ def run(role: str, home: str, url: str, folder: str, batches: int) -> None:
             write(platform.store, batches)
         elif role == "keep":
             keep(platform.store)
+        elif role == "retain":
+            retain(platform.store)
         else:
             back_up(platform, Path(folder))
 

@@ -82,7 +82,8 @@ def archive(lake: Lake, spec: DatasetSpec, batches: Sequence[str], rule_id: int 
     if spec.keys or spec.item(_BATCH) is None:
         raise BadInput("store.not_archivable", f"数据集 {spec.name} 不按批次追加，不能归档")
     folder = lake.settings.archive_folder / str(spec.name)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with lake.explained():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     commit_id = f"archive:{secrets.token_hex(8)}"
     written: list[Path] = []
     with lake.database.connection() as line:
@@ -196,7 +197,19 @@ def settle(lake: Lake, patience: dt.timedelta = PATIENCE) -> int:
             _settle_destroy(lake, part)
         elif part.recall_commit:
             _settle_recall(lake, part, lake.committed(part.recall_commit))
+    _clean_orphans(lake, patience)
     return len(rows)
+
+
+def _clean_orphans(lake: Lake, patience: dt.timedelta) -> None:
+    """Files a killed process wrote and never noted: their rows are in the lake.  The disk is listed before the rows."""
+    before = (dt.datetime.now(dt.UTC) - patience).timestamp()
+    folder = lake.settings.archive_folder
+    old = [file for file in folder.rglob("*.parquet") if file.stat().st_mtime < before]
+    if old:
+        with lake.database.connection() as control:
+            known = {folder / row["path"] for row in control.execute(SQL.part_paths)}
+        _remove([file for file in old if file not in known])
 
 
 def _settle_destroy(lake: Lake, part: Part) -> None:

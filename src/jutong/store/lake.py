@@ -23,7 +23,7 @@ from psycopg_pool import ConnectionPool
 from jutong.database import Connection, Database, named_sql
 from jutong.settings import Settings, read_settings
 from jutong.store import keeping
-from jutong.store.engines.duckdb import attach, connect, spill_folder, told
+from jutong.store.engines.duckdb import attach, connect, spill_folder, told, told_of_disk
 from jutong.store.keeping import Kept
 from jutong.store.spec import FENCE, fences
 from jutong.terms import Conflict, Unavailable, Zone, literal
@@ -97,9 +97,14 @@ class Lake:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Turn DuckDB's errors into the error tree where they are the world's fault, not the plan's."""
+        """Turn errors of DuckDB and of the disk into the error tree where they are the world's fault, not the plan's."""
         try:
             yield
+        except OSError as problem:
+            error = told_of_disk(problem)
+            if error is None:
+                raise
+            raise error from problem
         except duckdb.Error as problem:
             error = told(problem)
             if error is None:

@@ -305,6 +305,9 @@ UPDATE archive_part SET destroyed_at = now() WHERE id = %(id)s AND destroyed_at 
 -- name: drop_destroy
 UPDATE archive_part SET destroy_asked_by = NULL, destroy_reason = NULL WHERE id = %(id)s AND destroyed_at IS NULL;
 
+-- name: part_paths
+SELECT path FROM archive_part;
+
 -- name: parts_weighed
 -- Every file that must be in the archive.
 SELECT dataset, path, bytes, sha256 FROM archive_part

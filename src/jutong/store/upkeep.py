@@ -155,7 +155,8 @@ def _in_one_commit(lake: Lake, name: DatasetName, call: str) -> None:
         try:
             cursor.execute(call).fetchall()
             cursor.execute("CALL lake.set_commit_message('store', 'compact', extra_info => ?)", [commit_id])
-            kept.keep(lake.folders([str(name)]))
+            with lake.explained():
+                kept.keep(lake.folders([str(name)]))
             lake.commit(cursor, commit_id, kept)
         except BaseException:
             roll_back(cursor)
@@ -277,8 +278,13 @@ def _catalogue_findings(lake: Lake) -> list[str]:
         found.append(
             f"控制库的消息语言是 {language}：DuckLake 靠英文消息识别提交冲突，请设置 lc_messages = 'C'"
         )
-    if not is_bucket(lake.folder) and not can_link(Path(lake.folder)):
-        found.append(f"数据湖所在的文件系统 {lake.folder} 不支持硬链接：提交应答丢失时无法保住文件")
+    try:
+        if not is_bucket(lake.folder) and not can_link(Path(lake.folder)):
+            found.append(f"数据湖所在的文件系统 {lake.folder} 不支持硬链接：提交应答丢失时无法保住文件")
+    except OSError as problem:
+        found.append(
+            f"数据湖所在的磁盘 {lake.folder} 写不进去（{problem.strerror}）：现在只能读，请检查挂载与权限"
+        )
     # What is lost of a past version is told by ``repair``; the dataset itself is whole.
     hurt = [one for one in damaged(lake) if not is_past(one.dataset)]
     missing = [one.path for one in hurt if one.missing]

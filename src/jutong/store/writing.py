@@ -237,7 +237,8 @@ def writing(
             cursor.execute(
                 "CALL lake.set_commit_message(?, ?, extra_info => ?)", [author, ", ".join(wanted), commit_id]
             )
-            kept.keep(lake.folders(wanted))
+            with lake.explained():
+                kept.keep(lake.folders(wanted))
         except BaseException:
             roll_back(cursor)
             raise

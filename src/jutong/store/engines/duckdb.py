@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import re
@@ -108,6 +109,16 @@ def told(problem: duckdb.Error) -> JutongError | None:
     return None
 
 
+def told_of_disk(problem: OSError) -> JutongError | None:
+    """The same of an error of the disk itself; None when it is not the disk that refuses."""
+    if problem.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return Unavailable("store.disk_refuses", _REFUSES)
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Unavailable("store.disk_full", "磁盘已满，数据湖无法写入")
+    return None
+
+
+_REFUSES = "数据湖所在的磁盘不让写（只读或无权限），请检查挂载与权限"
 _LOST_CATALOGUE = (
     "connection to server", "server closed the connection", "no connection to the server",
     "terminating connection", "could not connect", "unable to connect to postgres", "connection not open",
@@ -127,7 +138,7 @@ _DAMAGE = (
 def _of_a_file(said: str, words: str) -> JutongError | None:
     """Errors of one file name its dataset: the others are not concerned."""
     if "read-only file system" in words or "permission denied" in words:
-        return Unavailable("store.disk_refuses", "数据湖所在的磁盘不让写（只读或无权限），请检查挂载与权限")
+        return Unavailable("store.disk_refuses", _REFUSES)
     if "http" in words and any(sign in words for sign in _BUCKET):
         return Unavailable("store.bucket_refuses", "对象存储没有及时应答，请稍后重试")
     place = _FILE.search(said)
