@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import random
-import zlib
 
 import duckdb
 import pytest
 from bench.refining_data import ITEMS, rows_sql
-from tests.elements.other_dirt import CLEAN, OPERATORS, Operator
+from tests.elements.other_dirt import CLEAN, OPERATORS, Operator, measured
 
 from jutong.elements import ELEMENTS, element_of, try_many, verdict_sql
 
 _COUNT = 400
-
-
-def measured(operator: Operator, count: int) -> tuple[int, int]:
-    """(values it really spoiled, of these dealt with as wanted)"""
-    rng = random.Random(zlib.crc32(operator.name.encode()) ^ 20250801)
-    clean = [CLEAN[operator.element](rng) for _ in range(count)]
-    pairs = [(value, operator.spoil(value, rng)) for value in clean]
-    pairs = [(value, spoiled) for value, spoiled in pairs if spoiled != value]
-    tried = try_many(ELEMENTS[operator.element], [spoiled for _, spoiled in pairs])
-    meant = try_many(ELEMENTS[operator.element], [value for value, _ in pairs])
-    right = [
-        bool(one.problems) if operator.wanted == "asked" else one.value == whole.value and not one.problems
-        for one, whole in zip(tried, meant, strict=True)
-    ]
-    return len(pairs), sum(right)
 
 
 def test_there_are_forty_kinds_and_more() -> None:
@@ -36,9 +20,10 @@ def test_there_are_forty_kinds_and_more() -> None:
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda one: one.name)
 def test_each_kind_is_found_or_mended(operator: Operator) -> None:
-    spoiled, right = measured(operator, _COUNT)
-    assert spoiled
-    assert right / spoiled >= 0.98, f"{right} of {spoiled}"
+    found = measured(operator, _COUNT)
+    assert found.spoiled
+    assert found.recall >= 0.98, f"{found.right} of {found.spoiled}"
+    assert found.precision >= 0.98, f"{found.false} false beside {found.right}"
 
 
 @pytest.mark.parametrize("element", CLEAN)
