@@ -2,7 +2,8 @@
 
 The product and the frozen SQL of ``limits/refine.sql`` take turns over the same raw rows in the same lake; what they
 accept and what they find wrong must be equal, rule by rule.  Quality tools are given the rules alone, over text that
-is already clean, and write nothing (``quality_peers``).
+is already clean, and write nothing (``quality_peers``); ``count_only`` is our own verdicts asked likewise, neither
+cleaning nor writing, and is told beside the ratios, never in their place.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from tests.refine.town import Town
 
 from bench.measure import Result, alternate
-from bench.quality_peers import race
+from bench.quality_peers import count_only, race
 from bench.refining_data import ITEMS, rows_sql
 from jutong.database import open_database
 from jutong.elements import element_of
@@ -67,6 +68,7 @@ def _measure(town: Town, rows: int, home: Path) -> Result:
     clean = home / "clean.parquet"
     _write_clean(town, batches[-1], clean)
     peers, counts, problems = race(clean)
+    counting, counted = count_only(clean)
     return Result(
         name="refine",
         rows=rows,
@@ -80,6 +82,11 @@ def _measure(town: Town, rows: int, home: Path) -> Result:
             "issues": sum(ours.values()) - ours["accepted"],
             "differences_to_limit": _different(ours, theirs),
             "differences_to_peers": {name: _different(ours, told, shared=True) for name, told in counts.items()},
+            "count_only_seconds": round(counting, 3),
+            "count_only_ratios": {name: round(took_peer / counting, 2) for name, took_peer in peers.items()},
+            "count_only_differences": {
+                name: _different(counted, told, shared=True) for name, told in counts.items()
+            },
             "peak_refining_mb": peak,
             "peers_that_failed": problems,
         },

@@ -8,6 +8,7 @@ questioned).  An operator that happens to leave the value as it was is not count
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +16,8 @@ from typing import Literal
 from stdnum import luhn
 from stdnum.cn import uscc
 from tests.elements import oracle
+
+from jutong.elements import ELEMENTS, try_many
 
 Spoil = Callable[[str, random.Random], str]
 
@@ -237,3 +240,41 @@ OPERATORS: tuple[Operator, ...] = (
     Operator("division_code: that never was", "division_code", "asked", lambda value, _: f"{value[:4]}77"),
     Operator("division_code: twelve digits", "division_code", "same", _around("", "000000")),
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What became of one kind of dirt, and of as many clean values beside it."""
+
+    operator: Operator
+    #: Values it really spoiled.
+    spoiled: int
+    #: Of these asked, or mended to the value that was meant, as is wanted.
+    right: int
+    #: Clean values asked or changed, and spoiled ones silently mended to another value.
+    false: int
+
+    @property
+    def recall(self) -> float:
+        return self.right / self.spoiled
+
+    @property
+    def precision(self) -> float:
+        return self.right / (self.right + self.false) if self.right + self.false else 1.0
+
+
+def measured(operator: Operator, count: int) -> Measured:
+    """The operator over ``count`` clean values, by a seed of its own."""
+    rng = random.Random(zlib.crc32(operator.name.encode()) ^ 20250801)
+    clean = [CLEAN[operator.element](rng) for _ in range(count)]
+    pairs = [(value, operator.spoil(value, rng)) for value in clean]
+    pairs = [(value, spoiled) for value, spoiled in pairs if spoiled != value]
+    element = ELEMENTS[operator.element]
+    tried = try_many(element, [spoiled for _, spoiled in pairs])
+    meant = try_many(element, [value for value, _ in pairs])
+    alarms = sum(bool(one.problems) for one in meant)
+    if operator.wanted == "asked":
+        return Measured(operator, len(pairs), sum(bool(one.problems) for one in tried), alarms)
+    mended = [not one.problems and one.value == whole.value for one, whole in zip(tried, meant, strict=True)]
+    astray = [not one.problems and one.value != whole.value for one, whole in zip(tried, meant, strict=True)]
+    return Measured(operator, len(pairs), sum(mended), alarms + sum(astray))

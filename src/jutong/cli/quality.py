@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Literal
 
 import click
@@ -107,3 +108,119 @@ def quality_template(kind: Literal["licence", "penalty"], edition: str) -> None:
 
     template = double_publicity(kind, int(edition))
     click.echo(json.dumps(plain(template), ensure_ascii=False, indent=1))
+
+
+@quality.command("standard")
+@click.argument("name")
+@click.pass_context
+def quality_standard(context: click.Context, name: str) -> None:
+    """把来源表 NAME 的标准写成 YAML；改好后用 preview 看，用 propose 提交。"""
+    from jutong.refine import standard_of, write_standard
+
+    with platform_of(context) as platform, platform.database.connection() as connection:
+        click.echo(write_standard(name, standard_of(connection, name)[1]), nl=False)
+
+
+@quality.command("preview")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@as_json
+@click.pass_context
+def quality_preview(context: click.Context, name: str, file: Path, machine: bool) -> None:
+    """按 FILE 里的标准看最新一批样本的前后，什么也不改。"""
+    from jutong.refine import placed, preview, read_standard
+
+    standard, lines = read_standard(file.read_text(encoding="utf-8-sig"), name)
+    with (
+        platform_of(context) as platform,
+        platform.database.connection() as connection,
+        placed(lines, str(file)),
+    ):
+        looked = preview(connection, platform.store, name, standard)
+
+    def show() -> None:
+        console.print(
+            f"样本 {looked.rows} 行：拒收 {looked.rejected[0]} → {looked.rejected[1]}，标记 {looked.flagged[0]} → {looked.flagged[1]}，"
+            f"{looked.changes} 个值不同{'；这样的批次会整批留置' if looked.holds else ''}"
+        )
+        for rule in looked.rules:
+            console.print(f"{rule.rule}  {rule.before} → {rule.after}  {rule.sentence}", markup=False)
+
+    say(looked, machine, show)
+
+
+@quality.command("propose")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--by", required=True, metavar="LOGIN", help="以谁的名义")
+@click.option("--note", default="", help="为什么改")
+@click.option("--adopt", "at_once", is_flag=True, help="当即采用（须是数据管理员）")
+@as_json
+@click.pass_context
+def quality_propose(
+    context: click.Context, name: str, file: Path, by: str, note: str, at_once: bool, machine: bool
+) -> None:
+    """把 FILE 里的标准存成修改稿，或当即采用。"""
+    from jutong.people import party_of
+    from jutong.refine import adopt, draft, placed, read_standard
+
+    standard, lines = read_standard(file.read_text(encoding="utf-8-sig"), name)
+    with (
+        platform_of(context) as platform,
+        platform.database.connection() as connection,
+        placed(lines, str(file)),
+    ):
+        who = party_of(connection, by)
+        made = draft(connection, platform.store, name, standard, by=who, note=note)
+        version = adopt(connection, platform.store, made, by=who) if at_once else None
+    told = f"第 {version} 版已生效；quality again 重新清洗" if version else f"修改稿 {made} 已存"
+    say({"draft": made, "version": version}, machine, lambda: console.print(told))
+
+
+@quality.command("again")
+@click.argument("names", nargs=-1)
+@click.option("--release", is_flag=True, help="会被留置的也放行")
+@as_json
+@click.pass_context
+def quality_again(context: click.Context, names: tuple[str, ...], release: bool, machine: bool) -> None:
+    """标准改过之后，从原始区重新清洗涉及的数据（缺省为所有该重洗的表）。"""
+    from jutong.cli.journey import bar
+    from jutong.flows import refine_stale
+
+    with platform_of(context) as platform, bar("重新清洗", machine) as tell:
+        done = refine_stale(platform, names or None, release=release, tell=tell)  # type: ignore[arg-type]
+
+    def show() -> None:
+        for one in done:
+            words = (
+                f"新增 {one.inserted:,}，改动 {one.updated:,}，删去 {one.deleted:,}；新问题 {one.found:,}，撤回 {one.withdrawn:,}"
+                if one.state == "done"
+                else one.note
+            )
+            console.print(
+                f"{one.source_table} 第 {one.version} 版：重判 {one.judged:,} 行，{words}", markup=False
+            )
+        if not done:
+            console.print("没有要重新清洗的表")
+
+    say(done, machine, show)
+
+
+@quality.command("rule-set")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--by", required=True, metavar="LOGIN", help="以谁的名义")
+@as_json
+@click.pass_context
+def quality_rule_set(context: click.Context, file: Path, by: str, machine: bool) -> None:
+    """保存一个规则组；用它的表都有新的一版标准。"""
+    from jutong.people import party_of
+    from jutong.refine import read_rule_set, save_rule_set
+
+    name, label, about, rules = read_rule_set(file.read_text(encoding="utf-8-sig"))
+    with platform_of(context) as platform, platform.database.connection() as connection:
+        tables = save_rule_set(connection, name, label, rules, about=about, by=party_of(connection, by))
+    say(
+        {"rule_set": name, "tables": tables},
+        machine,
+        lambda: console.print(f"规则组 {name} 已存，{len(tables)} 张表在用"),
+    )

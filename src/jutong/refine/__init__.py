@@ -22,7 +22,7 @@ from jutong.refine.previewing import Preview, preview
 from jutong.refine.rectifying import Rechecked, dispatch, follow_up, recheck
 from jutong.refine.refining import ISSUE, refine
 from jutong.refine.rules import KINDS, RowRule, double_publicity_rules
-from jutong.refine.standard_files import placed, read_standard, write_standard
+from jutong.refine.standard_files import placed, read_rule_set, read_standard, write_standard
 from jutong.refine.standards import (
     Difference,
     Standard,
@@ -77,6 +77,7 @@ __all__ = [
     "placed",
     "plan_of",
     "preview",
+    "read_rule_set",
     "read_standard",
     "recheck",
     "refine",

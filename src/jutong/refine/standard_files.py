@@ -83,6 +83,18 @@ def read_standard(text: str, table: str) -> tuple[Standard, Mapping[str, int]]:
         return _standard(content), lines
 
 
+def read_rule_set(text: str) -> tuple[str, str, str, tuple[RowRule, ...]]:
+    """(name, label, about, rules) of a rule set's file. Raises BadInput ``refine.bad_standard``."""
+    try:
+        content = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  it makes nothing but text, lists and dicts
+    except (yaml.YAMLError, RecursionError) as problem:
+        raise BadInput("refine.bad_standard", f"不是有效的 YAML：{problem}") from problem
+    rules = tuple(_rule(one) for one in _list(content if isinstance(content, dict) else {}, "rules"))
+    name, label = _text(content, "name", "规则组"), _text(content, "label", "规则组")
+    _only(content, {"name", "label", "about", "rules"}, name)
+    return name, label, str(content.get("about", "")), rules
+
+
 @contextmanager
 def placed(lines: Mapping[str, int], file: str | None = None) -> Iterator[None]:
     """What is raised about an item or a rule gets the line it stands on."""
