@@ -42,6 +42,8 @@ class SourceItemForm(ItemForm):
     #: The column's name at the source, where it differs from name and label.
     source: str | None = None
     optional: bool = False
+    #: A code list of this item's own.
+    values: tuple[str, ...] | None = None
 
 
 class RuleForm(BaseModel):
