@@ -138,6 +138,7 @@ def test_inserts_updates_and_deletes_arrive_on_top_of_a_whole_snapshot(city: Cit
     assert {row["_op"]: row["n"] for row in changes} == {"d": 12, "i": 3, "u": 5}
 
 
+@pytest.mark.slow
 def test_a_rolled_back_change_and_another_tables_change_do_not_arrive(city: City, firms: Foreign) -> None:
     city.take()
     firms.execute("CREATE TABLE other (id int PRIMARY KEY)")
@@ -148,6 +149,7 @@ def test_a_rolled_back_change_and_another_tables_change_do_not_arrive(city: City
     assert _same(city)
 
 
+@pytest.mark.slow
 def test_a_transaction_that_is_open_while_the_snapshot_is_taken_is_not_lost(
     city: City, firms: Foreign, there: tuple[str, Foreign]
 ) -> None:
@@ -305,6 +307,7 @@ def test_a_slot_that_lost_changes_is_noticed_and_all_is_taken_again(city: City, 
     assert slots == (0,)
 
 
+@pytest.mark.slow
 def test_a_column_added_and_one_lost(city: City, firms: Foreign) -> None:
     city.take()
     firms.execute("ALTER TABLE firm ADD COLUMN city text")
@@ -343,6 +346,7 @@ def _writes(connection: Foreign, chance: random.Random) -> None:
                 )
 
 
+@pytest.mark.slow
 def test_small_chunks_and_random_writes_end_equal(
     city: City, firms: Foreign, monkeypatch: pytest.MonkeyPatch
 ) -> None:

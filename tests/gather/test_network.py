@@ -66,7 +66,8 @@ def _ends_equal(city: City, proxy: Proxy, chance: random.Random, ways: tuple[Way
     assert proxy.count
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_network_that_cuts_postgres(city: City, foreign: Foreign, foreign_url: str, seed: int) -> None:
     foreign.execute("CREATE TABLE whole (id int PRIMARY KEY, at timestamp, t text)")
     foreign.execute(
@@ -99,7 +100,8 @@ def test_a_network_that_cuts_postgres(city: City, foreign: Foreign, foreign_url:
         _ends_equal(city, proxy, random.Random(seed + 10), WAYS)
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_network_that_cuts_mariadb(city: City, mariadb_server: MariaDb, seed: int) -> None:
     with mariadb_server.database() as config, pymysql.connect(**config, autocommit=True) as there:
         with there.cursor() as cursor:
