@@ -47,6 +47,10 @@ tables:
       - {name: ended, label: 注销日期, type: date, element: date, optional: true}
     rules:
       - {code: row.founded_before_ended, kind: not_after, items: [founded, ended]}
+plans:
+  - {name: scjg_nightly, label: 每夜归集, cron: 30 1 * * *, from_hour: 22, to_hour: 6}
+  - {name: scjg_again, label: 每夜之后, after: [scjg_nightly], tables: [scjg_market_entity], retries: 1}
+  - {name: scjg_often, label: 每半小时, every: 30}
 ---
 kind: application
 code: A01

@@ -6,6 +6,7 @@ import os
 import random
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,8 +17,10 @@ from typing import Any
 import psycopg
 import pytest
 from tests.gather.foreign_city import City, Foreign
+from tests.proxy import Proxy, Way
 
 import jutong.gather.capturing as capturing
+import jutong.gather.taking as taking
 from jutong.database import EmbeddedPostgres
 from jutong.gather import Batch, find_source, find_tables, probe_source, release, verify
 from jutong.outside.postgres.decoding import lsn, lsn_text
@@ -135,6 +138,7 @@ def test_inserts_updates_and_deletes_arrive_on_top_of_a_whole_snapshot(city: Cit
     assert {row["_op"]: row["n"] for row in changes} == {"d": 12, "i": 3, "u": 5}
 
 
+@pytest.mark.slow
 def test_a_rolled_back_change_and_another_tables_change_do_not_arrive(city: City, firms: Foreign) -> None:
     city.take()
     firms.execute("CREATE TABLE other (id int PRIMARY KEY)")
@@ -145,6 +149,7 @@ def test_a_rolled_back_change_and_another_tables_change_do_not_arrive(city: City
     assert _same(city)
 
 
+@pytest.mark.slow
 def test_a_transaction_that_is_open_while_the_snapshot_is_taken_is_not_lost(
     city: City, firms: Foreign, there: tuple[str, Foreign]
 ) -> None:
@@ -302,6 +307,7 @@ def test_a_slot_that_lost_changes_is_noticed_and_all_is_taken_again(city: City, 
     assert slots == (0,)
 
 
+@pytest.mark.slow
 def test_a_column_added_and_one_lost(city: City, firms: Foreign) -> None:
     city.take()
     firms.execute("ALTER TABLE firm ADD COLUMN city text")
@@ -340,6 +346,7 @@ def _writes(connection: Foreign, chance: random.Random) -> None:
                 )
 
 
+@pytest.mark.slow
 def test_small_chunks_and_random_writes_end_equal(
     city: City, firms: Foreign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -350,6 +357,85 @@ def test_small_chunks_and_random_writes_end_equal(
             _writes(firms, chance)
         city.take()
         assert _same(city)
+
+
+@pytest.mark.slow
+def test_a_source_that_crashed_tells_again_and_nothing_is_doubled(
+    city: City, firms: Foreign, logical: EmbeddedPostgres
+) -> None:
+    city.take()
+    name = firms.info.dbname
+    for number in range(3):
+        with psycopg.connect(logical.url(name), autocommit=True) as connection:
+            _writes(connection, random.Random(number))
+        city.take()
+        with psycopg.connect(logical.url(name), autocommit=True) as connection:
+            before = connection.execute(
+                "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE database = %s", [name]
+            )
+            moved = before.fetchone()
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            )
+        pid = int((logical.folder / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGQUIT)  # at once, without a checkpoint
+        for _ in range(100):
+            if not (logical.folder / "data" / "postmaster.pid").exists():
+                break
+            time.sleep(0.1)
+        logical.start()
+        with psycopg.connect(logical.url(name), autocommit=True) as connection:
+            after = connection.execute(
+                "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE database = %s", [name]
+            )
+            assert lsn(str((after.fetchone() or [""])[0])) <= lsn(str((moved or [""])[0]))
+            _writes(connection, random.Random(number + 100))
+        city.take()
+        assert _same(city)
+    _nothing_doubled(city)
+
+
+@pytest.mark.slow
+def test_a_network_that_cuts_loses_no_change(
+    city: City, firms: Foreign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking, "RETRY_PAUSES", (0.05, 0.05))
+    monkeypatch.setattr(capturing, "CHUNK_CHANGES", 100)
+    chance = random.Random(11)
+    host = str(firms.info.host)
+
+    def reach() -> socket.socket:
+        there = socket.socket(socket.AF_UNIX)
+        there.connect(f"{host}/.s.PGSQL.{firms.info.port}")
+        return there
+
+    with Proxy(reach) as proxy:
+        secret = city.home / f"password_{city.tag}"
+        secret.write_text(firms.info.password)
+        address = f"postgresql://{firms.info.user}@127.0.0.1:{proxy.port}/{firms.info.dbname}?sslmode=disable"
+        table = {"name": "firm", "locator": {"table": "firm"}, "mode": "capture", "keys": ("id",)}
+        city.declare("postgres", {"url": address}, table, secret_ref=f"file:{secret}")
+        ways: tuple[Way, ...] = ("close", "reset", "half")
+        for number in range(12):
+            for _ in range(20):
+                _writes(firms, chance)
+            for _ in range(chance.randrange(1, 9)):
+                proxy.cut(chance.randrange(100, 30_000), ways[number % 3])
+            assert city.take()["firm"].state in ("received", "failed")
+            proxy.heal()
+            assert city.take()["firm"].state == "received"
+            assert _same(city)
+        assert proxy.count > 10
+    _nothing_doubled(city)
+
+
+def _nothing_doubled(city: City) -> None:
+    with city.store.reading() as view:
+        name = view.table("raw." + city.name("firm") + "_change")
+        spans = view.rows(f"SELECT _lsn FROM {name} GROUP BY 1 HAVING count(DISTINCT _batch) > 1")
+        [rows] = view.rows(f"SELECT count(*) AS n, count(DISTINCT (_batch, _row)) AS d FROM {name}")
+    assert spans == []  # no transaction landed in two batches
+    assert rows["n"] == rows["d"]
 
 
 @pytest.mark.slow
@@ -372,16 +458,7 @@ def test_sigkills_while_changes_are_captured_lose_and_double_nothing(
             assert _same(city)
     city.take()
     assert _same(city)
-    with city.store.reading() as view:
-        name = view.table(f"raw.{city.name('firm')}_change")
-        rows = view.rows(
-            f"SELECT count(*) AS n, count(DISTINCT (_batch, _row)) AS d, count(DISTINCT _batch) AS b FROM {name}"
-        )
-        spans = view.rows(
-            f"SELECT _lsn, count(DISTINCT _batch) AS n FROM {name} GROUP BY 1 HAVING count(DISTINCT _batch) > 1"
-        )
-    assert rows[0]["n"] == rows[0]["d"]
-    assert spans == []  # no transaction landed in two batches
+    _nothing_doubled(city)
 
 
 def _killed(settings: Settings, city: City, chance: random.Random) -> int:

@@ -91,7 +91,7 @@ class _World:
         self.standings[plan.name] = Standing(tick, "running", before.done_at)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(some_plans(), st.data())
 def test_no_tick_is_answered_twice_and_no_source_is_read_by_two(
     plans: list[GatherPlan], data: st.DataObject
@@ -109,7 +109,7 @@ def test_no_tick_is_answered_twice_and_no_source_is_read_by_two(
         assert attempt < world.plans[name].retries
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(some_plans(), st.integers(15, 60))
 def test_every_tick_is_answered_once_the_hours_are_open_and_others_are_done(
     plans: list[GatherPlan], minutes: int

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import psycopg
 import pymysql
@@ -62,7 +63,34 @@ def sqlite(tmp_path: Path) -> Bench:
     return Bench(make, lambda: open_source("sqlite", {"folder": str(tmp_path), "file": "a.db"}))
 
 
-@pytest.mark.parametrize("kind", ["postgres", "mysql", "sqlite"])
+@pytest.fixture
+def dialect_postgres(postgres: Bench, cluster: EmbeddedPostgres) -> Bench:
+    with psycopg.connect(cluster.url()) as connection:
+        newest = connection.execute(
+            "SELECT datname FROM pg_database WHERE datname LIKE 'ex%' ORDER BY oid DESC LIMIT 1"
+        ).fetchone()
+    address = urlsplit(cluster.url(str((newest or [""])[0])))
+    secret, host = unquote(str(address.password)), parse_qs(address.query)["host"][0]
+    url = f"postgresql+psycopg://{address.username}@{address.path}?host={host}"
+    return Bench(postgres.make, lambda: open_source("dialect", {"url": url}, secret))
+
+
+@pytest.fixture
+def dialect_mysql(mysql: Bench, mariadb: dict[str, Any]) -> Bench:
+    url = f"mysql+pymysql://root@127.0.0.1:{mariadb['port']}/{mariadb['database']}?charset=utf8mb4"
+    return Bench(mysql.make, lambda: open_source("dialect", {"url": url}))
+
+
+@pytest.fixture
+def dialect_sqlite(sqlite: Bench, tmp_path: Path) -> Bench:
+    return Bench(sqlite.make, lambda: open_source("dialect", {"url": f"sqlite:///{tmp_path}/a.db"}))
+
+
+@pytest.mark.parametrize(
+    "kind", ["postgres", "mysql", "sqlite", "dialect_postgres", "dialect_mysql", "dialect_sqlite"]
+)
 def test_the_connector_passes_the_exam(kind: str, request: pytest.FixtureRequest) -> None:
+    if kind.startswith("dialect"):
+        pytest.importorskip("sqlalchemy", reason="an extra")
     bench: Callable[..., Bench] = request.getfixturevalue(kind)
     assert examine(bench) == []  # type: ignore[arg-type]

@@ -61,6 +61,8 @@ def plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else str(value)
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
     if isinstance(value, Path):
         return str(value)
     return value

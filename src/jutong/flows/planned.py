@@ -112,11 +112,11 @@ def _take(
     except JutongError as problem:
         return gather.kind_of(problem), problem.sentence
     with platform.database.connection() as connection:
-        gather.count_run(connection, run.id, batches)
+        given = gather.count_run(connection, run, batches)
         for batch in batches:
             if batch.problem:
                 gather.log(connection, run.id, "over", str(batch.problem.get("sentence")), batch.source_table)
-    outcome, note = gather.ended(batches)
+    outcome, note = gather.ended(batches, given)
     received = [batch.id for batch in batches if batch.state == "received"]
     if received:
         note = _refine(platform, run, received, note)

@@ -79,11 +79,8 @@ def declare_plans(connection: Connection, plans: Sequence[GatherPlan]) -> None:
                 f"归集计划 {plan.name} 的登记有误：数据源 {plan.source_name} 没有表 {names}",
             )
         connection.execute(_sql.save_plan, values)
-    every = list_plans(connection)
-    missing = {name for plan in every for name in plan.after} - {plan.name for plan in every}
-    if missing:
-        raise BadInput("gather.bad_plan", f"归集计划要等的计划不存在：{'、'.join(sorted(missing))}")
-    ordered(every)
+    # One may wait for a plan that is declared later; until then it waits.
+    ordered(list_plans(connection))
 
 
 def list_plans(
@@ -188,11 +185,13 @@ def begin_run(connection: Connection, run: int) -> bool:
     return connection.execute(_sql.begin_run, {"id": run}).fetchone() is not None
 
 
-def count_run(connection: Connection, run: int, batches: Sequence[Batch]) -> None:
+def count_run(connection: Connection, run: PlanRun, batches: Sequence[Batch]) -> int:
+    """What its tables came to; returns the rows of this run alone, all batches of a captured table counted."""
     failed = [batch for batch in batches if batch.state == "failed"]
-    given = sum(batch.given or 0 for batch in batches)
-    values = {"id": run, "given": given, "tables": len(batches), "failed": len(failed)}
+    given = sum(batch.given or 0 for batch in run_batches(connection, run.run_id))
+    values = {"id": run.id, "given": given, "tables": len(batches), "failed": len(failed)}
     connection.execute(_sql.count_run, values)
+    return given
 
 
 def end_attempt(
@@ -245,10 +244,9 @@ def kind_of(problem: JutongError) -> Outcome:
     return cast(Outcome, problem_kind(problem))
 
 
-def ended(batches: Sequence[Batch]) -> tuple[Outcome, str]:
+def ended(batches: Sequence[Batch], given: int) -> tuple[Outcome, str]:
     """How a run ended that gave these batches, and the sentence about it; the most hopeful of its problems decides."""
     problems = [batch.problem for batch in batches if batch.problem]
-    given = sum(batch.given or 0 for batch in batches)
     if not problems:
         return "done", f"取到 {len(batches)} 张表，{given:,} 行"
     kinds = {problem.get("kind", "refused") for problem in problems}

@@ -21,6 +21,7 @@ KINDS = {
     "postgres": "PostgreSQL 数据库",
     "mysql": "MySQL 数据库",
     "sqlite": "SQLite 文件",
+    "dialect": "其他数据库（SQLAlchemy）",
     "http": "HTTP 接口",
     "csv": "CSV 文件",
     "excel": "Excel 工作簿",
@@ -42,6 +43,8 @@ def open_source(kind: str, config: Mapping[str, Any], secret: str | None = None)
         from jutong.outside.mysql import MysqlSource
 
         return MysqlSource(config, secret)
+    if kind == "dialect":
+        return _dialect(config, secret)
     if kind == "http":
         return HttpSource(config, secret)
     if kind == "sqlite":
@@ -55,6 +58,17 @@ def open_source(kind: str, config: Mapping[str, Any], secret: str | None = None)
     if kind in REMOTE_KINDS:
         return _Given(RemoteFolder(lambda: open_remote(kind, config, secret)), {})
     raise BadInput("outside.kind_unknown", f"没有「{kind}」这种数据源，可用的有 {'、'.join(KINDS)}")
+
+
+def _dialect(config: Mapping[str, Any], secret: str | None) -> Source:
+    """SQLAlchemy is an extra. Raises BadInput ``outside.extra_missing``."""
+    try:
+        from jutong.outside.dialects import DialectSource
+    except ImportError:
+        raise BadInput(
+            "outside.extra_missing", "这种数据源要另装：pip install 'jutong[sqlalchemy]' 和数据库的驱动"
+        ) from None
+    return DialectSource(config, secret)
 
 
 class _Given:

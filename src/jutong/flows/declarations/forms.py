@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from jutong.elements import ELEMENTS
 from jutong.terms import BadInput
@@ -91,6 +91,11 @@ class PlanForm(BaseModel):
     retries: int = Field(3, ge=0, le=20)
 
 
+def _by_name(plans: tuple[PlanForm, ...]) -> tuple[PlanForm, ...]:
+    """Their order means nothing; as they are exported."""
+    return tuple(sorted(plans, key=lambda plan: plan.name))
+
+
 class DepartmentForm(Form):
     named_by: ClassVar[str] = "code"
     code: str
@@ -122,7 +127,7 @@ class SourceForm(Form):
     secret: str | None = None
     state: str = "active"
     tables: tuple[TableForm, ...] = ()
-    plans: tuple[PlanForm, ...] = ()
+    plans: Annotated[tuple[PlanForm, ...], AfterValidator(_by_name)] = ()
 
     def model_post_init(self, _: Any) -> None:
         if self.secret and not self.secret.startswith(("env:", "file:", "sealed:")):

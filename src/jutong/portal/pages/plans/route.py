@@ -215,7 +215,7 @@ def _rows(visit: Visit, plans: list[gather.GatherPlan]) -> tuple[PlanRow, ...]:
             PlanRow(
                 plan.name, plan.label, sources[plan.source_name], departments.get(plan.department_code, ""),
                 _when(visit, plan, every), "" if plan.any_hour else f"{plan.from_hour:02}–{plan.to_hour:02}",
-                _WHY[told.why], tuple(every[name].label for name in told.waits_for if name in every), told.next_at,
+                _WHY[told.why], tuple(every[name].label if name in every else name for name in told.waits_for), told.next_at,
                 _run(last) if last else None, plan.paused,
                 visit.can("source:run", {"department_code": plan.department_code}),
             )
