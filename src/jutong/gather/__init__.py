@@ -53,7 +53,7 @@ from jutong.gather.looking import batch, batches, chunks, sample_rows, sources, 
 from jutong.gather.machines import add_front_machine, front_machines
 from jutong.gather.probing import Probed, ProbedTable, probe_source
 from jutong.gather.profiling import Profile, profile_tables
-from jutong.gather.receipts import Batch, kept_file
+from jutong.gather.receipts import Batch, kept_file, sheet_row
 from jutong.gather.taking import recover, take, take_many
 from jutong.gather.tokens import (
     PushToken,
@@ -124,6 +124,7 @@ __all__ = [
     "run_once",
     "sample_rows",
     "send",
+    "sheet_row",
     "source_of_token",
     "sources",
     "tables",
