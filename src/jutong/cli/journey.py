@@ -159,8 +159,9 @@ def source() -> None:
 
 
 source.add_command(source_profile)
-source.add_command(source_token)
 gather.add_command(gather_verify)
+
+source.add_command(source_token)
 
 
 @source.command("test")
