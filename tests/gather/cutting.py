@@ -47,6 +47,7 @@ class CuttingProxy:
                         self.cuts += 1
                     for one in (left, right):  # no farewell: the other side meets a reset
                         one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        one.shutdown(socket.SHUT_RDWR)  # wakes the other thread, which holds it open
                         one.close()
                     return
                 limit = None if limit is None else limit - len(data)

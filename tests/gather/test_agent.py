@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.gather.cutting import CuttingProxy
 from tests.gather.foreign_city import City, Foreign
 
 from jutong.gather import Plan, new_token, read_plan, run_once, take_arrivals
@@ -161,18 +162,19 @@ def test_rows_and_files_go_out_once_and_a_city_out_of_reach_is_waited_for(
 
 
 @pytest.mark.slow
-def test_a_hundred_kills_of_agent_and_city_lose_and_double_nothing(
+def test_a_hundred_kills_and_cuts_of_agent_and_city_lose_and_double_nothing(
     city: City, door: Door, foreign: Foreign, foreign_url: str, tmp_path: Path
 ) -> None:
     foreign.execute("CREATE TABLE rows (id int, t text, at timestamp)")
-    plan = plan_file(city, tmp_path, declared(city), door.port, foreign_url)
+    line = CuttingProxy(door.port, seed=20250810, share=0.35, most=12_000)
+    plan = plan_file(city, tmp_path, declared(city), line.port, foreign_url)
     chance = random.Random(20250810)
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["tests.gather.test_agent"])
     kills, rows = 0, 0
     door.open()
     door.wait()
-    while kills < 100:
+    while kills < 100 or line.cuts < 100:
         foreign.execute(
             "INSERT INTO rows SELECT g, repeat('x', 40), clock_timestamp()::timestamp FROM generate_series(%s::int, %s::int) g",
             (rows + 1, rows + 200),
@@ -194,6 +196,8 @@ def test_a_hundred_kills_of_agent_and_city_lose_and_double_nothing(
                     door.open()
                     door.wait()
             child.join()
+    line.close()
     take_arrivals(city.database, city.store, city.home)
+    print(f"{kills} kills, {line.cuts} cuts, {rows} rows")
     assert city.rows("rows", "count(*), count(DISTINCT id)", "1") == [(rows, rows)]
     assert not list((tmp_path / "state" / "spool").glob("*.data"))

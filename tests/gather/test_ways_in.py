@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+import random
 import time
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from tests.gather.foreign_city import City
 from jutong.gather import (
     Arrival,
     append,
+    batch,
     begin_arrival,
     complete,
     confirm,
@@ -31,6 +34,7 @@ from jutong.gather import (
     revoke_token,
     rotate_token,
     send,
+    sheet_row,
     source_of_token,
     take_arrivals,
     take_dropped,
@@ -156,11 +160,46 @@ def test_ragged_rows_of_an_incremental_table_are_set_aside_and_the_rest_is_taken
     one = taken(city, arrive(city, table, "代码,名称\n001,甲\n002\n003,丙\n".encode()))
     assert one.state == "taken"
     with city.database.connection() as connection:
-        from jutong.gather import batch
-
         row = batch(connection, str(one.batch_id))
     assert row["given"] == 2
     assert [(notice["code"], notice["row"]) for notice in row["notices"]] == [("outside.csv_ragged", 3)]
+
+
+def test_rows_are_counted_as_the_clerk_counts_them_whatever_was_passed_over(city: City) -> None:
+    """Blank lines and rows set aside stand in the file, so the clerk counts them; nothing given is left uncounted."""
+    chance = random.Random(7)
+    table = declared(city)
+    for turn in range(6):
+        lines, truth, aside = ["名单", "代码,名称"], {}, 0
+        for number in range(60):
+            lines += [""] * chance.choice((0, 0, 0, 1, 2))
+            if chance.random() < 0.2:
+                lines.append(f"{number}")
+                aside += 1
+            else:
+                lines.append(f"{turn}-{number},甲")
+                truth[f"{turn}-{number}"] = len(lines)
+        content = "\n".join([*lines, ""]).encode()
+        for name in ("a.csv", "a.xlsx"):
+            if name == "a.xlsx":
+                book = openpyxl.Workbook()
+                for place, line in enumerate(lines, start=1):
+                    for column, cell in enumerate(line.split(","), start=1):
+                        if cell:
+                            book.worksheets[0].cell(place, column, cell)
+                out = io.BytesIO()
+                book.save(out)
+                content = out.getvalue()
+            one = taken(city, arrive(city, table, content, name=name, declared={"header_row": 2}))
+            assert one.state == "taken", one.problem
+            with city.database.connection() as connection:
+                row = batch(connection, str(one.batch_id))
+            found = [each for each in city.rows("ent", "code, _row, _batch") if each[2] == one.batch_id]
+            kept = {code: sheet_row(row, number) for code, number, _ in found if code in truth}
+            assert kept == truth
+            assert row["given"] + row["set_aside"] == len(truth) + aside
+            if name == "a.csv":
+                assert row["set_aside"] == aside
 
 
 def test_a_dropped_file_is_taken_only_when_it_is_whole(city: City, tmp_path: Path) -> None:

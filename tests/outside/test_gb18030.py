@@ -43,3 +43,34 @@ def test_every_code_point_is_read_from_a_file(tmp_path: Path) -> None:
     file.write_bytes(encoded("字\n" + "\n".join(lines) + "\n"))
     reading = read_csv(file, Dialect("gb18030", quote=""), "a.csv")
     assert [text for batch in reading.batches for text in batch.column(0).to_pylist()] == lines
+
+
+def test_the_differences_of_older_tables_are_those_in_the_docs() -> None:
+    words = (Path(__file__).parents[2] / "docs/reference/encodings.md").read_text(encoding="utf-8")
+    for position, character in CHANGED.items():
+        private = bytes.fromhex(position).decode("gb18030")
+        line = next(line for line in words.splitlines() if line.startswith(f"| {position.upper()} "))
+        assert f"U+{ord(private):04X} (private)" in line
+        assert f"U+{ord(character):04X} {character}" in line
+    differ: dict[str, dict[str, tuple[str, str]]] = {"gbk": {}, "gb2312": {}}
+    empty = dict.fromkeys(differ, 0)
+    for lead in range(0x81, 0xFF):
+        for trail in [*range(0x40, 0x7F), *range(0x80, 0xFF)]:
+            given = bytes((lead, trail))
+            here = corrected(given.decode("gb18030"))
+            for table, found in differ.items():
+                try:
+                    there = given.decode(table)
+                except UnicodeDecodeError:
+                    empty[table] += 1
+                else:
+                    if there != here:
+                        found[given.hex().upper()] = (there, here)
+    assert differ["gbk"] == {}
+    for table, count in empty.items():
+        assert f"{count:,}".replace(",", " ") in next(
+            line for line in words.splitlines() if f"`{table}`" in line
+        )
+    for position, (there, here) in differ["gb2312"].items():
+        assert f"{position} is U+{ord(there):04X} {there} there and U+{ord(here):04X} {here} here" in words
+    assert len(differ["gb2312"]) == 2

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from jutong.cli.gathering import gather_verify, source_profile, source_release
 from jutong.cli.shared import as_json, console, platform_of, say, settings_of
+from jutong.cli.ways import source_token
 
 if TYPE_CHECKING:
     from jutong.gather import Batch
@@ -160,6 +161,8 @@ def source() -> None:
 source.add_command(source_profile)
 source.add_command(source_release)
 gather.add_command(gather_verify)
+
+source.add_command(source_token)
 
 
 @source.command("test")

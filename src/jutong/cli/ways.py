@@ -60,6 +60,29 @@ def _declared(pair: str) -> tuple[str, Any]:
     return name, value == "true" if name == "header" else value
 
 
+@click.command("token")
+@click.argument("name")
+@click.option("--label", default="", help="给哪个程序用")
+@click.option("--revoke", metavar="尾号", help="吊销以这四位结尾的令牌")
+@as_json
+@click.pass_context
+def source_token(context: click.Context, name: str, label: str, revoke: str | None, machine: bool) -> None:
+    """给一个数据源发推送令牌（只显示这一次），或吊销一个。"""
+    from jutong.gather import list_tokens, new_token, revoke_token
+    from jutong.terms import NotFound
+
+    with platform_of(context) as platform, platform.database.connection() as connection:
+        if revoke is None:
+            token = new_token(connection, name, label=label)
+            say({"source": name, "token": token}, machine, lambda: console.print(token, markup=False))
+            return
+        ending = [one.number for one in list_tokens(connection, name) if one.tail == revoke]
+        if len(ending) != 1:
+            raise NotFound("gather.no_token", "没有这个令牌，可能已经吊销")
+        revoke_token(connection, name, ending[0])
+        say({"source": name, "revoked": revoke}, machine, lambda: console.print("已吊销"))
+
+
 @click.command()
 @click.argument("plan", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--once", is_flag=True, help="只做一轮")

@@ -279,6 +279,8 @@ CREATE TABLE jutong.batch (
     started_at timestamp with time zone NOT NULL,
     received_at timestamp with time zone NOT NULL,
     state text NOT NULL,
+    gaps integer[] DEFAULT '{}'::integer[] NOT NULL,
+    set_aside bigint DEFAULT 0 NOT NULL,
     CONSTRAINT batch_bytes_check CHECK ((bytes >= 0)),
     CONSTRAINT batch_check CHECK (((state = 'failed'::text) OR ((given IS NOT NULL) AND (content_hash IS NOT NULL) AND (snapshot IS NOT NULL)))),
     CONSTRAINT batch_check1 CHECK (((state = 'failed'::text) = (problem IS NOT NULL))),
@@ -286,6 +288,7 @@ CREATE TABLE jutong.batch (
     CONSTRAINT batch_given_check CHECK ((given >= 0)),
     CONSTRAINT batch_mode_check CHECK ((mode = ANY (ARRAY['full'::text, 'incremental'::text, 'capture'::text]))),
     CONSTRAINT batch_notices_check CHECK ((jsonb_typeof(notices) = 'array'::text)),
+    CONSTRAINT batch_set_aside_check CHECK ((set_aside >= 0)),
     CONSTRAINT batch_state_check CHECK ((state = ANY (ARRAY['received'::text, 'refined'::text, 'held'::text, 'failed'::text])))
 );
 COMMENT ON TABLE jutong.batch IS '批次: one delivery exactly as given, with its receipt';
@@ -300,6 +303,8 @@ COMMENT ON COLUMN jutong.batch.spliced IS 'read over more than one run; every pa
 COMMENT ON COLUMN jutong.batch.notices IS 'up to 100 of the {code, sentence, file, sheet, row, item} noticed while reading; noticed counts all';
 COMMENT ON COLUMN jutong.batch.problem IS 'why it failed: {code, sentence, file, sheet, row, item}';
 COMMENT ON COLUMN jutong.batch.state IS 'received → refined | held (refined but kept back); failed: nothing landed';
+COMMENT ON COLUMN jutong.batch.gaps IS 'after how many rows each row stands that was passed over (blank, or set aside): what a clerk counts and _row does not';
+COMMENT ON COLUMN jutong.batch.set_aside IS 'rows of the file kept out for they do not fit its header; given counts the others';
 CREATE TABLE jutong.calendar_day (
     day date NOT NULL,
     working boolean NOT NULL,

@@ -80,7 +80,7 @@ from jutong.gather.plans import (
 )
 from jutong.gather.probing import Probed, ProbedTable, probe_source
 from jutong.gather.profiling import Profile, profile_tables
-from jutong.gather.receipts import Batch, kept_file
+from jutong.gather.receipts import Batch, kept_file, sheet_row
 from jutong.gather.taking import recover, take, take_many
 from jutong.gather.timing import (
     GatherPlan,
@@ -195,6 +195,7 @@ __all__ = [
     "run_once",
     "sample_rows",
     "send",
+    "sheet_row",
     "source_of_token",
     "sources",
     "standings",

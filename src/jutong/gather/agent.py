@@ -1,4 +1,4 @@
-"""代理端: runs inside a department's network, reads its systems and pushes outward, and never listens (UC-GATHER-04).
+"""代理端: runs inside a department's network, reads its systems and pushes outward, and never listens (UC-GATHER-06).
 
 Everything on its way lies in a spool folder as whole files.  What is read is first spooled, then remembered as read,
 then pushed under a key of its own, then struck out: killed between any two steps it goes on without loss, and the

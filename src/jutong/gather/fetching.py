@@ -1,4 +1,4 @@
-"""远程取: files fetched from SFTP, FTP and buckets; each once, when it is whole, byte for byte (UC-GATHER-05).
+"""远程取: files fetched from SFTP, FTP and buckets; each once, when it is whole, byte for byte (UC-GATHER-07).
 
 1. The folder is listed; what lies there is compared with what was seen before.
 2. A file is due when its mark is there, or it has been seen just so for a while, or the server shows only whole ones.

@@ -14,7 +14,7 @@ from jutong.database import Database
 from jutong.gather.counting import Counted
 from jutong.gather.declaring import BATCH, ROW, SourceTable, raw_dataset
 from jutong.gather.keeping import Kept
-from jutong.gather.receipts import Batch, batch_id, note, notice_row, save_batches, settle, strike
+from jutong.gather.receipts import GAPS_KEPT, Batch, batch_id, note, notice_row, save_batches, settle, strike
 from jutong.outside import Reading
 from jutong.store import AlreadyCommitted, DatasetSpec, Store, Writer
 from jutong.terms import Broken, DatasetName, Item, JutongError, NotFound, literal, quote
@@ -64,6 +64,8 @@ class Incoming:
             watermark_from=self.watermark_from,
             watermark_to=self.reading.watermark,
             row_offset=self.reading.row_offset,
+            gaps=tuple(self.reading.gaps[:GAPS_KEPT]),
+            set_aside=self.reading.set_aside,
             notices=tuple(notice_row(notice) for notice in self.reading.notices),
             noticed=self.reading.noticed,
         )

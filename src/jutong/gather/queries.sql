@@ -42,15 +42,15 @@ WHERE commit_id = %(commit_id)s AND (%(landed)s OR noted_at < now() - interval '
 -- name: save_batch
 -- A failed batch may be tried again under the same id; one that was received never changes its receipt.
 INSERT INTO batch (id, source_table, run_id, mode, given, bytes, content_hash, file_name, file_sha256,
-    watermark_from, watermark_to, row_offset, notices, noticed, problem, commit_id, snapshot, started_at,
+    watermark_from, watermark_to, row_offset, gaps, set_aside, notices, noticed, problem, commit_id, snapshot, started_at,
     received_at, state, spliced)
 VALUES (%(id)s, %(source_table)s, %(run_id)s, %(mode)s, %(given)s, %(bytes)s, %(content_hash)s, %(file_name)s,
-    %(file_sha256)s, %(watermark_from)s, %(watermark_to)s, %(row_offset)s, %(notices)s, %(noticed)s, %(problem)s,
+    %(file_sha256)s, %(watermark_from)s, %(watermark_to)s, %(row_offset)s, %(gaps)s, %(set_aside)s, %(notices)s, %(noticed)s, %(problem)s,
     %(commit_id)s, %(snapshot)s, %(started_at)s, %(received_at)s, %(state)s, %(spliced)s)
 ON CONFLICT (id) DO UPDATE SET mode = EXCLUDED.mode, given = EXCLUDED.given, bytes = EXCLUDED.bytes,
     content_hash = EXCLUDED.content_hash, file_name = EXCLUDED.file_name, file_sha256 = EXCLUDED.file_sha256,
     watermark_from = EXCLUDED.watermark_from, watermark_to = EXCLUDED.watermark_to,
-    row_offset = EXCLUDED.row_offset, notices = EXCLUDED.notices, noticed = EXCLUDED.noticed,
+    row_offset = EXCLUDED.row_offset, gaps = EXCLUDED.gaps, set_aside = EXCLUDED.set_aside, notices = EXCLUDED.notices, noticed = EXCLUDED.noticed,
     problem = EXCLUDED.problem, commit_id = EXCLUDED.commit_id, snapshot = EXCLUDED.snapshot,
     started_at = EXCLUDED.started_at, received_at = EXCLUDED.received_at, state = EXCLUDED.state, spliced = EXCLUDED.spliced
 WHERE batch.state = 'failed';

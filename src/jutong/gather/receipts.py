@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import datetime as dt
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,9 @@ from jutong.store import Store
 from jutong.terms import Address, Broken, JutongError
 
 _sql = named_sql(__file__)
+
+#: A file with more rows passed over than this is counted as a clerk does up to here.
+GAPS_KEPT = 100_000
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,10 @@ class Batch:
     watermark_from: str | None = None
     watermark_to: str | None = None
     row_offset: int = 0
+    #: After how many rows each row stands that was passed over; see ``sheet_row``.
+    gaps: tuple[int, ...] = ()
+    #: Rows of the file kept out for they do not fit its header.
+    set_aside: int = 0
     #: Read over more than one run, every part then held against the source.
     spliced: bool = False
     notices: tuple[Mapping[str, Any], ...] = ()
@@ -49,18 +57,23 @@ class Batch:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         known = {name: row[name] for name in cls.__dataclass_fields__}
-        return cls(**{**known, "notices": tuple(row["notices"])})
+        return cls(**{**known, "gaps": tuple(row["gaps"]), "notices": tuple(row["notices"])})
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
         instants = {name: dt.datetime.fromisoformat(row[name]) for name in ("started_at", "received_at")}
-        return cls.from_row({**row, **instants})
+        return cls.from_row({"gaps": [], "set_aside": 0, **row, **instants})  # 0.1.0 wrote neither
 
     def to_json(self) -> dict[str, Any]:
         return {
             **asdict(self), "notices": list(self.notices), "started_at": self.started_at.isoformat(),
             "received_at": self.received_at.isoformat(),
         }  # fmt: skip
+
+
+def sheet_row(batch: Mapping[str, Any], number: int) -> int:
+    """The row a clerk sees in the file for the row ``number`` of a batch, counted from 1."""
+    return int(batch["row_offset"]) + number + bisect.bisect_left(batch["gaps"], number)
 
 
 def batch_id(run_id: str, table: str) -> str:
@@ -146,4 +159,9 @@ def file_of(home: Path, sha256: str) -> Path:
 
 def _row(batch: Batch) -> dict[str, Any]:
     problem = None if batch.problem is None else Jsonb(dict(batch.problem))
-    return {**asdict(batch), "notices": Jsonb(list(batch.notices)), "problem": problem}
+    return {
+        **asdict(batch),
+        "gaps": list(batch.gaps),
+        "notices": Jsonb(list(batch.notices)),
+        "problem": problem,
+    }

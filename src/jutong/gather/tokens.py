@@ -1,4 +1,4 @@
-"""推送令牌: by which a department's programs push into one source; shown once, kept as a hash (UC-GATHER-04)."""
+"""推送令牌: by which a department's programs push into one source; shown once, kept as a hash (UC-GATHER-06)."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
@@ -87,7 +88,7 @@ def _write_rows(
     for line, (number, questions) in enumerate(by_row.items(), start=1):
         worst = "reject" if any(issue["severity"] == "reject" for issue in questions) else "flag"
         if number:
-            sheet.write_number(line, 0, number + row["row_offset"])
+            sheet.write_number(line, 0, row["row_offset"] + number + bisect_left(row["gaps"], number))
         else:
             sheet.write_string(line, 0, "整批")
         sheet.write_string(line, 1, "未接收" if worst == "reject" else "请核对", marked[worst])

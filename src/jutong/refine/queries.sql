@@ -253,7 +253,7 @@ WHERE (%(since)s::timestamptz IS NULL OR b.received_at >= %(since)s)
 GROUP BY 1, 2;
 
 -- name: batch_for_export
-SELECT b.id, b.source_table, b.row_offset, b.received_at, b.file_name, t.label, t.items, s.department_code,
+SELECT b.id, b.source_table, b.row_offset, b.gaps, b.received_at, b.file_name, t.label, t.items, s.department_code,
        d.name AS department
 FROM batch b
 JOIN source_table t ON t.name = b.source_table

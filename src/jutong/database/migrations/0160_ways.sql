@@ -25,6 +25,11 @@ COMMENT ON COLUMN remote_file.mark IS 'the mark that says it is whole, with the 
 COMMENT ON COLUMN remote_file.seen_at IS 'since when, by our clock, it has been seen just so';
 COMMENT ON COLUMN remote_file.problem IS 'why it was not fetched as it lies there (its digest differs); asked again when it changes';
 
+ALTER TABLE batch ADD COLUMN gaps int[] NOT NULL DEFAULT '{}';
+ALTER TABLE batch ADD COLUMN set_aside bigint NOT NULL DEFAULT 0 CHECK (set_aside >= 0);
+COMMENT ON COLUMN batch.gaps IS 'after how many rows each row stands that was passed over (blank, or set aside): what a clerk counts and _row does not';
+COMMENT ON COLUMN batch.set_aside IS 'rows of the file kept out for they do not fit its header; given counts the others';
+
 ALTER TABLE form_row ADD COLUMN given_key text;
 COMMENT ON COLUMN form_row.given_key IS 'the page''s own number of this row: sent twice, it is one row';
 CREATE UNIQUE INDEX form_row_given ON form_row (source_table, given_key) WHERE given_key IS NOT NULL;

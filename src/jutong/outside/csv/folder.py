@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from jutong.terms import Address, BadInput, JutongError
 _BLOCK = 2 * MAX_RECORD
 _SUFFIXES = (".csv", ".tsv", ".txt")
 #: Ragged rows named one by one before the rest are only counted.
-_RAGGED_NAMED = 100
+_RAGGED_NAMED, _RAGGED_PLACED = 100, 100_000
 _TOTALS = pa.array(["合计", "总计", "小计", "共计", "合 计", "总 计", "小 计"])
 
 
@@ -143,11 +144,14 @@ class _Ragged:
     set_aside: bool
     count: int = 0
     first: list[tuple[int, int]] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
 
     def skip(self, row: csv.InvalidRow) -> Literal["skip"]:
         self.count += 1
         if len(self.first) < _RAGGED_NAMED:
             self.first.append((row.number or 0, row.actual_columns))
+        if len(self.places) < _RAGGED_PLACED:
+            self.places.append(row.number or 0)
         return "skip"
 
 
@@ -249,5 +253,8 @@ def _complete(feed: Feed, columns: _Columns, ragged: _Ragged, reading: Reading, 
             f"解析出 {rows + ragged.count} 行，而文件中数出 {records} 行",
             Address(file=name),
         )
+    if ragged.count:  # from here on rows are counted without them
+        passed = [*reading.gaps, *ragged.places]
+        reading.gaps = sorted(place - bisect.bisect_right(ragged.places, place) for place in passed)
     if not rows:
         raise BadInput("outside.header_only", "文件只有表头，没有数据行", Address(file=name))

@@ -124,6 +124,8 @@ class BatchPage:
     #: The commits it landed in, each with its rows and its own digest; none where it landed in one.
     chunks: tuple[ChunkRow, ...]
     file_name: str
+    #: Rows of the file kept out for they do not fit its header.
+    set_aside: int
     watermark: tuple[str, str]
     snapshot: int | None
     equation: Equation | None
@@ -219,6 +221,7 @@ def build(visit: Visit, asked: IssueQuestion) -> BatchPage:
         digest_kind=_digest_kind(row),
         chunks=_chunks(visit, row),
         file_name=row["file_name"] or "",
+        set_aside=row["set_aside"],
         watermark=(row["watermark_from"] or "", row["watermark_to"] or ""),
         snapshot=row["snapshot"],
         equation=_equation(row, refined),
@@ -262,8 +265,10 @@ def receipt(visit: Visit, _: NoQuestion) -> Download:
     """The receipt of a batch, signed by the platform's key."""
     row = visible_batch(visit)
     kept = Batch.from_row(row)
+    told = asdict(kept)
+    del told["gaps"]  # how a clerk counts, not what came
     body = json.dumps(
-        {**asdict(kept), "notices": list(kept.notices), "department": row["department"], "label": row["label"]},
+        {**told, "notices": list(kept.notices), "department": row["department"], "label": row["label"]},
         ensure_ascii=False, indent=1, default=str, sort_keys=True,
     )  # fmt: skip
     keys = visit.rooms.keys

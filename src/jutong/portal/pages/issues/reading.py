@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from jutong.elements import ELEMENTS
-from jutong.gather import find_tables
+from jutong.gather import find_tables, sheet_row
 from jutong.portal.paging import Pager
 from jutong.portal.visits import Visit
 from jutong.refine import Chosen, batches_of_day, issue_groups
@@ -125,7 +125,7 @@ def issues_of_batch(visit: Visit, batch: Mapping[str, Any], asked: IssueQuestion
         ),
         columns=tuple(Column(item.name, item.label) for item in columns),
         rows=tuple(
-            _row(number, faults, given.get(number, {}), columns, batch["row_offset"], hidden=hidden)
+            _row(sheet_row(batch, number), faults, given.get(number, {}), columns, hidden=hidden)
             for number, faults in found.items()
         ),
         rejected=counts.get("reject", 0),
@@ -218,7 +218,6 @@ def _row(
     faults: Sequence[Mapping[str, Any]],
     given: Mapping[str, Any],
     columns: Sequence[Item],
-    offset: int,
     *,
     hidden: bool,
 ) -> FaultyRow:
@@ -234,9 +233,7 @@ def _row(
             Cell(_hidden(text) if hidden and item.grade >= 3 else text, severity, value is None or text == "")
         )
     worst = "reject" if any(fault["severity"] == "reject" for fault in faults) else "flag"
-    return FaultyRow(
-        number + offset, worst, tuple(cells), tuple(dict.fromkeys(fault["sentence"] for fault in faults))
-    )
+    return FaultyRow(number, worst, tuple(cells), tuple(dict.fromkeys(fault["sentence"] for fault in faults)))
 
 
 def _hidden(text: str) -> str:
@@ -253,6 +250,7 @@ class Fault:
     batch: str
     dataset: str
     department: str
+    #: As the clerk counts in the file; 0: the batch as a whole.
     number: int
     item: str
     rule: str
@@ -290,12 +288,19 @@ def faults(
     except NotFound:
         return []
     labels: dict[str, dict[str, Item]] = {}
-    return [_fault(visit, row, names, labels) for row in rows]
+    query = "SELECT id, row_offset, gaps FROM batch WHERE id = ANY(%s)"
+    batches = {one["id"]: one for one in visit.connection.execute(query, ([row["batch"] for row in rows],))}
+    return [_fault(visit, row, names, labels, batches.get(row["batch"])) for row in rows]
 
 
 def _fault(
-    visit: Visit, row: Mapping[str, Any], names: Mapping[str, str], labels: dict[str, dict[str, Item]]
+    visit: Visit,
+    row: Mapping[str, Any],
+    names: Mapping[str, str],
+    labels: dict[str, dict[str, Item]],
+    batch: Mapping[str, Any] | None,
 ) -> Fault:
+    number = int(row["row_no"])
     dataset = row["dataset"]
     if dataset not in labels:
         labels[dataset] = {item.name: item for item in visit.rooms.store.spec(dataset).items}
@@ -306,7 +311,7 @@ def _fault(
         batch=row["batch"],
         dataset=dataset,
         department=names.get(row["department_code"], row["department_code"]),
-        number=int(row["row_no"]),
+        number=sheet_row(batch, number) if batch and number else number,
         item=item.label if item else row["item"],
         rule=row["rule"],
         severity=row["severity"],
