@@ -12,7 +12,7 @@ from .conftest import Desk, Town
 
 PAGES = (
     "/", "/cases", "/catalogue", "/catalogue?q=qydj", "/catalogue/1", "/lists/demand", "/lists/supply", "/sources", "/batches", "/arrivals", "/forms", "/forms/form_market", "/front-machines",
-    "/issues", "/standards", "/standards/market_entity", "/elements/uscc", "/companies", "/persons", "/licences", "/licences/expiring", "/credit", "/registers/find", "/registers/find?q=澄砚", "/registers/review", "/registers", "/registers/licence", "/merging", "/storage", "/storage/standard.market_entity", "/lake-use", "/housekeeping", "/backups", "/requests", "/grants", "/services/ent_basic_query",
+    "/issues", "/standards", "/standards/market_entity", "/elements/uscc", "/companies", "/persons", "/licences", "/credit", "/registers/find?q=澄砚", "/registers/review", "/registers", "/registers/licence", "/merging", "/storage", "/storage/standard.market_entity", "/lake-use", "/housekeeping", "/backups", "/requests", "/grants", "/services/ent_basic_query",
     "/deliveries", "/ledger", "/ledger/3", "/metering", "/seen", "/applications", "/models", "/indicators", "/figures/entries", "/campaign",
     "/projects", "/cloud", "/people", "/notices", "/me", "/security", "/search?q=企业", "/accessibility", "/scale", "/api",
     "/nowhere",

@@ -99,6 +99,7 @@ def there(spark: Any) -> list[Any]:
     return list(spark.sql(f"SELECT {asked}").collect()[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(len(AGREED)), ids=[sql for _, sql, _ in AGREED])
 def test_both_engines_answer_alike(place: int, duck: duckdb.DuckDBPyConnection, there: list[Any]) -> None:
     _, sql, expected = AGREED[place]
@@ -108,6 +109,7 @@ def test_both_engines_answer_alike(place: int, duck: duckdb.DuckDBPyConnection, 
     assert there[place] == expected
 
 
+@pytest.mark.slow
 def test_where_they_differ_they_differ_as_the_page_says(duck: duckdb.DuckDBPyConnection, spark: Any) -> None:
     found = []
     for topic, sql, *_, what in DIFFER:

@@ -6,6 +6,7 @@ something that answers otherwise, stands here (docs/reference/engines.md, each r
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import sqlglot
@@ -27,6 +28,12 @@ def _turned(node: exp.Expression) -> exp.Expression:
         pattern = node.expression
         whole = exp.Literal.string(f"\\A(?:{pattern.this})\\z".replace("\\p{Han}", "\\p{IsHan}"))
         return exp.RegexpLike(this=node.this, expression=whole)
+    if isinstance(node, exp.RegexpReplace) and isinstance(node.args.get("replacement"), exp.Literal):
+        # Java calls a group $1, DuckDB \1; without a flag it replaces all, DuckDB the first (patterns are anchored).
+        said = node.args["replacement"].this
+        if "\\" in said and "$" not in said:
+            node.set("replacement", exp.Literal.string(re.sub(r"\\(\d)", r"$\1", said)))
+        return node
     if isinstance(node, exp.Literal) and node.is_string and "\\p{Han}" in node.this:
         # Java names scripts with Is.
         return exp.Literal.string(node.this.replace("\\p{Han}", "\\p{IsHan}"))
@@ -60,6 +67,8 @@ def _function(node: exp.Anonymous) -> exp.Expression:
     if name == "hash":
         # 64 bits as DuckDB's; Spark's own hash has 32.
         return exp.Anonymous(this="xxhash64", expressions=node.expressions)
+    if name == "strlen":
+        return exp.Anonymous(this="octet_length", expressions=node.expressions)
     if name == "try_strptime":
         text, form = node.expressions
         shape = (
