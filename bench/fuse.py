@@ -164,9 +164,10 @@ def by_hand(register: Register, store: Store) -> float:
             records_sql(register, source, store.spec(source.dataset), view.table(source.dataset))
             for source in register.sources
         )
-        view.rows(
-            f"SELECT count(*) AS n FROM (SELECT coalesce(uscc, business_reg_no, org_code) AS code, min(name) AS name, "
-            f"min(legal_rep) AS rep, min(address) AS address, count(*) AS n FROM ({parts}) GROUP BY 1)"
+        # All of it is taken out: an engine that is asked for a count alone leaves the values unread.
+        view.arrow(
+            "SELECT coalesce(uscc, business_reg_no, org_code) AS code, min(name) AS name, min(legal_rep) AS rep, "
+            f"min(address) AS address, min(phone) AS phone, count(*) AS n FROM ({parts}) GROUP BY 1"
         )
     return time.perf_counter() - began
 

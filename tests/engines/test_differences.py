@@ -57,6 +57,11 @@ AGREED: list[tuple[str, str, Any]] = [
     ("texts", "one_char_apart('宏达商贸', '宏达商')", True),
     ("texts", "translate('宏達', '達', '达')", "宏达"),
     ("texts", "concat_ws('|', 'a', NULL, 'b')", "a|b"),
+    ("words of 64 bits", "CAST(TRY_CAST('0x' || '8FFFFFFFFFFFFFF1' AS UBIGINT) & 255::UBIGINT AS INTEGER)", 241),
+    ("words of 64 bits", "CAST((TRY_CAST('0x' || '8123456789012345' AS UBIGINT) >> 4) & 15::UBIGINT AS INTEGER)", 4),
+    ("words of 64 bits", "TRY_CAST('0x' || 'no' AS UBIGINT) IS NULL", True),
+    ("days", "try_strptime('20240229', '%Y%m%d')", dt.datetime(2024, 2, 29)),
+    ("days", "try_strptime('20230229', '%Y%m%d')", None),
     ("texts", "split_part('a|b|c', '|', 2)", "b"),
 ]  # fmt: skip
 
@@ -94,6 +99,7 @@ def there(spark: Any) -> list[Any]:
     return list(spark.sql(f"SELECT {asked}").collect()[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(len(AGREED)), ids=[sql for _, sql, _ in AGREED])
 def test_both_engines_answer_alike(place: int, duck: duckdb.DuckDBPyConnection, there: list[Any]) -> None:
     _, sql, expected = AGREED[place]
@@ -103,6 +109,7 @@ def test_both_engines_answer_alike(place: int, duck: duckdb.DuckDBPyConnection, 
     assert there[place] == expected
 
 
+@pytest.mark.slow
 def test_where_they_differ_they_differ_as_the_page_says(duck: duckdb.DuckDBPyConnection, spark: Any) -> None:
     found = []
     for topic, sql, *_, what in DIFFER:

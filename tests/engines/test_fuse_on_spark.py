@@ -45,6 +45,10 @@ DIFFERENCES = [
     ("SELECT one_char_apart(a, b) FROM t", "SELECT LEVENSHTEIN(a, b) <= 1 FROM t"),
     ("SELECT a // 3 FROM t", "SELECT a DIV 3 FROM t"),
     ("SELECT CAST(a AS TIMESTAMP) FROM t", "SELECT CAST(a AS TIMESTAMP_NTZ) FROM t"),
+    ("SELECT regexp_replace(a, '(x)y', '\\1') FROM t", "SELECT REGEXP_REPLACE(a, '(x)y', '$1') FROM t"),
+    ("SELECT strlen(a) FROM t", "SELECT OCTET_LENGTH(a) FROM t"),
+    ("SELECT try_strptime(a, '%Y%m%d') FROM t", "SELECT TRY_TO_TIMESTAMP(a, 'yyyyMMdd') FROM t"),
+    ("SELECT 18446462598749617920::UBIGINT FROM t", "SELECT CAST(-281474959933696 AS BIGINT) FROM t"),
     ("SELECT * EXCLUDE (a) FROM t", "SELECT * EXCEPT (a) FROM t"),
 ]
 

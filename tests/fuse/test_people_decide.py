@@ -125,6 +125,53 @@ def test_a_source_that_shrinks_to_a_tenth_is_held_until_a_person_lets_it_through
     assert len(town.golden()) == 1
 
 
+def test_a_source_that_grows_tenfold_is_held_and_the_register_stays(town: Town) -> None:
+    town.register = replace(town.register, holds=Holds(at_least=5))
+    with town.database.connection() as connection:
+        declare_register(connection, town.register)
+    codes = valid_codes(40)
+    town.write(market=[row(str(n), f"公司{n}", uscc=codes[n][0]) for n in range(4)])
+    town.fuse()
+    before = town.golden()
+    town.write(market=[row(str(n), f"公司{n}", uscc=codes[n][0]) for n in range(39)])
+    assert town.fuse().snapshot is not None  # less than tenfold goes through
+    town.write(market=[row(str(n), f"公司{n}", uscc=codes[n][0]) for n in range(4)])
+    assert town.fuse().deleted == 35  # and so does more than a tenth
+    assert town.golden() == before
+    town.write(market=[row(str(n), f"公司{n}", uscc=codes[n][0]) for n in range(40)])
+    held = town.fuse()
+    assert (held.snapshot, town.golden()) == (None, before)
+    assert "上次 4 行，这次 40 行" in held.held[0]
+
+
+def test_a_source_that_is_empty_all_at_once_is_held(town: Town) -> None:
+    town.register = replace(town.register, holds=Holds(at_least=5))
+    with town.database.connection() as connection:
+        declare_register(connection, town.register)
+    codes = valid_codes(10)
+    town.write(
+        market=[row(str(n), f"公司{n}", uscc=codes[n][0]) for n in range(10)],
+        tax=[row("1", "甲", uscc=codes[0][0])],
+    )
+    town.fuse()
+    town.write(market=[])
+    assert "上次 10 行，这次 0 行" in town.fuse().held[0]
+    assert len(town.golden()) == 10
+
+
+def test_too_many_splits_are_held(town: Town) -> None:
+    town.register = replace(town.register, holds=Holds(at_least=3, splits=0.1))
+    with town.database.connection() as connection:
+        declare_register(connection, town.register)
+    codes = valid_codes(20)
+    market = [row(str(n), f"公司{n}", uscc=codes[n][0]) for n in range(10)]
+    town.write(market=market, tax=[row(str(n), f"公司{n}", uscc=codes[n][0]) for n in range(10)])
+    town.fuse()
+    town.write(tax=[row(str(n), f"别家{n}", uscc=codes[n + 10][0]) for n in range(10)])
+    assert "拆分 10 个主体" in town.fuse().held[0]
+    assert len(town.golden()) == 10
+
+
 def test_too_many_merges_are_held(town: Town) -> None:
     town.register = replace(town.register, holds=Holds(at_least=3, merges=0.1))
     with town.database.connection() as connection:
@@ -145,6 +192,13 @@ def test_a_row_with_nothing_to_go_by_is_counted_apart_with_its_reason(town: Town
         (left,) = view.rows(f"SELECT source_key, reason FROM {view.table(town.register.residue)}")
     assert left["source_key"] == "2"
     assert "没有可用的匹配键" in left["reason"]
+    town.write(
+        market=[row("1", "甲公司", uscc=valid_codes(1)[0][0]), row("2", None, uscc="914305020000000000")]
+    )  # type: ignore[arg-type]
+    assert town.fuse().residue == 1
+    with town.store.reading() as view:
+        (left,) = view.rows(f"SELECT reason FROM {view.table(town.register.residue)}")
+    assert "代码未通过校验" in left["reason"]
     town.write(market=[row("1", "甲公司", uscc=valid_codes(1)[0][0]), row("2", "乙公司", rep="李建国")])
     fused = town.fuse()
     assert (fused.records, fused.residue) == (2, 0)

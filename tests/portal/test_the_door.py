@@ -21,7 +21,9 @@ pytestmark = pytest.mark.usefixtures("registers")
 SHOWN = [
     page
     for page in PAGES
-    if not page.path.endswith(("/receipt", "/file", "/export", "/proof", ".xlsx", ".yaml", "/openapi", "/checkpoint"))
+    if not page.path.endswith(
+        ("/receipt", "/file", "/export", "/proof", ".xlsx", ".yaml", "/openapi", "/checkpoint")
+    )
 ]
 
 

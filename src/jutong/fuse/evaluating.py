@@ -5,6 +5,7 @@ Any other public set is measured by the same code from two CSV files and a decla
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -88,8 +89,8 @@ def evaluate(register: str, truth: Path, *, database: Database, store: Store) ->
 def evaluate_csv(register: Register, files: Sequence[Path], truth: Path) -> Evaluation:
     """Match the rows of CSV files by a declaration alone, and compare with ``truth``.
 
-    Each file is the source whose ``dataset`` ends in its name (``standard.febrl1`` ← ``febrl1.csv``); its first column
-    is the key.  ``truth`` has either two columns ``key, entity``, or pairs of keys that are one (``key_l, key_r``).
+    Each file is the source whose ``dataset`` ends in its name (``standard.dblp2`` ← ``DBLP2.csv``); its first column
+    is the key.  ``truth`` has either the columns ``key, entity``, or in its first two columns pairs of keys that are one.
     Raises BadInput ``fuse.bad_truth`` and ``fuse.bad_mapping``.
     """
     with (
@@ -131,16 +132,15 @@ def empty_run(duck: duckdb.DuckDBPyConnection) -> None:
 
 
 def _read_csv(register: Register, file: Path, duck: duckdb.DuckDBPyConnection) -> None:
-    source = next((one for one in register.sources if one.dataset.split(".")[-1] == file.stem), None)
+    called = re.sub(r"\W+", "_", file.stem).lower()
+    source = next((one for one in register.sources if one.dataset.split(".")[-1] == called), None)
     if source is None:
-        raise BadInput("fuse.bad_mapping", f"声明里没有名为 {file.stem} 的来源（{file}）")
-    table = quote(f"csv_{file.stem}")
-    duck.execute(
-        f"CREATE TABLE {table} AS FROM read_csv({literal(str(file))}, all_varchar = true, header = true)"
-    )
+        raise BadInput("fuse.bad_mapping", f"声明里没有名为 {called} 的来源（{file}）")
+    table = quote(f"csv_{called}")
+    duck.execute(f"CREATE TABLE {table} AS FROM {_csv_sql(file)}")
     names = [str(row[0]) for row in duck.execute(f"DESCRIBE {table}").fetchall()]
     spec = DatasetSpec(
-        DatasetName.parse(f"standard.{file.stem}"),
+        DatasetName.parse(f"standard.{called}"),
         file.stem,
         tuple(Item(name, name) for name in names),
         (names[0],),
@@ -151,20 +151,34 @@ def _read_csv(register: Register, file: Path, duck: duckdb.DuckDBPyConnection) -
     )
 
 
+def _csv_sql(file: Path) -> str:
+    """Old public sets are in Latin-1; whatever is not UTF-8 is read so."""
+    try:
+        file.read_text(encoding="utf-8")
+        encoding = "utf-8"
+    except UnicodeDecodeError:
+        encoding = "latin-1"
+    return f"read_csv({literal(str(file))}, all_varchar = true, header = true, encoding = '{encoding}')"
+
+
 def _true_clusters(duck: duckdb.DuckDBPyConnection, truth: Path) -> None:
     """``truth (key, entity)``; pairs are made clusters by their connected components, other records stand alone."""
-    duck.execute(
-        f"CREATE TABLE given AS FROM read_csv({literal(str(truth))}, all_varchar = true, header = true)"
-    )
+    duck.execute(f"CREATE TABLE given AS FROM {_csv_sql(truth)}")
     names = [str(row[0]) for row in duck.execute("DESCRIBE given").fetchall()]
     if names[:2] == ["key", "entity"]:
         duck.execute("CREATE TABLE truth AS SELECT key, entity FROM given")
         return
-    if names[:2] != ["key_l", "key_r"]:
-        raise BadInput(
-            "fuse.bad_truth",
-            f"{truth} 的前两列应为 key, entity 或 key_l, key_r，而不是 {', '.join(names[:2])}",
-        )
+    if len(names) < 2:
+        raise BadInput("fuse.bad_truth", f"{truth} 应有两列：key, entity，或成对的两个主键")
+    duck.execute(
+        f"CREATE OR REPLACE TABLE given AS SELECT {quote(names[0])} AS key_l, {quote(names[1])} AS key_r FROM given"
+    )
+    known_keys = "SELECT source_key FROM judged"
+    pairs = _number(
+        duck, f"SELECT count(*) FROM given WHERE key_l IN ({known_keys}) AND key_r IN ({known_keys})"
+    )
+    if not pairs:
+        raise BadInput("fuse.bad_truth", f"{truth} 的前两列 {names[0]}, {names[1]} 不是这些文件里的主键")
     duck.execute("CREATE TABLE truth AS SELECT source_key AS key, source_key AS entity FROM judged")
     while True:
         duck.execute(
