@@ -60,6 +60,7 @@ from jutong.share.metering import (
     metered,
     recount,
 )
+from jutong.share.openapi import Described, describe, describe_granted, openapi
 from jutong.share.outgoing import Outgoing, OutItem, leaving_sql, subject_hasher
 from jutong.share.receiver import CONTROL_TABLE, Checkpoint, Receiver
 from jutong.share.reconciling import Reconciled, reconcile
@@ -102,6 +103,7 @@ __all__ = [
     "Checkpoint",
     "Delivered",
     "Delivery",
+    "Described",
     "EntryItem",
     "Grant",
     "Metered",
@@ -127,6 +129,8 @@ __all__ = [
     "day_of",
     "deliver",
     "deliveries",
+    "describe",
+    "describe_granted",
     "drop_key",
     "events",
     "expire_grants",
@@ -154,6 +158,7 @@ __all__ = [
     "new_shared_secret",
     "new_token",
     "not_live",
+    "openapi",
     "period_of",
     "publish_service",
     "reconcile",

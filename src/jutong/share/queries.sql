@@ -160,6 +160,9 @@ RETURNING grant_id
 -- name: grants_of_entry
 SELECT id FROM share_grant WHERE entry_id = %(entry)s AND state IN ('active', 'suspended') ORDER BY id
 
+-- name: grants_of_application
+SELECT * FROM share_grant WHERE application_id = %(application)s ORDER BY created_at, id
+
 -- name: tighten_grant
 UPDATE share_grant SET items = %(items)s, masks = %(masks)s
 WHERE id = %(id)s AND (items, masks) IS DISTINCT FROM (%(items)s, %(masks)s)
