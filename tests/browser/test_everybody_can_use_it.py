@@ -11,7 +11,7 @@ from .conftest import Desk
 
 PAGES = (
     "/", "/cases", "/catalogue", "/catalogue?q=qydj", "/catalogue/1", "/lists/demand", "/lists/supply", "/sources", "/batches", "/arrivals", "/forms", "/forms/form_market", "/front-machines",
-    "/issues", "/standards", "/standards/market_entity", "/elements/uscc", "/companies", "/registers", "/merging", "/storage", "/storage/standard.market_entity", "/lake-use", "/housekeeping", "/backups", "/requests", "/grants", "/services/ent_basic_query",
+    "/issues", "/standards", "/standards/market_entity", "/elements/uscc", "/companies", "/registers", "/merging", "/storage", "/storage/standard.market_entity", "/lake-use", "/housekeeping", "/backups", "/requests", "/grants", "/services/ent_basic_query", "/services/ent_basic_query/console",
     "/deliveries", "/ledger", "/ledger/3", "/metering", "/seen", "/applications", "/models", "/indicators", "/figures/entries", "/campaign",
     "/projects", "/cloud", "/people", "/notices", "/me", "/security", "/search?q=企业", "/accessibility", "/scale", "/api",
     "/nowhere",
@@ -43,7 +43,7 @@ def test_axe_finds_nothing_at_the_door_and_on_forms(desks: Callable[..., Desk]) 
     door, consumer = desks(), desks("consumer")
     for desk, path in (
         (door, "/sign-in"), (consumer, "/requests/new?entry=1"), (consumer, "/lists/demand/new"),
-        (consumer, "/objections/new?entry=1"), (consumer, "/cases/1"), (consumer, "/applications/A03"),
+        (consumer, "/objections/new?entry=1"), (consumer, "/cases/1"), (consumer, "/applications/A03"), (consumer, "/applications/A03/developer"),
     ):  # fmt: skip
         violations = Axe().run(desk.go(path), options=RULES).response["violations"]
         if violations:

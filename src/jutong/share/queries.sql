@@ -18,6 +18,12 @@ SET token_before = CASE WHEN %(overlap)s::interval > interval '0' THEN token_has
 WHERE id = %(id)s AND state <> 'retired'
 RETURNING id
 
+-- name: revoke_token
+UPDATE application
+SET token_hash = NULL, token_hint = NULL, token_at = NULL, token_until = NULL, token_before = NULL,
+    token_before_until = NULL
+WHERE id = %(id)s
+
 -- name: set_application_state
 -- A retired application loses its token for good.
 UPDATE application
