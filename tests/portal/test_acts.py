@@ -31,6 +31,7 @@ ANY_DESK = {
     "/front-machines",
     "/persons",
     "/persons/{entity}",
+    "/services/{name}/console",
 }
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -62,6 +63,11 @@ FORMS: dict[str, dict[str, Any]] = {
     "/seen": {"subject": "91430502MA00000001", "ground": "想知道而已"},
     "/applications": {"name": "外人的应用"},
     "/applications/{application_id}/token": {},
+    "/applications/{application_id}/token/revoke": {},
+    "/applications/{application_id}/keys": {"key_id": "A03-k1", "algorithm": "hmac-sha256"},
+    "/applications/{application_id}/keys/drop": {"key_id": "A03-k1"},
+    "/applications/{application_id}/scope": {"networks": "10.0.0.0/8"},
+    "/services/{name}/console": {"token": "jtk_" + "x" * 43 + "_00000000"},
     "/applications/{application_id}": {"state": "suspended"},
     "/campaign/tasks/{task_id:int}": {"state": "done", "progress": "100", "note": "已经办完了，请验收"},
     "/projects/{code}/{no:int}": {"state": "done"},

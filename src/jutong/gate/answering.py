@@ -21,11 +21,12 @@ from jutong.gate.asking import Asked, read_body, read_query
 from jutong.gate.counting import counted, groups_of
 from jutong.gate.listing import Listed, changes, check_ground, narrowed, page
 from jutong.gate.replicas import Replica
-from jutong.gate.rights import Caller, Entitled, Rights, Served
+from jutong.gate.rights import Caller, Entitled, Rights, Served, described
 from jutong.gate.shape import Cell, cell
 from jutong.gate.signatures import Signed, verify
 from jutong.gate.verifying import NOT_FOUND, claims_of, compared, verdicts
 from jutong.ledger import Exchange, Form, Record
+from jutong.share import openapi
 from jutong.terms import BadInput, Denied, JutongError, NotFound, Refused, Unauthenticated, Unavailable, quote
 
 #: Rows of one answer at most, whatever the service allows: an answer's evidence must fit one log entry.
@@ -39,6 +40,9 @@ _CLOSEST = (
     "gate.signature_required",
     "gate.replica_behind",
 )
+
+#: No service's name: what the caller may call, described.
+DESCRIPTION = "openapi.json"
 
 Hasher = Callable[[str, str], str]
 """(subject, year) → the keyed hash as 16 hexadecimal digits."""
@@ -111,6 +115,8 @@ def _answer(call: Call, rights: Rights | None, means: Means, known: Known) -> Dr
     if caller.limited:
         means.enter(caller, call.at)
         known.entered = True
+    if call.service == DESCRIPTION:
+        return _description(call, caller, rights)
     known.service = service = find_service(call, rights)  # 3  for what
     known.asked = asked = read(call, service.kind)  # 4  which rows and items
     held = means.replica(service.name)
@@ -126,6 +132,30 @@ def _answer(call: Call, rights: Rights | None, means: Means, known: Known) -> Dr
             return reply(call, ready, rows, means.hashed)  # 7
     # Whether a row is outside the granted range or nowhere is not told, for that would already be data.
     raise Denied("share.row_not_granted", "授权的行范围内没有这条记录")
+
+
+def _description(call: Call, caller: Caller, rights: Rights) -> Draft:
+    """What this application may call, as OpenAPI 3.1; it is recorded like an answer, though nobody's data leaves."""
+    found = []
+    for service in rights.services.values():
+        held = rights.granted(caller.application, service, call.at) if caller.state == "active" else []
+        ground = next((one for one in held if isinstance(one, Entitled)), None)
+        in_scope = caller.services is None or service.name in caller.services
+        if ground is not None and in_scope and service.state == "active":
+            found.append(described(service, ground))
+    body = orjson.dumps(openapi(found, title=f"聚通接口：应用 {caller.application}"))
+    exchange = Exchange(
+        event="share:service:describe",
+        at=call.at,
+        consumer=caller.department,
+        application=caller.application,
+        resource=DESCRIPTION,
+        outcome="answered",
+        request_id=call.request_id,
+        content=hashlib.sha256(body).hexdigest(),
+        detail={"from": call.came_from},
+    )
+    return Draft(200, (_JSON,), body, exchange)
 
 
 def fresh(rights: Rights | None) -> Rights:

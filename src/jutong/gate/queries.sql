@@ -15,7 +15,7 @@ FROM application_key k JOIN application a ON a.id = k.application_id
 
 -- name: services
 -- Each service with its entry and its dataset as they are now.
-SELECT s.name, s.kind, s.entry_id, e.code AS entry_code, e.department_code AS provider, s.dataset, s.keys, s.items,
+SELECT s.name, s.label, s.kind, s.entry_id, e.code AS entry_code, e.department_code AS provider, s.dataset, s.keys, s.items,
        s.max_rows, s.state, s.least, d.items AS dataset_items, d.keys AS dataset_keys
 FROM service s
 JOIN entry e ON e.id = s.entry_id

@@ -26,7 +26,7 @@ from jutong.gate.shape import (
     where_sql,
 )
 from jutong.keys import KeyProvider
-from jutong.share import Bound, EntryItem, OutItem, bound, mask_for, not_live
+from jutong.share import Bound, Described, EntryItem, OutItem, bound, mask_for, not_live
 from jutong.terms import Item, Refused
 
 _SQL = named_sql(__file__)
@@ -117,6 +117,7 @@ class Served:
     kind: str = "query"
     #: statistics: a count below this is not told.
     least: int = 10
+    label: str = ""
 
     @cached_property
     def types(self) -> Mapping[str, str]:
@@ -171,6 +172,22 @@ def entitle(grant: Mapping[str, Any], service: Served, now: dt.datetime) -> Enti
         filtered=filtered,
         subjects=subjects,
         needs=filtered | {column.name for column in columns.values()} | {*subjects, *service.keys},
+    )
+
+
+def described(service: Served, entitled: Entitled) -> Described:
+    """The service as this grant narrows it, for whoever holds the grant."""
+    outgoing = entitled.bound.outgoing
+    return Described(
+        service.name,
+        service.label,
+        service.kind,
+        service.keys,
+        service.dataset_keys,
+        tuple(out for out in outgoing.items if out.item.name in entitled.columns),
+        service.columns,
+        service.max_rows,
+        service.least,
     )
 
 

@@ -21,6 +21,7 @@ from jutong.share.applications import (
     find_application,
     looks_like_token,
     new_token,
+    revoke_token,
     rotate_token,
     set_application_state,
     token_hash,
@@ -60,6 +61,7 @@ from jutong.share.metering import (
     metered,
     recount,
 )
+from jutong.share.openapi import Described, describe, describe_granted, openapi
 from jutong.share.outgoing import Outgoing, OutItem, leaving_sql, subject_hasher
 from jutong.share.receiver import (
     CONTROL_TABLE,
@@ -111,6 +113,7 @@ __all__ = [
     "Checkpoint",
     "Delivered",
     "Delivery",
+    "Described",
     "EntryItem",
     "Grant",
     "Metered",
@@ -138,6 +141,8 @@ __all__ = [
     "day_of",
     "deliver",
     "deliveries",
+    "describe",
+    "describe_granted",
     "drop_key",
     "events",
     "expire_grants",
@@ -166,6 +171,7 @@ __all__ = [
     "new_token",
     "not_live",
     "open_receiver",
+    "openapi",
     "period_of",
     "publish_service",
     "reconcile",
@@ -175,6 +181,7 @@ __all__ = [
     "request_of_case",
     "request_problems",
     "resume_grant",
+    "revoke_token",
     "rotate_token",
     "runs",
     "seal_grant",

@@ -129,6 +129,15 @@ def rotate_token(
     return token
 
 
+def revoke_token(connection: Connection, application_id: str) -> None:
+    """End its tokens, the present one and the one before, within a second; signing keys stay.
+
+    Raises NotFound ``share.application_unknown``.
+    """
+    if connection.execute(_SQL.revoke_token, {"id": application_id}).rowcount != 1:
+        raise NotFound("share.application_unknown", f"没有编号为 {application_id} 的应用")
+
+
 def set_application_state(connection: Connection, application_id: str, state: str) -> Application:
     """Suspend, set active again, or retire for good (the token goes with it).
 

@@ -161,6 +161,12 @@ def find_grant(connection: Connection, grant_id: str) -> Grant:
     return Grant.from_row(row)
 
 
+def grants_of(connection: Connection, application_id: str) -> list[Grant]:
+    """Every grant of an application, oldest first."""
+    rows = connection.execute(_SQL.grants_of_application, {"application": application_id}).fetchall()
+    return [Grant.from_row(row) for row in rows]
+
+
 def _may_leave(item: EntryItem | None) -> bool:
     return item is not None and item.share_type < ShareType.WITHHELD
 

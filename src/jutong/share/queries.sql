@@ -18,6 +18,12 @@ SET token_before = CASE WHEN %(overlap)s::interval > interval '0' THEN token_has
 WHERE id = %(id)s AND state <> 'retired'
 RETURNING id
 
+-- name: revoke_token
+UPDATE application
+SET token_hash = NULL, token_hint = NULL, token_at = NULL, token_until = NULL, token_before = NULL,
+    token_before_until = NULL
+WHERE id = %(id)s
+
 -- name: set_application_state
 -- A retired application loses its token for good.
 UPDATE application
@@ -159,6 +165,9 @@ RETURNING grant_id
 
 -- name: grants_of_entry
 SELECT id FROM share_grant WHERE entry_id = %(entry)s AND state IN ('active', 'suspended') ORDER BY id
+
+-- name: grants_of_application
+SELECT * FROM share_grant WHERE application_id = %(application)s ORDER BY created_at, id
 
 -- name: tighten_grant
 UPDATE share_grant SET items = %(items)s, masks = %(masks)s

@@ -19,6 +19,11 @@ WHERE m.application = %(id)s
 GROUP BY m.resource, m.method, e.id, e.name, m.provider
 ORDER BY records DESC LIMIT 50
 
+-- name: developer
+SELECT d.name AS department, a.token_until,
+       CASE WHEN a.token_before_until > now() THEN a.token_before_until END AS before_until
+FROM application a JOIN department d ON d.code = a.department_code WHERE a.id = %(id)s
+
 -- name: grants
 SELECT g.id, e.name AS entry, e.id AS entry_id, g.method, g.state, g.until
 FROM share_grant g JOIN entry e ON e.id = g.entry_id

@@ -17,6 +17,7 @@ from jutong.share import (
     Application,
     add_application,
     find_application,
+    last_instant,
     meter_by,
     rotate_token,
     set_application_state,
@@ -111,7 +112,10 @@ class AppForm:
 
 @dataclass(frozen=True)
 class TokenForm:
-    """A button alone."""
+    """How long the old one stays good, in hours, and the last day of the new one."""
+
+    overlap: Annotated[int, Field(title="旧令牌", ge=0, le=168)] = 0
+    expires: Annotated[dt.date | None, Field(title="新令牌有效期至")] = None
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,7 @@ def listed(visit: Visit, _: NoQuestion) -> Applications:
     )
 
 
-def _visible(visit: Visit) -> Application:
+def visible_application(visit: Visit) -> Application:
     found = find_application(visit.connection, visit.path["application_id"])
     if not visit.can("application:read", found):
         raise NotFound("share.application_unknown", f"没有编号为 {found.id} 的应用，或不是您部门的")
@@ -158,7 +162,7 @@ def _visible(visit: Visit) -> Application:
 
 def build(visit: Visit, _: NoQuestion) -> AppPage:
     """One application."""
-    found = _visible(visit)
+    found = visible_application(visit)
     names = department_names(visit.connection)
     keys = {"id": found.id}
     return AppPage(
@@ -207,11 +211,12 @@ def add(visit: Visit, form: AppForm) -> Done:
     )
 
 
-def rotate(visit: Visit, _: TokenForm) -> Done:
-    """Make a new token, shown once; the old one stops within a second."""
-    found = _visible(visit)
+def rotate(visit: Visit, form: TokenForm) -> Done:
+    """Make a new token, shown once; the old one stops within a second, or after the overlap."""
+    found = visible_application(visit)
     visit.must("application:token", found)
-    token = rotate_token(visit.connection, found.id)
+    until = last_instant(form.expires) if form.expires else None
+    token = rotate_token(visit.connection, found.id, overlap=dt.timedelta(hours=form.overlap), until=until)
     log(
         visit.connection, "portal:token:rotate", party=visit.who, at=visit.now, address=visit.address,
         detail={"application": found.id},
@@ -222,7 +227,7 @@ def rotate(visit: Visit, _: TokenForm) -> Done:
 
 def move(visit: Visit, form: StateForm) -> Done:
     """Suspend an application, set it active again, or retire it for good."""
-    found = _visible(visit)
+    found = visible_application(visit)
     visit.must("application:suspend", found)
     moved = set_application_state(visit.connection, found.id, form.state)
     log(

@@ -36,6 +36,7 @@ EVENTS = {
     "share:delivery:confirm": "对方确认",
     "share:delivery:refuse": "库表拒绝",
     "share:extract:download": "文件下载",
+    "share:service:describe": "接口说明",
     "share:subject:lookup": "查询谁看过",
     "ledger:stream:stop": "存证流中断",
 }

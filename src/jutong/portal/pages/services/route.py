@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -12,10 +13,20 @@ from jutong.database import named_sql
 from jutong.people import visible_to
 from jutong.portal.drawing import days
 from jutong.portal.names import GRANT_COLOURS, GRANT_STATES, department_names
+from jutong.portal.pages.services.console import gate_of
+from jutong.portal.pages.services.examples import Example, examples
 from jutong.portal.paging import Pager
-from jutong.portal.routes import Act, Done, NoQuestion, Page
+from jutong.portal.routes import Act, Done, Download, NoQuestion, Page
 from jutong.portal.visits import Visit
-from jutong.share import find_service, meter_by, publish_service, stop_service
+from jutong.share import (
+    SERVICE_KINDS,
+    describe,
+    find_service,
+    meter_by,
+    openapi,
+    publish_service,
+    stop_service,
+)
 
 _SQL = named_sql(__file__)
 
@@ -105,6 +116,10 @@ class ServicePage:
     refusals: tuple[Refusal, ...]
     #: Where the gate listens, as the example of a call shows it.
     gate: str
+    kind: str
+    #: statistics: counts below this are not told.
+    least: int
+    examples: tuple[Example, ...]
     may_edit: bool
     may_ask: bool
 
@@ -116,6 +131,8 @@ class ServiceForm:
     keys: Annotated[tuple[str, ...], Field(title="查询项", min_length=1)]
     label: Annotated[str, Field(title="名称", max_length=100)] = ""
     max_rows: Annotated[int, Field(title="一次最多行数", ge=1, le=10_000)] = 100
+    kind: Annotated[Literal["query", "verify", "list", "statistics"], Field(title="类型")] = "query"
+    least: Annotated[int, Field(title="最小计数", ge=2, le=1_000)] = 10
 
 
 @dataclass(frozen=True)
@@ -187,10 +204,23 @@ def build(visit: Visit, _: NoQuestion) -> ServicePage:
             Refusal(row["code"], row["times"])
             for row in visit.connection.execute(_SQL.refusals, {"name": service.name})
         ),
-        gate=f"http://{settings.gate_host}:{settings.gate_port}",
+        gate=gate_of(settings),
+        kind=SERVICE_KINDS[service.kind],
+        least=service.least if service.kind == "statistics" else 0,
+        examples=examples(service, gate_of(settings)),
         may_edit=visit.can("service:edit", service),
         may_ask=visit.can("request:add"),
     )  # fmt: skip
+
+
+def document(visit: Visit, _: NoQuestion) -> Download:
+    """A service as OpenAPI 3.1."""
+    service = find_service(visit.connection, visit.path["name"])
+    made = openapi(
+        [describe(visit.connection, service)], title=service.label, server=gate_of(visit.rooms.settings)
+    )
+    content = json.dumps(made, ensure_ascii=False, indent=1).encode()
+    return Download(f"{service.name}.openapi.json", "application/json", content)
 
 
 def _users(visit: Visit, entry_id: int, names: dict[str, str]) -> tuple[ServiceUser, ...]:
@@ -208,14 +238,14 @@ def _users(visit: Visit, entry_id: int, names: dict[str, str]) -> tuple[ServiceU
 
 
 def publish(visit: Visit, form: ServiceForm) -> Done:
-    """Publish a query service of an entry."""
+    """Publish a service of an entry."""
     entry = visit.connection.execute(
         "SELECT department_code FROM entry WHERE id = %s", (form.entry,)
     ).fetchone() or {"department_code": ""}
     visit.must("service:edit", entry)
     service = publish_service(
         visit.connection, name=form.name, entry_id=form.entry, keys=form.keys, label=form.label or None,
-        max_rows=form.max_rows,
+        max_rows=form.max_rows, kind=form.kind, least=form.least,
     )  # fmt: skip
     return Done(
         f"/services/{service.name}",
@@ -250,6 +280,7 @@ PAGES = (
         asks=ServicesQuestion,
     ),
     Page("services.service", _PATH, build, may="service:read", stop="share", tab="services"),
+    Page("services.openapi", _PATH + "/openapi", document, may="service:read"),
 )
 ACTS = (
     Act("services.publish", "/services", publish, ServiceForm, may="service:edit", shown_on="/services"),
