@@ -147,6 +147,15 @@ def test_an_application_is_added_with_a_token_shown_once(city):
     assert "Traceback" not in said
 
 
+def test_a_delivery_is_declared_into_either_kind_of_database_and_only_under_a_grant(city):
+    there = ("--host", "127.0.0.1", "--dbname", "d", "--user", "u", "--table", "t")
+    for kind in ("postgres", "mysql"):
+        said = run(city, "deliver", "add", "x", "--grant", "G0", "--kind", kind, *there, code=1).stderr
+        assert "share.grant_unknown" in said
+        assert "Traceback" not in said
+    run(city, "deliver", "add", "x", "--grant", "G0", "--kind", "oracle", *there, code=2)
+
+
 def _department(city: Path) -> None:
     from jutong import people
     from jutong.settings import read_settings

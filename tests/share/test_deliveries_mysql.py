@@ -105,6 +105,7 @@ def test_the_table_is_innodb_its_key_binary_its_columns_named_in_chinese(city: C
     assert city.there("SHOW TABLES LIKE 'jutong_load_%'") == []
 
 
+@pytest.mark.slow
 def test_keys_that_differ_in_case_or_a_trailing_space_are_two_rows(city: City):
     chance = random.Random(2)
     given = [
@@ -120,6 +121,7 @@ def test_keys_that_differ_in_case_or_a_trailing_space_are_two_rows(city: City):
     assert check(city, "alike").result == "equal"
 
 
+@pytest.mark.slow
 def test_the_receivers_own_columns_views_and_indexes_stay(city: City):
     set_up_delivery(city, "kept", "kept")
     run(city, "kept")
@@ -143,6 +145,7 @@ def test_the_receivers_own_columns_views_and_indexes_stay(city: City):
     assert check(city, "kept").result == "equal"
 
 
+@pytest.mark.slow
 def test_a_clash_in_the_receivers_own_unique_index_is_told_and_overwrites_nobody(city: City):
     set_up_delivery(city, "clash", "clash", row_filter=({"item": "division", "op": "eq", "value": "430503"},))
     run(city, "clash")
@@ -162,6 +165,7 @@ def test_a_clash_in_the_receivers_own_unique_index_is_told_and_overwrites_nobody
     city.merge([], gone=[one["uscc"], two["uscc"]])
 
 
+@pytest.mark.slow
 def test_a_table_that_has_drifted_holds_the_delivery_until_it_is_put_right(city: City):
     set_up_delivery(city, "drift", "drift")
     run(city, "drift")
@@ -181,6 +185,9 @@ def test_a_table_that_has_drifted_holds_the_delivery_until_it_is_put_right(city:
             run(city, "drift")
         assert told.value.code in ("share.receiver_drift", "share.receiver_engine")
         assert words.lower() in told.value.sentence.lower()
+        with city.database.connection() as connection:
+            held = runs(connection, "drift")[0]
+        assert (held["state"], held["error"]) == ("failed", told.value.sentence)  # its page says why
         city.there(right)
         assert run(city, "drift").kind == "incremental"
         assert check(city, "drift").result in ("equal", "mended")
@@ -219,6 +226,7 @@ def test_a_value_the_receiver_cannot_hold_is_told_and_never_cut(city: City):
     assert city.there("SELECT name FROM cut WHERE uscc = %s", key) == [(None,)]
 
 
+@pytest.mark.slow
 def test_a_receiver_that_is_away_is_caught_up_with_when_it_is_back(city: City, server):
     set_up_delivery(city, "away", "away")
     run(city, "away")
@@ -255,6 +263,7 @@ def test_a_table_that_is_not_ours_is_left_alone(city: City):
     city.there("DELETE FROM jutong_delivery WHERE delivery = 'taken'")
 
 
+@pytest.mark.slow
 def test_an_account_with_rights_on_one_schema_is_enough(city: City):
     name = f"u{secrets.token_hex(4)}"
     schema = city.receiver["dbname"]

@@ -1,6 +1,8 @@
-"""Deliveries on the command line: run them, compare what arrived, mend it."""
+"""Deliveries on the command line: declare one, run them, compare what arrived, mend it."""
 
 from __future__ import annotations
+
+from typing import Any, TextIO
 
 import click
 
@@ -14,6 +16,46 @@ _WORDS = {"equal": "一致", "mended": "已补正", "different": "不一致"}
 @click.group()
 def deliver() -> None:
     """库表交换。"""
+
+
+@deliver.command("add")
+@click.argument("name")
+@click.option("--grant", "grant_id", required=True, help="共享方式为库表的授权编号")
+@click.option("--kind", type=click.Choice(["postgres", "mysql"]), default="postgres", help="接收库的种类")
+@click.option("--host", required=True, help="接收库主机")
+@click.option("--port", type=click.IntRange(1, 65535), default=None, help="端口；缺省按种类")
+@click.option("--dbname", required=True, help="接收库名")
+@click.option("--schema", default=None, help="模式名，只用于 PostgreSQL 系")
+@click.option("--user", required=True, help="接收库账号：对一个模式（库）有权限即可")
+@click.option("--table", required=True, help="接收表名；首次交换时由聚通建立")
+@click.option("--password-file", type=click.File(), default=None, help="从文件读口令，封存后保存")
+@as_json
+@click.pass_context
+def add(
+    context: click.Context,
+    /,
+    name: str,
+    grant_id: str,
+    table: str,
+    password_file: TextIO | None,
+    machine: bool,
+    **receiver: Any,
+) -> None:
+    """声明一项库表交换；同样的声明说两遍等于一遍。"""
+    from jutong.share import add_delivery
+
+    password = password_file.read().strip() if password_file else None
+    with platform_of(context) as platform, platform.database.connection() as connection:
+        added = add_delivery(
+            connection,
+            platform.keys,
+            name=name,
+            grant_id=grant_id,
+            receiver={key: value for key, value in receiver.items() if value is not None},
+            password=password,
+            table_name=table,
+        )
+    say(added, machine, lambda: console.print(f"{added.name}：已声明，运行 jutong deliver run {added.name}"))
 
 
 @deliver.command("run")

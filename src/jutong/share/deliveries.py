@@ -9,16 +9,26 @@ from typing import Any, Self
 
 from psycopg.types.json import Jsonb
 
-from jutong.database import Connection, named_sql
+from jutong.database import Connection, Database, named_sql
 from jutong.keys import KeyProvider
 from jutong.share.bounds import Bound, bound_of
 from jutong.share.grants import find_grant
 from jutong.share.outgoing import Outgoing
 from jutong.share.receiver import RECEIVER_KINDS
-from jutong.terms import BadInput, Conflict, Denied, NotFound, Refused
+from jutong.terms import BadInput, Conflict, Denied, JutongError, NotFound, Refused
 
 _SQL = named_sql(__file__)
 _TABLE = re.compile(r"[a-z_][a-z0-9_]{0,50}")
+
+#: Why no run can begin until somebody at the receiver's has done something: told on the delivery's page.
+_HELD = {
+    "outside.mysql_unreachable",
+    "outside.postgres_unreachable",
+    "share.receiver_drift",
+    "share.receiver_engine",
+    "share.receiver_type",
+    "share.table_taken",
+}
 
 
 @dataclass(frozen=True)
@@ -153,6 +163,13 @@ def runs(connection: Connection, name: str, limit: int = 50) -> list[dict[str, A
 def reconciliations(connection: Connection, name: str, limit: int = 50) -> list[dict[str, Any]]:
     """Latest first: result, rows and digests on both sides, key ranges compared and apart."""
     return connection.execute(_SQL.list_reconciliations, {"name": name, "limit": limit}).fetchall()
+
+
+def note_held(database: Database, name: str, problem: JutongError) -> None:
+    """Keep why a run could not begin, where the delivery's page shows it; other problems have a run of their own."""
+    if problem.code in _HELD:
+        with database.connection() as connection:
+            connection.execute(_SQL.note_held, {"name": name, "error": problem.sentence})
 
 
 def live_bound(connection: Connection, delivery: Delivery) -> Bound:

@@ -24,7 +24,7 @@ from jutong.database import Database, named_sql
 from jutong.keys import KeyProvider
 from jutong.ledger import Exchange, Stream
 from jutong.share.bounds import Bound, bound_of
-from jutong.share.deliveries import Delivery, find_delivery, live_bound, password_of
+from jutong.share.deliveries import Delivery, find_delivery, live_bound, note_held, password_of
 from jutong.share.outgoing import Chunk, Key, Outgoing, key_of
 from jutong.share.reading import (
     ChangesLost,
@@ -106,12 +106,16 @@ def deliver(
     """Bring the receiver's table to the lake's newest snapshot: full, then incremental, a difference if need be.
 
     Goes on where a killed run stopped.  Raises Denied with the grant's own code (recorded), Conflict
-    ``share.delivery_running``, ``share.table_taken``, ``share.checkpoint_moved``, Unavailable
-    ``outside.postgres_unreachable``, ``ledger.stream_ended``.
+    ``share.delivery_running``, ``share.table_taken``, ``share.receiver_drift``, ``share.checkpoint_moved``, Unavailable
+    ``outside.postgres_unreachable``, ``outside.mysql_unreachable``, ``ledger.stream_ended``.
     """
-    with open_way(database, store, stream, keys, name, chunk_rows) as (way, standing):
-        run = _resume_or_begin(way, standing, store.snapshot())
-        return carry_out(way, run)
+    try:
+        with open_way(database, store, stream, keys, name, chunk_rows) as (way, standing):
+            run = _resume_or_begin(way, standing, store.snapshot())
+            return carry_out(way, run)
+    except JutongError as problem:
+        note_held(database, name, problem)
+        raise
 
 
 @contextmanager

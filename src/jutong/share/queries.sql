@@ -236,6 +236,15 @@ INSERT INTO delivery_run (id, delivery_name, kind, from_snapshot, to_snapshot)
 VALUES (%(id)s, %(delivery)s, %(kind)s, %(from)s, %(to)s)
 ON CONFLICT (id) DO UPDATE SET state = 'running', error = NULL, finished_at = NULL
 
+-- name: note_held
+-- No run could begin: one row per delivery says why, and since when it last was tried.
+INSERT INTO delivery_run (id, delivery_name, kind, from_snapshot, to_snapshot, state, error, finished_at)
+SELECT 'H' || md5(name), name, 'incremental', snapshot, coalesce(snapshot, 0), 'failed', %(error)s, clock_timestamp()
+FROM delivery WHERE name = %(name)s
+ON CONFLICT (id) DO UPDATE
+SET error = excluded.error, from_snapshot = excluded.from_snapshot, to_snapshot = excluded.to_snapshot,
+    started_at = clock_timestamp(), finished_at = clock_timestamp()
+
 -- name: settle_run
 -- A run the receiver knows to be over, but whose process died before it could say so here.
 UPDATE delivery_run

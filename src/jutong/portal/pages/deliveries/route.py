@@ -14,7 +14,7 @@ from jutong.portal.names import department_names
 from jutong.portal.paging import Pager
 from jutong.portal.routes import Act, Done, NoQuestion, Page
 from jutong.portal.visits import Visit
-from jutong.share import find_delivery, reconciliations, runs, set_delivery_state
+from jutong.share import RECEIVER_KINDS, find_delivery, reconciliations, runs, set_delivery_state
 from jutong.terms import NotFound
 
 _SQL = named_sql(__file__)
@@ -41,6 +41,8 @@ class DeliveryRow:
     entry_id: int
     #: Where it goes; never a password.
     receiver: str
+    #: The family of the receiver's database.
+    kind: str
     table_name: str
     state: tuple[str, str]
     snapshot: int | None
@@ -132,7 +134,8 @@ def _row(row: dict[str, Any], names: dict[str, str]) -> DeliveryRow:
         entry=row["entry"],
         entry_id=row["entry_id"],
         receiver=where if len(where) <= 40 else f"…/{to.get('dbname', '')}",
-        table_name=f"{to.get('schema') or 'public'}.{row['table_name']}",
+        table_name=_table_there(to, row["table_name"]),
+        kind=RECEIVER_KINDS[to.get("kind", "postgres")],
         state=STATES[row["state"]],
         snapshot=row["snapshot"],
         runs=row["runs"],
@@ -145,6 +148,12 @@ def _row(row: dict[str, Any], names: dict[str, str]) -> DeliveryRow:
         result=RESULTS[row["result"]] if row["result"] else None,
         compared_at=row["compared_at"],
     )
+
+
+def _table_there(to: dict[str, Any], table: str) -> str:
+    """The table as the receiver names it: its schema is a database of the server in the MySQL family."""
+    schema = to.get("dbname", "") if to.get("kind") == "mysql" else to.get("schema") or "public"
+    return f"{schema}.{table}"
 
 
 def build(visit: Visit, _: NoQuestion) -> DeliveryPage:
