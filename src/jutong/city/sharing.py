@@ -103,8 +103,15 @@ def _walk(connection: Connection, who: Actors, consumer: str, provider: str, wis
         share.move_request(connection, request.id, name, who.party(connection, department, role), "同意")
 
 
+#: Beside asking by key, of what most ask for: all rows with what changed since, and counts that point at nobody.
+_MORE = (
+    ("market_entity_list", "standard.market_entity", "list", "市场主体登记信息（列表与变更）", ("division_code", "industry")),
+    ("market_entity_counts", "standard.market_entity", "statistics", "市场主体数量统计", ("division_code", "entity_kind", "state")),
+)  # fmt: skip
+
+
 def publish_services(platform: Platform, applications: Sequence[Application]) -> None:
-    """One query service per dataset that is called; its keys are those the callers ask by."""
+    """One query service per dataset that is called, its keys those the callers ask by; and a few of other kinds."""
     wanted: dict[str, tuple[str, ...]] = {}
     for call in itertools.chain.from_iterable(one.calls for one in applications):
         wanted.setdefault(call.dataset, call.keys)
@@ -115,6 +122,11 @@ def publish_services(platform: Platform, applications: Sequence[Application]) ->
             name = DatasetName.parse(dataset).table
             if name not in there:
                 share.publish_service(connection, name=name, entry_id=entries[dataset]["id"], keys=keys)
+        for name, dataset, kind, label, keys in _MORE:
+            if name not in there:
+                share.publish_service(
+                    connection, name=name, entry_id=entries[dataset]["id"], keys=keys, label=label, kind=kind
+                )
 
 
 def call_all(platform: Platform, applications: Sequence[Application], tell: Progress) -> None:
