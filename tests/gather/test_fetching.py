@@ -328,6 +328,7 @@ def put(bucket: str) -> Put:
     return write
 
 
+@pytest.mark.slow
 def test_objects_of_a_bucket_are_taken_as_they_appear(city: City, bucket: str, put: Put) -> None:
     prefix = f"{city.tag}/出/"
     config = {"endpoint": bucket, "bucket": "lake", "prefix": prefix, "key": "S3RVER", "depth": 1}

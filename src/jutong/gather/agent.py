@@ -279,9 +279,13 @@ def _push(plan: Plan, path: Path, meta: Mapping[str, Any]) -> tuple[int, str]:
     status, answer, said = _ask(plan, "POST", begin, headers, b"")
     if status not in (200, 201, 202):
         return status, said
+    where = answer.get("location")
+    if where is None:
+        # A connection cut within the headers leaves those that had arrived, and no error.
+        raise Unavailable("gather.city_unreachable", "平台的答复不完整，连接在半路断开")
     if answer.get("upload-complete") == "?1":
-        return _ended(plan, answer["location"])
-    place, where = int(answer.get("upload-offset", "0")), answer["location"]
+        return _ended(plan, where)
+    place = int(answer.get("upload-offset", "0"))
     with path.open("rb") as opened:
         opened.seek(place)
         while True:

@@ -22,6 +22,7 @@ import pyarrow as pa
 from jutong.database import Database, named_sql
 from jutong.elements import REJECT
 from jutong.refine import judging, pooling, settling
+from jutong.refine.captured import captured_sql
 from jutong.refine.outcomes import Outcome, Refinement, finish, note, settle
 from jutong.refine.plan import ROW_KEY, Fault, Plan
 from jutong.refine.pooling import Pool
@@ -324,11 +325,14 @@ def _merge(writer: Writer, task: Task, batch: Staged, filled: set[str]) -> tuple
     """Inserted, updated, deleted rows. Into an empty dataset rows are only appended: their keys are single here."""
     plan = task.plan
     accepted = settling.accepted_sql(plan, batch.stage, batch.lost, task.batch_id)
-    if batch.given == 0:
+    captured = plan.mode == "capture" and plan.keyed and not task.full
+    if batch.given == 0 and not captured:
         return 0, 0, 0
     if str(plan.standard) not in filled:
         return writer.append(plan.standard, accepted), 0, 0
     gone = settling.gone_sql(plan, batch.stage) if task.full and batch.rejected else None
+    if captured:
+        gone = captured_sql(plan, batch.stage, task.batch_id)
     merged = writer.merge(
         plan.standard, accepted, delete_missing=task.full and not batch.rejected, delete_keys_sql=gone
     )
