@@ -27,7 +27,7 @@ _SHARING = (
 )  # fmt: skip
 #: What takes longest begins first, so that no worker is left alone with it at the end.
 _LONGEST = (
-    "tests/journey/test_killed", *_SHARING, "tests/browser", "tests/laws", "tests/engines", "tests/portal",
+    "tests/house", "tests/journey/test_killed", *_SHARING, "tests/browser", "tests/laws", "tests/engines", "tests/portal",
 )  # fmt: skip
 
 

@@ -10,10 +10,9 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from fastapi.testclient import TestClient
 from tests.gate.test_gate_describes import check_document
 from tests.gate_city import Gate
-from tests.portal.conftest import Browser
+from tests.portal.conftest import Browser, TestClient
 from tests.portal.seed import seed
 
 from jutong.client import City, Signer

@@ -1,4 +1,5 @@
-"""A folder of an SFTP server, over asyncssh driven step by step: its loop runs only while something is asked.
+"""A folder of an SFTP server, over asyncssh driven step by step: its loop runs only while something is asked, in a
+thread of its own, since whoever asks may stand within another loop.
 
 The server must show a key that was declared: a fingerprint (``SHA256:…``) or a whole public key, one or several.
 Nothing of the account we run under is used, neither its known hosts nor its keys nor its agent.
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import stat
 from collections.abc import Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from posixpath import join
 from typing import Any, TypeVar
 
@@ -45,9 +47,10 @@ class SftpFolder:
         if not user:
             raise BadInput("outside.remote_config", "须登记 user", Address(file=self._host))
         self._loop = asyncio.new_event_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sftp")
         self._connection: asyncssh.SSHClientConnection | None = None
         try:
-            self._loop.run_until_complete(self._open(address, port, user, secret, pinned))
+            self._step(self._open(address, port, user, secret, pinned))
         except BaseException:
             self.close()
             raise
@@ -123,16 +126,24 @@ class SftpFolder:
 
     def close(self) -> None:
         if self._connection is not None:
-            self._connection.abort()
-            self._loop.run_until_complete(self._connection.wait_closed())
+            self._step(self._aborted(self._connection))
             self._connection = None
         if not self._loop.is_closed():
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._step(self._loop.shutdown_asyncgens())
             self._loop.close()
+            self._thread.shutdown()
+
+    @staticmethod
+    async def _aborted(connection: asyncssh.SSHClientConnection) -> None:
+        connection.abort()
+        await connection.wait_closed()
+
+    def _step(self, asked: Coroutine[Any, Any, T]) -> T:
+        return self._thread.submit(self._loop.run_until_complete, asked).result()
 
     def _run(self, asked: Coroutine[Any, Any, T], path: str) -> T:
         try:
-            return self._loop.run_until_complete(asyncio.wait_for(asked, SILENT * 2))
+            return self._step(asyncio.wait_for(asked, SILENT * 2))
         except asyncssh.SFTPPermissionDenied:
             raise refused(self._host, f"没有读 {path} 的权限") from None
         except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
