@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jutong import catalogue, gather, oversee, people, refine, share
+from jutong import catalogue, flows, gather, oversee, people, refine, share
 from jutong.city import agenda
 from jutong.city.applications import applications
 from jutong.city.catalogue import demands, entries
@@ -37,6 +37,7 @@ def found(platform: Platform) -> None:
                 connection, one.name, one.department_code, purpose=one.purpose, id=one.id, exist_ok=True
             )
         _plan(connection)
+        _retention(connection)
 
 
 def declare(platform: Platform, home: Path, url: str, scale: float) -> None:
@@ -84,6 +85,15 @@ def _plan(connection: Connection) -> None:
         oversee.load_milestones(
             connection, ({"project_code": project.code, **asdict(stone)} for stone in project.milestones)
         )
+
+
+def _retention(connection: Connection) -> None:
+    """Three years in the lake, then the archive; nothing is ever destroyed."""
+    if not flows.rules(connection):
+        flows.set_rule(
+            connection, flows.scope_of(connection, "raw"), 1096, "样例：原始数据留湖三年，此后归档长期保存", "system",
+            keep_batches=2,
+        )  # fmt: skip
 
 
 def _project(project: Project) -> dict[str, Any]:
