@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.journey.sample import run
 
+from jutong.database import EmbeddedPostgres
 from jutong.settings import Settings, check_doors, read_settings
 from jutong.terms import BadInput
 
@@ -113,6 +114,10 @@ def test_serve_refuses_an_open_door_and_serves_tls(
     finally:
         served.terminate()
         served.wait(30)
+        # Its worker may have been the last to leave, and not by itself.
+        left = EmbeddedPostgres(home / "postgres")
+        left.start()
+        left.stop()
 
 
 @pytest.fixture
