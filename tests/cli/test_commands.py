@@ -168,6 +168,7 @@ def _department(city: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_backup_of_an_empty_city_comes_back(city, tmp_path):
     said = answer(city, "backup", str(tmp_path / "backup"))
     assert said["files"] > 0

@@ -257,6 +257,7 @@ def test_each_gap_between_rows_evidence_and_checkpoint_is_closed(city, monkeypat
         assert len(chunks) > len(set(chunks))  # evidence of lost commits is there, and was not counted
 
 
+@pytest.mark.slow
 @BOTH
 def test_two_runs_at_once_without_the_polite_lock_still_deliver_once(city, settings):
     chance = random.Random(3)

@@ -179,6 +179,7 @@ def test_a_meter_that_was_tampered_with_disagrees_with_the_ledger(empty, ledger)
     assert len(meter_differences(empty, ledger)) == 1
 
 
+@pytest.mark.slow
 def test_a_fold_that_dies_leaves_nothing_behind(empty, ledger, monkeypatch):
     stream = ledger.stream("gate")
     stream.record(call(rows=3))

@@ -171,6 +171,7 @@ def test_an_extension_that_is_not_signed_is_not_loaded(
         Store.open(database, settings)
 
 
+@pytest.mark.slow
 def test_an_unreachable_catalogue_is_told_in_a_sentence(
     store: Store, database: Database, settings: Settings
 ) -> None:

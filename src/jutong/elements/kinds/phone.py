@@ -13,19 +13,22 @@ def _clean(expression: str) -> str:
     def shaped(text: str) -> str:
         local = f"regexp_replace({text}, '^(?:\\+|00)?86-?', '')"
         plain = f"regexp_replace({local}, '[() ._]+', '', 'g')"
-        return let(plain, _parted, name="p")
-
-    def _parted(text: str) -> str:
-        digits = f"replace({text}, '-', '')"
-        return (
-            f"CASE WHEN regexp_full_match({digits}, '1[3-9][0-9]{{9}}|[48]00[0-9]{{7}}') THEN {digits} "
-            f"WHEN regexp_full_match({text}, '0(?:10|2[0-9])-?[2-9][0-9]{{7}}') "
-            f"THEN left({digits}, 3) || '-' || substr({digits}, 4) "
-            f"WHEN regexp_full_match({text}, '0[3-9][0-9]{{2}}-?[2-9][0-9]{{6,7}}') "
-            f"THEN left({digits}, 4) || '-' || substr({digits}, 5) ELSE {text} END"
-        )
+        return let(plain, lambda bare: _parted(bare, text), name="p")
 
     return unless(_FORM, expression, let(nothing_to_null(squeezed(half_width(expression))), shaped, name="u"))
+
+
+def _parted(bare: str, text: str) -> str:
+    """The number in its form; what has none stays as it is written, so that cleaning it again finds the same."""
+    digits = f"replace({bare}, '-', '')"
+    return (
+        f"CASE WHEN regexp_full_match({digits}, '1[3-9][0-9]{{9}}|[48]00[0-9]{{7}}') THEN {digits} "
+        f"WHEN regexp_full_match({bare}, '0(?:10|2[0-9])-?[2-9][0-9]{{7}}') "
+        f"THEN left({digits}, 3) || '-' || substr({digits}, 4) "
+        f"WHEN regexp_full_match({bare}, '0[3-9][0-9]{{2}}-?[2-9][0-9]{{6,7}}') "
+        f"THEN left({digits}, 4) || '-' || substr({digits}, 5) "
+        f"WHEN regexp_full_match({bare}, '{_FORM}') THEN {bare} ELSE {text} END"
+    )
 
 
 ELEMENT = Element(
