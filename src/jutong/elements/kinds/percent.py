@@ -11,7 +11,7 @@ _FORM = "-?(?:0|[1-9][0-9]{0,7})(?:\\.[0-9]{1,4})?"
 
 def _clean(expression: str) -> str:
     def plain(text: str) -> str:
-        return f"regexp_replace({text}, '^(?:百分之)?([+-]?[0-9.]+)%?$', '\\1')"
+        return f"regexp_replace({text}, '^(?:百分之)?([+-]?[0-9.]*[0-9])%?$', '\\1')"
 
     return unless(_FORM, expression, let(nothing_to_null(squeezed(half_width(expression))), plain, name="u"))
 
