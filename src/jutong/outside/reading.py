@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import pyarrow as pa
 
 from jutong.outside.ranges import Part
-from jutong.terms import Address, BadInput, ContentHash, Item
+from jutong.terms import EMPTY_CONTENT, Address, BadInput, ContentHash, Item, content_hash
 
 #: How many notices of one kind a reading keeps; the rest are counted.
 NOTICES_KEPT = 100
@@ -161,6 +161,18 @@ class Divisible(Protocol):
 
 def schema_of(columns: Sequence[Item]) -> pa.Schema:
     return pa.schema([pa.field(column.name, _ARROW[column.type]) for column in columns])
+
+
+def content_of(reading: Reading) -> ContentHash:
+    """The content hash of all that is read, computed here: for systems that cannot compute it themselves."""
+    types = [column.type for column in reading.columns]
+    return sum(
+        (
+            content_hash(zip(*(c.to_pylist() for c in batch.columns), strict=True), types)
+            for batch in reading.batches
+        ),
+        EMPTY_CONTENT,
+    )
 
 
 def header_columns(

@@ -20,16 +20,14 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL
 
 from jutong.outside.ranges import Part
-from jutong.outside.reading import Found, Reading, Since, Widened, schema_of
+from jutong.outside.reading import Found, Reading, Since, Widened, content_of, schema_of
 from jutong.terms import (
-    EMPTY_CONTENT,
     Address,
     BadInput,
     ContentHash,
     Item,
     JutongError,
     Unavailable,
-    content_hash,
 )
 
 _ROWS = 10_000
@@ -130,15 +128,7 @@ class DialectSource:
         self, locator: Mapping[str, Any], part: Part | None = None, text: frozenset[str] = frozenset()
     ) -> ContentHash:
         """Computed here: the systems have no hash in common."""
-        reading = self.read(locator, part=part, text=text)
-        types = [column.type for column in reading.columns]
-        return sum(
-            (
-                content_hash(zip(*(c.to_pylist() for c in batch.columns), strict=True), types)
-                for batch in reading.batches
-            ),
-            EMPTY_CONTENT,
-        )
+        return content_of(self.read(locator, part=part, text=text))
 
     def close(self) -> None:
         with suppress(exc.SQLAlchemyError):

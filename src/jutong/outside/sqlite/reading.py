@@ -17,9 +17,8 @@ from typing import Any, Self
 import pyarrow as pa
 
 from jutong.outside.ranges import Part, Value, within_sql
-from jutong.outside.reading import Found, Reading, Since, Widened, file_in, schema_of
-from jutong.terms import EMPTY_CONTENT, Address, BadInput, ContentHash, Item, Unavailable, literal, quote
-from jutong.terms import content_hash as hash_of
+from jutong.outside.reading import Found, Reading, Since, Widened, content_of, file_in, schema_of
+from jutong.terms import Address, BadInput, ContentHash, Item, Unavailable, literal, quote
 
 _ROWS = 20_000
 #: A table up to this size need not be divided.
@@ -102,15 +101,7 @@ class SqliteSource:
     def fingerprint(
         self, locator: Mapping[str, Any], part: Part | None = None, text: frozenset[str] = frozenset()
     ) -> ContentHash:
-        reading = self.read(locator, part=part, text=text)
-        types = [column.type for column in reading.columns]
-        return sum(
-            (
-                hash_of(zip(*(c.to_pylist() for c in batch.columns), strict=True), types)
-                for batch in reading.batches
-            ),
-            EMPTY_CONTENT,
-        )
+        return content_of(self.read(locator, part=part, text=text))
 
     def _bounds(self, name: str, since: Since, address: Address) -> tuple[str, str | None, str | None]:
         """A watermark is a whole number or a text, never both: SQLite puts every text after every number."""
