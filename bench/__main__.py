@@ -1,8 +1,9 @@
-"""``python -m bench NAME [--rows N] [--json]``; ``all`` runs every bench and writes docs/benchmarks.md."""
+"""``python -m bench NAME [--rows N] [--json] [--page]``; ``all`` runs every bench and writes docs/benchmarks.md."""
 
 from __future__ import annotations
 
 import json
+import traceback
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -38,39 +39,58 @@ def run(name: str, rows: int | None) -> dict[str, Any]:
     return result
 
 
-def write_page(results: list[dict[str, Any]]) -> None:
-    """Replace the table between the marks; what was learned, written by hand below it, stays."""
-    lines = [
-        "| bench | rows | value | limit | ratio | peers | peak MB |",
-        "|---|---:|---:|---|---:|---|---:|",
-    ]
-    for one in results:
-        limit = f"{one['limit']['name']} {one['limit']['value']:g}" if one["limit"] else "—"
-        peers = (
-            " · ".join(f"{p} {v:g} ({one['ratios'][f'to_{p}']:g} ×)" for p, v in one["peers"].items()) or "—"
-        )
-        lines.append(
-            f"| {one['name']} | {one['rows']:,} | {one['value']:g} {one['unit']} | {limit} |"
-            f" {one['ratios'].get('to_limit', '—')} | {peers} | {one['peak_rss_mb']} |"
-        )
-    text = _PAGE.read_text(encoding="utf-8")
-    begin, end = "<!-- table -->", "<!-- /table -->"
-    head, rest = text.split(begin)[0], text.split(end)[1]
-    _PAGE.write_text(head + begin + "\n" + "\n".join(lines) + "\n" + end + rest, encoding="utf-8")
+_HEAD = (
+    "| bench | rows | value | limit | ratio | peers | peak MB |",
+    "|---|---:|---:|---|---:|---|---:|",
+)
+_BEGIN, _END = "<!-- table -->", "<!-- /table -->"
+
+
+def _line(one: dict[str, Any]) -> str:
+    limit = f"{one['limit']['name']} {one['limit']['value']:g}" if one["limit"] else "—"
+    peers = " · ".join(f"{p} {v:g} ({one['ratios'][f'to_{p}']:g} ×)" for p, v in one["peers"].items()) or "—"
+    return (
+        f"| {one['name']} | {one['rows']:,} | {one['value']:g} {one['unit']} | {limit} |"
+        f" {one['ratios'].get('to_limit', '—')} | {peers} | {one['peak_rss_mb']} |"
+    )
+
+
+def with_line(page: str, result: dict[str, Any]) -> str:
+    """The page with this bench's line new; the other benches' lines and what was written by hand stay."""
+    head, rest = page.split(_BEGIN)
+    table, tail = rest.split(_END)
+    lines = {
+        line.split("|")[1].strip(): line
+        for line in table.strip().splitlines()
+        if line not in _HEAD and line.startswith("|")
+    }
+    lines[result["name"]] = _line(result)
+    ordered = [lines[name] for name in BENCHES if name in lines]
+    return head + "\n".join((_BEGIN, *_HEAD, *ordered, _END)) + tail
 
 
 @click.command()
 @click.argument("name", type=click.Choice([*BENCHES, "all"]))
 @click.option("--rows", type=int, default=None)
 @click.option("--json", "machine", is_flag=True)
-def main(name: str, rows: int | None, machine: bool) -> None:
-    names = list(BENCHES) if name == "all" else [name]
-    results = []
-    for one in names:
-        results.append(run(one, rows))
-        click.echo(json.dumps(results[-1], ensure_ascii=False, indent=None if machine else 1))
-    if name == "all":
-        write_page(results)
+@click.option("--page", is_flag=True, help="write the result's line into docs/benchmarks.md, as `all` does")
+def main(name: str, rows: int | None, machine: bool, page: bool) -> None:
+    failed = []
+    for one in list(BENCHES) if name == "all" else [name]:
+        try:
+            result = run(one, rows)
+        except Exception:
+            if name != "all":
+                raise
+            # Hours of other benches are worth more than stopping at this one.
+            traceback.print_exc()
+            failed.append(one)
+            continue
+        click.echo(json.dumps(result, ensure_ascii=False, indent=None if machine else 1))
+        if page or name == "all":
+            _PAGE.write_text(with_line(_PAGE.read_text(encoding="utf-8"), result), encoding="utf-8")
+    if failed:
+        raise click.ClickException(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":
