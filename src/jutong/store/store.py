@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from jutong.database import Database
 from jutong.settings import Settings
-from jutong.store import archiving, declaring, guard, moving, reading, upkeep, writing
+from jutong.store import archiving, declaring, guard, moving, purging, reading, upkeep, writing
 from jutong.store import changes as feed
 from jutong.store import history as record
 from jutong.store.ageing import History
@@ -200,6 +200,11 @@ class Store:
     def settle_archive(self, patience: dt.timedelta = archiving.PATIENCE) -> int:
         """Note the end of what a killed process was at, out or back; returns how many parts were asked about."""
         return archiving.settle(self._lake, patience)
+
+    @property
+    def purge(self) -> purging.Purging:
+        """What takes rows away for good, history and files included; ``flows.purging`` says when."""
+        return purging.Purging(self._lake)
 
     # Upkeep
 
