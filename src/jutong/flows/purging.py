@@ -299,7 +299,10 @@ def _settle(platform: Platform, number: int) -> None:
             if platform.store.committed(_commit_id(number, turn)) is not None:
                 connection.execute(sql.parts_happened, {"id": number, "commit": _commit_id(number, turn)})
         connection.execute(sql.strike_parts, {"id": number})
-    platform.store.settle_archive()
+        files = connection.execute(sql.files, {"id": number}).fetchall()
+    for row in files:
+        if row["kind"] == "archive":  # named in the transaction that put another in its place
+            (platform.settings.archive_folder / row["name"]).unlink(missing_ok=True)
 
 
 def _at(platform: Platform, number: int, step: str) -> None:
