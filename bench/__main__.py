@@ -1,8 +1,9 @@
-"""``python -m bench NAME [--rows N] [--json]``; ``all`` runs every bench and writes docs/benchmarks.md."""
+"""``python -m bench NAME [--rows N] [--days N] [--json]``; ``all`` runs every bench and writes docs/benchmarks.md."""
 
 from __future__ import annotations
 
 import json
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,13 @@ def write_page(results: list[dict[str, Any]]) -> None:
 @click.command()
 @click.argument("name", type=click.Choice([*BENCHES, "all"]))
 @click.option("--rows", type=int, default=None)
+@click.option(
+    "--days", type=int, default=None, help="store_merge: so many days of merges, each with its night"
+)
 @click.option("--json", "machine", is_flag=True)
-def main(name: str, rows: int | None, machine: bool) -> None:
+def main(name: str, rows: int | None, days: int | None, machine: bool) -> None:
+    if days is not None:
+        os.environ["BENCH_DAYS"] = str(days)
     names = list(BENCHES) if name == "all" else [name]
     results = []
     for one in names:

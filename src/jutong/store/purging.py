@@ -361,12 +361,13 @@ def remove(lake: Lake, sought: Sought, patience: dt.timedelta) -> tuple[list[str
     A file the catalogue has never known may be a transaction's under way: it waits for ``patience``.
     """
     lake.settle()
+    before = (dt.datetime.now(dt.UTC) - patience).timestamp()
+    astray = _remove_stray(lake, sought, before)
     holding = files_with(lake, sought)
     if is_bucket(lake.folder):
         upkeep.clean(lake, dt.timedelta(0))
         left = files_with(lake, sought)
-        return sorted(holding - left), len(left)
-    before = (dt.datetime.now(dt.UTC) - patience).timestamp()
+        return sorted(holding - left), len(left) + astray
     scheduled = {row["path"] for row in lake.ask(SQL.lake_scheduled_files)}
     known = {row["name"] for row in _spans(lake)}
     gone = []
@@ -376,7 +377,30 @@ def remove(lake: Lake, sought: Sought, patience: dt.timedelta) -> tuple[list[str
             file.unlink(missing_ok=True)
             gone.append(name)
     lake.ask(SQL.lake_unschedule, paths=gone)
-    return gone, len(holding) - len(gone)
+    return gone, len(holding) - len(gone) + astray
+
+
+def _remove_stray(lake: Lake, sought: Sought, before: float) -> int:
+    """Archive files with such rows that a killed process wrote and nobody knows; how many are too young to tell."""
+    folder = lake.settings.archive_folder
+    files = sorted(folder.rglob("*.parquet"))
+    with lake.database.connection() as control:
+        known = {folder / row["path"] for row in control.execute(SQL.part_paths)}
+    left = 0
+    with lake.session() as cursor:
+        for file in files:
+            if file in known:
+                continue
+            if file.stat().st_mtime <= before:
+                file.unlink()
+            else:
+                relation = f"read_parquet({literal(str(file))})"
+                columns = [row[0] for row in cursor.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()]
+                where = condition(sought, file.parent.name, columns) or "false"
+                left += (
+                    cursor.execute(f"SELECT 1 FROM {relation} WHERE {where} LIMIT 1").fetchone() is not None
+                )
+    return left
 
 
 def blur(lake: Lake, sought: Sought) -> int:
