@@ -165,6 +165,7 @@ CREATE TABLE jutong.archive_part (
     destroy_asked_by text,
     destroy_reason text,
     destroyed_at timestamp with time zone,
+    spent_at timestamp with time zone,
     CONSTRAINT archive_part_check CHECK (((destroyed_at IS NULL) OR (recalled_snapshot IS NULL))),
     CONSTRAINT archive_part_check1 CHECK (((destroyed_at IS NULL) OR (num_nonnulls(destroy_asked_by, destroy_reason) = 2))),
     CONSTRAINT archive_part_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text))
@@ -172,6 +173,7 @@ CREATE TABLE jutong.archive_part (
 COMMENT ON TABLE jutong.archive_part IS '归档: one batch''s raw rows as a Parquet file below the archive folder; a row stays as the certificate when the file is destroyed';
 COMMENT ON COLUMN jutong.archive_part.snapshot IS 'the rows left the lake with it; NULL: not yet asked of the lake, which alone knows whether commit_id happened';
 COMMENT ON COLUMN jutong.archive_part.recalled_snapshot IS 'the rows are back in the lake since';
+COMMENT ON COLUMN jutong.archive_part.spent_at IS 'recalled, and no snapshot of the time in between is left since: after a reader''s grace file and row go';
 ALTER TABLE jutong.archive_part ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME jutong.archive_part_id_seq
     START WITH 1

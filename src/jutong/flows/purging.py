@@ -201,10 +201,13 @@ def work_off_purges(
     with platform.database.connection() as connection:
         unseen = [row["id"] for row in connection.execute(sql.unseen)]
         waiting = [row["id"] for row in connection.execute(sql.waiting)]
-    for number in unseen:
-        look_for(platform, number)
     done: list[Purge] = []
     problems: list[JutongError] = []
+    for number in unseen:
+        try:
+            look_for(platform, number)
+        except JutongError as problem:
+            problems.append(problem)
     for place, number in enumerate(waiting):
         tell(place, len(waiting), f"清除 {number}")
         try:
@@ -419,16 +422,16 @@ def _out_of_history(platform: Platform, number: int, patience: dt.timedelta) -> 
     with platform.database.connection() as connection:
         _, sought = _open(connection, platform.keys, number)
     _at(platform, number, "重写文件")
-    purge.rewrite(sought)
+    holding = purge.rewrite(sought)
     purge.blur(sought)
     _at(platform, number, "清去历史")
     with platform.database.connection() as connection:
         connection.execute(sql.keep_snapshot, {"id": number, "snapshot": platform.store.snapshot()})
-    forgotten = purge.forget(sought)
+    forgotten = purge.forget(holding)
     with platform.database.connection() as connection:
         connection.execute(sql.keep_forgotten, {"id": number, "forgotten": forgotten})
     _at(platform, number, "删去文件")
-    gone, left = purge.remove(sought, patience)
+    gone, left = purge.remove(sought, holding, patience)
     with platform.database.connection() as connection, connection.cursor() as cursor:
         cursor.executemany(sql.keep_file, [{"id": number, "kind": "lake", "name": name} for name in gone])
     if left:

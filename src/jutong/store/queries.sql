@@ -359,3 +359,14 @@ SELECT * FROM archive_part WHERE destroyed_at IS NULL AND snapshot IS NOT NULL O
 -- name: part_written_again
 UPDATE archive_part SET path = %(path)s, rows = %(rows)s, bytes = %(bytes)s, sha256 = %(sha256)s
 WHERE id = %(id)s AND path = %(was)s AND destroyed_at IS NULL RETURNING id;
+
+-- name: parts_recalled
+-- Batches that came back so long ago that they may be archived again, with a file that only the past needs.
+SELECT id, path, snapshot, recalled_snapshot, spent_at, now() - spent_at > %(grace)s::interval AS over FROM archive_part
+WHERE recalled_snapshot IS NOT NULL AND recalled_at < now() - %(rest)s::interval AND destroyed_at IS NULL;
+
+-- name: part_spent
+UPDATE archive_part SET spent_at = now() WHERE id = %(id)s AND spent_at IS NULL;
+
+-- name: drop_part
+DELETE FROM archive_part WHERE id = %(id)s AND spent_at IS NOT NULL RETURNING path;

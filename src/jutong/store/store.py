@@ -237,7 +237,7 @@ class Store:
         """Forget snapshots older than ``keep_from``, oldest first, never past a follower younger than ``cap``."""
         return upkeep.expire(self._lake, keep_from, cap)
 
-    def clean(self, grace: dt.timedelta = upkeep.GRACE) -> int:
+    def clean(self, grace: dt.timedelta = archiving.GRACE) -> int:
         """Delete files no snapshot needs once they are older than ``grace``; returns how many."""
         return upkeep.clean(self._lake, grace)
 

@@ -26,8 +26,6 @@ from jutong.store.lake import SQL, Lake, roll_back
 from jutong.store.spec import as_name, fences, is_past, old_version
 from jutong.terms import Conflict, DatasetName, JutongError, literal
 
-#: The longest permitted read (design §11).
-GRACE = dt.timedelta(hours=24)
 #: How long a silent follower of a feed holds snapshots back.
 FOLLOWER_CAP = dt.timedelta(days=30)
 #: Files below this size are worth merging, in bytes.

@@ -71,3 +71,6 @@ CREATE VIEW purged_batch AS
 SELECT batch_id, sum(rows)::bigint AS rows FROM purge_part WHERE happened AND batch_id <> '' AND dataset LIKE 'raw.%'
 GROUP BY batch_id;
 COMMENT ON VIEW purged_batch IS 'rows of a batch''s receipt that purges have taken away since';
+
+ALTER TABLE archive_part ADD COLUMN spent_at timestamptz;
+COMMENT ON COLUMN archive_part.spent_at IS 'recalled, and no snapshot of the time in between is left since: after a reader''s grace file and row go';
