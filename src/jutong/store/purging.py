@@ -37,7 +37,7 @@ _EXCEPT = frozenset({"topic.exchange"})
 SHORTEST = 8
 _ROUNDS = 4
 #: What clerks put between the characters of a number.
-_BETWEEN = r"\s\x{3000}\x{00a0}\x{200b}\x{feff}'\"`‘’“”—–-"
+_BETWEEN = r"\s\x{3000}\x{00a0}\x{200b}\x{feff}\x{ff0d}'\"`‘’“”—–-"
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,16 @@ def _either(each: str) -> str:
     return "(?:" + "|".join(re.escape(one) for one in sorted(forms)) + ")"
 
 
+_FOLDED: dict[int, int | None] = {
+    **{code + 0xFEE0: code for code in range(0x21, 0x7F)},
+    **dict.fromkeys(map(ord, " \t\n\r\f\v\u3000\u00a0\u200b\ufeff'\"`‘’“”—–-")),
+    0xFF0D: None,  # the full-width hyphen
+}
+
+
 def fold(text: str) -> str:
-    plain = "".join(chr(ord(each) - 0xFEE0) if 0xFF01 <= ord(each) <= 0xFF5E else each for each in text)
-    return "".join(
-        each for each in plain if not each.isspace() and each not in "\u200b\ufeff'\"`‘’“”—–-"
-    ).upper()
+    """Full-width characters to ASCII, no blanks, hyphens and quotes, upper case."""
+    return text.translate(_FOLDED).upper()
 
 
 def _by_place(sought: Sought, zone: str, table: str, columns: Sequence[str]) -> Iterator[str]:
