@@ -118,6 +118,7 @@ class _Rounds:
             last.append(time.perf_counter() - began)
         return {
             "days": days,
+            "daily_ratio": round(statistics.median(daily[-10:]) / statistics.median(daily[:10]), 2),
             "after_days_s": round(statistics.median(last), 3),
             "daily_first_s": round(statistics.median(daily[:10]), 3),
             "daily_last_s": round(statistics.median(daily[-10:]), 3),

@@ -15,7 +15,7 @@ PAGES = (
     "/sources", "/batches", "/arrivals", "/forms", "/forms/form_market", "/front-machines", "/issues",
     "/standards", "/standards/market_entity", "/elements/uscc", "/companies", "/registers", "/merging",
     "/storage", "/storage/standard.market_entity", "/lake-use", "/housekeeping", "/backups", "/retention",
-    "/requests", "/grants", "/services/ent_basic_query", "/issues?day=2026-01-01", "/scores",
+    "/purges", "/requests", "/grants", "/services/ent_basic_query", "/issues?day=2026-01-01", "/scores",
     "/scores?department=D02", "/standards/market_entity/edit?suggest=true",
     "/standards/market_entity/drafts/1", "/standards/market_entity/history", "/deliveries", "/ledger",
     "/ledger/3", "/metering", "/seen", "/applications", "/models", "/indicators", "/figures/entries",

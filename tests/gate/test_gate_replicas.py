@@ -77,6 +77,30 @@ def test_a_pass_that_dies_in_the_middle_leaves_the_replica_as_it_was(city, folde
     assert names_held(folder) == names_there(city)
 
 
+def test_what_was_purged_leaves_not_a_byte_in_a_replica(city, folder):
+    replicate(city.database, city.store, folder)
+    key = min(city.rows)
+    assert _bytes_of(folder, key)
+    city.merge([], gone=[key])
+    replicate(city.database, city.store, folder)
+    with city.database.connection() as connection:
+        connection.execute(
+            "INSERT INTO purge (sought, digest, period, basis, reason, applied_by, snapshot)"
+            " VALUES ('x', repeat('0', 64), '2026', '法', '案', 'a', %s)",
+            (city.store.snapshot() + 1,),
+        )
+    city.merge([company(58, random.Random(58))])
+    (rebuilt,) = replicate(city.database, city.store, folder)
+    assert rebuilt.rebuilt
+    assert names_held(folder) == names_there(city)
+    assert not _bytes_of(folder, key)
+    assert not any(one.rebuilt for one in replicate(city.database, city.store, folder))
+
+
+def _bytes_of(folder, key):
+    return any(key.encode() in file.read_bytes() for file in folder.iterdir() if file.is_file())
+
+
 def test_a_new_row_filter_makes_a_new_generation_and_readers_take_it_over(city, folder):
     replicate(city.database, city.store, folder)
     replicas = Replicas(folder)

@@ -140,6 +140,29 @@ def test_excel_reports_what_was_lost_at_the_source(city: City, tmp_path: Path) -
     assert (got.notices[0]["row"], got.row_offset) == (2, 1)
 
 
+def test_a_file_that_went_with_a_purge_does_not_come_back(
+    city: City, csv_folder: Callable[..., Path]
+) -> None:
+    folder = csv_folder(gone=b"code,name\n1,a\n")
+    city.declare("csv", {"folder": str(folder)}, {"name": "gone", "locator": {"file": "gone.csv"}})
+    first = city.take("r1")["gone"]
+    kept = kept_file(city.home, first)
+    assert kept is not None
+    kept.unlink()
+    with city.database.connection() as connection:
+        connection.execute(
+            "WITH p AS (INSERT INTO purge (sought, digest, period, basis, reason, applied_by) VALUES"
+            " ('x', repeat('0', 64), '2026', '法', '案', 'a') RETURNING id)"
+            " INSERT INTO purge_file SELECT id, 'delivered', %s FROM p",
+            (first.file_sha256,),
+        )
+    refused = city.take("r2")["gone"]
+    assert (refused.state, (refused.problem or {})["code"]) == ("failed", "gather.purged_file")
+    assert not kept.exists()
+    (folder / "gone.csv").write_text("code,name\n2,b\n", encoding="utf-8")
+    assert city.take("r3")["gone"].state == "received"
+
+
 def test_a_file_taken_before_is_not_taken_twice(city: City, csv_folder: Callable[..., Path]) -> None:
     folder = csv_folder(a=b"a\n1\n2\n")
     city.declare("csv", {"folder": str(folder)}, {"name": "a", "locator": {"file": "a.csv"}})

@@ -80,6 +80,9 @@ FORMS: dict[str, dict[str, Any]] = {
     "/retention/holds": {"what": "全部", "case": "想冻就冻"},
     "/retention/holds/{hold_id:int}": {"reason": "想解就解"},
     "/retention/parts/{part_id:int}": {"reason": "想毁就毁"},
+    "/purges": {"what": "91430502MA4L000115", "basis": "想清就清", "reason": "没有"},
+    "/purges/{purge_id:int}/confirm": {},
+    "/purges/{purge_id:int}/refuse": {"why": "不想清"},
     "/plans/{name}": {"do": "run"},
     "/arrivals": {"table": "sole_trader"},
     "/arrivals/{arrival_id}/read": {"encoding": "big5"},
@@ -116,8 +119,8 @@ def counted(rooms: Rooms) -> dict[str, Any]:
     tables = (
         "case_file", "case_move", "request", "share_grant", "service", "application",
         "cloud_allocation", "app_user", "user_role", "task_report", "demand", "arrival", "form",
-        "form_row", "front_machine", "retention_rule", "legal_hold", "backup_plan", "standard_draft",
-        "standard_version", "source_token",
+        "form_row", "front_machine", "retention_rule", "legal_hold", "purge", "backup_plan",
+        "standard_draft", "standard_version", "source_token",
     )  # fmt: skip
     with rooms.database.connection() as connection:
         sums = {

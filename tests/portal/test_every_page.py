@@ -65,6 +65,7 @@ def sample(rooms: Rooms, path: str) -> str:
             "/elements/": {"name": "SELECT 'uscc'"},
             "/housekeeping/": {"task": "SELECT 'clean'"},
             "/retention/": {"rule_id": "SELECT 1", "hold_id": "SELECT 1", "part_id": "SELECT 1"},
+            "/purges/": {"purge_id": "SELECT 1"},
             "/storage/": {"name": "SELECT 'standard.market_entity'"},
             "/lists/": {"name": "SELECT 'supply'"},
             "/figures/": {"name": "SELECT 'entries'"},

@@ -62,6 +62,26 @@ def test_a_batch_in_the_archive_is_read_as_before_and_comes_back(store, settings
         store.recall(RAW, first, "tests")
 
 
+def test_the_file_of_a_recalled_batch_goes_once_no_past_needs_it(store, settings, batches):
+    (part,) = store.archive(RAW, batches[:1])
+    store.recall(RAW, batches[0], "tests")
+    before = store.content_hash(RAW)
+
+    def forget() -> int:
+        return archiving.forget_recalled(store._lake, AT_ONCE, AT_ONCE)
+
+    forget()
+    forget()  # as of the time in between it is still read
+    assert file_of(settings, part).exists()
+    assert store.content_hash(RAW, as_of=part.snapshot) == before
+    store.expire(store.snapshot())
+    forget()
+    assert file_of(settings, part).exists()  # a reader may still be at it
+    assert (forget() > 0, file_of(settings, part).exists()) == (True, False)
+    assert store.content_hash(RAW) == before
+    assert store.archive(RAW, batches[:1])
+
+
 def test_items_that_came_later_are_empty_in_what_was_archived_before(store, batches):
     store.archive(RAW, batches)
     more = DatasetSpec(RAW, "来文", (*SPEC.items, Item("note", "备注")))

@@ -46,6 +46,7 @@ _COMMANDS = {
     "move": "keeping",
     "retention": "retaining",
     "backup-plan": "retaining",
+    "purge": "purging",
 }
 _HIDDEN = {"portal", "gate", "work", "stage"}
 

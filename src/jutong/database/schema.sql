@@ -165,6 +165,7 @@ CREATE TABLE jutong.archive_part (
     destroy_asked_by text,
     destroy_reason text,
     destroyed_at timestamp with time zone,
+    spent_at timestamp with time zone,
     CONSTRAINT archive_part_check CHECK (((destroyed_at IS NULL) OR (recalled_snapshot IS NULL))),
     CONSTRAINT archive_part_check1 CHECK (((destroyed_at IS NULL) OR (num_nonnulls(destroy_asked_by, destroy_reason) = 2))),
     CONSTRAINT archive_part_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text))
@@ -172,6 +173,7 @@ CREATE TABLE jutong.archive_part (
 COMMENT ON TABLE jutong.archive_part IS '归档: one batch''s raw rows as a Parquet file below the archive folder; a row stays as the certificate when the file is destroyed';
 COMMENT ON COLUMN jutong.archive_part.snapshot IS 'the rows left the lake with it; NULL: not yet asked of the lake, which alone knows whether commit_id happened';
 COMMENT ON COLUMN jutong.archive_part.recalled_snapshot IS 'the rows are back in the lake since';
+COMMENT ON COLUMN jutong.archive_part.spent_at IS 'recalled, and no snapshot of the time in between is left since: after a reader''s grace file and row go';
 ALTER TABLE jutong.archive_part ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME jutong.archive_part_id_seq
     START WITH 1
@@ -1549,6 +1551,88 @@ CREATE TABLE jutong.project (
 );
 COMMENT ON TABLE jutong.project IS '重点项目, followed by milestone';
 COMMENT ON COLUMN jutong.project.investment IS 'in 万元';
+CREATE TABLE jutong.purge (
+    id bigint NOT NULL,
+    dataset text,
+    sought text,
+    digest text NOT NULL,
+    period text NOT NULL,
+    basis text NOT NULL,
+    reason text NOT NULL,
+    applied_by text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL,
+    found jsonb,
+    confirmed_by text,
+    confirmed_at timestamp with time zone,
+    state text DEFAULT 'applied'::text NOT NULL,
+    step text DEFAULT ''::text NOT NULL,
+    problem text DEFAULT ''::text NOT NULL,
+    snapshot bigint,
+    forgotten bigint DEFAULT 0 NOT NULL,
+    certificate jsonb,
+    signature text,
+    finished_at timestamp with time zone,
+    CONSTRAINT purge_basis_check CHECK ((btrim(basis) <> ''::text)),
+    CONSTRAINT purge_certificate_check CHECK ((jsonb_typeof(certificate) = 'object'::text)),
+    CONSTRAINT purge_check CHECK ((confirmed_by <> applied_by)),
+    CONSTRAINT purge_check1 CHECK ((num_nonnulls(confirmed_by, confirmed_at) = ANY (ARRAY[0, 2]))),
+    CONSTRAINT purge_check2 CHECK (((state = ANY (ARRAY['done'::text, 'refused'::text])) = (finished_at IS NOT NULL))),
+    CONSTRAINT purge_check3 CHECK (((state = ANY (ARRAY['done'::text, 'refused'::text])) = (sought IS NULL))),
+    CONSTRAINT purge_check4 CHECK (((state = 'done'::text) = (signature IS NOT NULL))),
+    CONSTRAINT purge_check5 CHECK (((state = ANY (ARRAY['applied'::text, 'refused'::text])) OR (confirmed_by IS NOT NULL))),
+    CONSTRAINT purge_dataset_check CHECK ((dataset ~~ 'standard.%'::text)),
+    CONSTRAINT purge_digest_check CHECK ((digest ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT purge_found_check CHECK ((jsonb_typeof(found) = 'object'::text)),
+    CONSTRAINT purge_reason_check CHECK ((btrim(reason) <> ''::text)),
+    CONSTRAINT purge_state_check CHECK ((state = ANY (ARRAY['applied'::text, 'confirmed'::text, 'refused'::text, 'done'::text])))
+);
+COMMENT ON TABLE jutong.purge IS '依法清除: one application, carried out once a second person has confirmed it; the row stays as the certificate';
+COMMENT ON COLUMN jutong.purge.dataset IS 'the rows of these keys in this dataset; NULL: every row that says one of the identifiers';
+COMMENT ON COLUMN jutong.purge.sought IS 'keys or identifiers, sealed; wiped when the purge is over';
+COMMENT ON COLUMN jutong.purge.digest IS 'keyed hash of what was sought (key subjects, of the period): tells the platform itself whether it is the same, and nobody else what it was';
+COMMENT ON COLUMN jutong.purge.found IS 'dataset → rows when it was applied for, for the one who confirms';
+COMMENT ON COLUMN jutong.purge.snapshot IS 'the lake no longer holds the rows from here on; a replica made before it is built anew';
+COMMENT ON COLUMN jutong.purge.forgotten IS 'snapshots that still held the rows and were forgotten';
+CREATE TABLE jutong.purge_file (
+    purge_id bigint NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    CONSTRAINT purge_file_kind_check CHECK ((kind = ANY (ARRAY['delivered'::text, 'archive'::text, 'lake'::text])))
+);
+COMMENT ON TABLE jutong.purge_file IS 'files that went with a purge: delivered ones by their SHA-256, those of archive and lake by path';
+ALTER TABLE jutong.purge ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.purge_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE jutong.purge_part (
+    purge_id bigint NOT NULL,
+    commit_id text NOT NULL,
+    dataset text NOT NULL,
+    batch_id text DEFAULT ''::text NOT NULL,
+    rows bigint NOT NULL,
+    happened boolean DEFAULT false NOT NULL,
+    CONSTRAINT purge_part_rows_check CHECK ((rows > 0))
+);
+COMMENT ON TABLE jutong.purge_part IS 'how many rows of which dataset and batch went with a purge; law 1 reads: but for these';
+COMMENT ON COLUMN jutong.purge_part.commit_id IS 'of the lake, or archive:<part> for a file of the archive; noted just before, happened once it is known';
+CREATE TABLE jutong.purge_row (
+    purge_id bigint NOT NULL,
+    "table" text NOT NULL,
+    batch_id text NOT NULL,
+    row_no bigint NOT NULL
+);
+COMMENT ON TABLE jutong.purge_row IS 'the places of raw rows that are to go, while a purge is under way; no values';
+CREATE VIEW jutong.purged_batch AS
+ SELECT batch_id,
+    (sum(rows))::bigint AS rows
+   FROM jutong.purge_part
+  WHERE (happened AND (batch_id <> ''::text) AND (dataset ~~ 'raw.%'::text))
+  GROUP BY batch_id;
+COMMENT ON VIEW jutong.purged_batch IS 'rows of a batch''s receipt that purges have taken away since';
 CREATE TABLE jutong.rebuild (
     id bigint NOT NULL,
     dataset text NOT NULL,
@@ -2333,6 +2417,14 @@ ALTER TABLE ONLY jutong.portal_look
     ADD CONSTRAINT portal_look_pkey PRIMARY KEY (user_id);
 ALTER TABLE ONLY jutong.project
     ADD CONSTRAINT project_pkey PRIMARY KEY (code);
+ALTER TABLE ONLY jutong.purge_file
+    ADD CONSTRAINT purge_file_pkey PRIMARY KEY (purge_id, kind, name);
+ALTER TABLE ONLY jutong.purge_part
+    ADD CONSTRAINT purge_part_pkey PRIMARY KEY (purge_id, commit_id, dataset, batch_id);
+ALTER TABLE ONLY jutong.purge
+    ADD CONSTRAINT purge_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.purge_row
+    ADD CONSTRAINT purge_row_pkey PRIMARY KEY (purge_id, "table", batch_id, row_no);
 ALTER TABLE ONLY jutong.rebuild
     ADD CONSTRAINT rebuild_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.reconciliation
@@ -2460,6 +2552,9 @@ CREATE INDEX model_run_model ON jutong.model_run USING btree (model, finished_at
 CREATE INDEX notice_department ON jutong.notice USING btree (to_department, id) WHERE (to_department IS NOT NULL);
 CREATE INDEX notice_unsent ON jutong.notice USING btree (id) WHERE (sent_at IS NULL);
 CREATE INDEX notice_user ON jutong.notice USING btree (to_user, id) WHERE (to_user IS NOT NULL);
+CREATE INDEX purge_file_name ON jutong.purge_file USING btree (name) WHERE (kind = 'delivered'::text);
+CREATE INDEX purge_open ON jutong.purge USING btree (id) WHERE (state = ANY (ARRAY['applied'::text, 'confirmed'::text]));
+CREATE INDEX purge_part_batch ON jutong.purge_part USING btree (batch_id) WHERE (batch_id <> ''::text);
 CREATE UNIQUE INDEX rebuild_open ON jutong.rebuild USING btree (dataset) WHERE (finished_at IS NULL);
 CREATE INDEX reconciliation_delivery ON jutong.reconciliation USING btree (delivery_name, id);
 CREATE INDEX refinement_dataset ON jutong.refinement USING btree (dataset, finished_at DESC);
@@ -2643,6 +2738,14 @@ ALTER TABLE ONLY jutong.project
     ADD CONSTRAINT project_duty_code_fkey FOREIGN KEY (duty_code) REFERENCES jutong.duty(code);
 ALTER TABLE ONLY jutong.project
     ADD CONSTRAINT project_owner_code_fkey FOREIGN KEY (owner_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong.purge
+    ADD CONSTRAINT purge_dataset_fkey FOREIGN KEY (dataset) REFERENCES jutong.dataset(name);
+ALTER TABLE ONLY jutong.purge_file
+    ADD CONSTRAINT purge_file_purge_id_fkey FOREIGN KEY (purge_id) REFERENCES jutong.purge(id);
+ALTER TABLE ONLY jutong.purge_part
+    ADD CONSTRAINT purge_part_purge_id_fkey FOREIGN KEY (purge_id) REFERENCES jutong.purge(id);
+ALTER TABLE ONLY jutong.purge_row
+    ADD CONSTRAINT purge_row_purge_id_fkey FOREIGN KEY (purge_id) REFERENCES jutong.purge(id);
 ALTER TABLE ONLY jutong.rebuild
     ADD CONSTRAINT rebuild_dataset_fkey FOREIGN KEY (dataset) REFERENCES jutong.dataset(name);
 ALTER TABLE ONLY jutong.reconciliation

@@ -16,6 +16,7 @@ from jutong.flows.housekeeping import ask_for_housekeeping, keep_house
 from jutong.flows.jobs import arguments_of, report, work
 from jutong.flows.planned import ask_for_plans, run_plan
 from jutong.flows.platform import Platform
+from jutong.flows.purging import ask_for_purges, work_off_purges
 from jutong.flows.stages import STAGES, count
 from jutong.ledger import keep_heads
 from jutong.people import tidy
@@ -67,6 +68,7 @@ _LOOPS = (
     _Loop("housekeeping", 60.0, ask_for_housekeeping),
     _Loop("arrivals", 5.0, ask_for_arrivals),
     _Loop("plans", 3.0, ask_for_plans),
+    _Loop("purges", 10.0, ask_for_purges),
 )
 
 
@@ -104,7 +106,7 @@ def run_stage(platform: Platform, name: str, job: int | None) -> None:
 
     Raises NotFound ``flows.no_stage``.
     """
-    stages = {**STAGES, "housekeeping": keep_house}
+    stages = {**STAGES, "housekeeping": keep_house, "purge": work_off_purges}
     if job is not None:  # a run of a plan is known by its job
         run = arguments_of(platform.database, job).get("run", 0)
         stages["plan"] = lambda platform, tell: run_plan(platform, int(run), tell)

@@ -28,6 +28,8 @@ from jutong.terms import JutongError, quote
 _SAY_AGAIN = dt.timedelta(seconds=30)
 #: Rows that went which a list service's replica remembers at most.
 _MOST_GONE = 200_000
+#: A replica from before a purge is built anew: SQLite keeps the bytes of what it deletes, and lists what went.
+_PURGED = "SELECT coalesce(max(snapshot), 0) AS snapshot FROM purge"
 #: The row of ``meta`` that names the lake snapshot being applied.
 _APPLYING = "applying"
 
@@ -53,24 +55,26 @@ def replicate(database: Database, store: Store, folder: Path) -> list[Replicated
         fcntl.flock(lock, fcntl.LOCK_EX)
         with database.connection() as connection:
             rights = Rights.read(connection)
+            purged = connection.execute(_PURGED).fetchone()
         shapes = rights.shapes(dt.datetime.now(dt.UTC))
         _drop_ended(folder, set(shapes), store)
-        done = [_tried(service, shape, store, folder) for service, shape in shapes.items()]
+        since = int(purged["snapshot"]) if purged else 0
+        done = [_tried(service, shape, store, folder, since) for service, shape in shapes.items()]
     return [one for one in done if one.rebuilt or one.upserted or one.deleted or one.problem]
 
 
-def _tried(service: str, shape: Shape, store: Store, folder: Path) -> Replicated:
+def _tried(service: str, shape: Shape, store: Store, folder: Path, purged: int) -> Replicated:
     try:
-        return _one(service, shape, store, folder)
+        return _one(service, shape, store, folder, purged)
     except (JutongError, sqlite3.Error, OSError) as problem:
         return Replicated(service, problem=str(problem))
 
 
-def _one(service: str, shape: Shape, store: Store, folder: Path) -> Replicated:
+def _one(service: str, shape: Shape, store: Store, folder: Path, purged: int) -> Replicated:
     file = newest(folder).get(service)
     if file is not None:
         with _Writing(file) as replica:
-            if replica.shape == shape.signature:
+            if replica.shape == shape.signature and replica.snapshot >= purged:
                 went = _feed(service, shape, store, replica)
                 if went is not None:
                     return went

@@ -121,3 +121,7 @@ JOIN source_table t ON t.name = c.source_table
 LEFT JOIN chunk k ON k.batch_id = c.batch_id AND k.snapshot IS NOT NULL
 WHERE t.source_name = %(source)s
 GROUP BY c.source_table, t.label ORDER BY 1;
+
+-- name: purged_file
+-- Whether a file of these very bytes went with a purge.
+SELECT purge_id FROM purge_file WHERE kind = 'delivered' AND name = %(sha256)s ORDER BY purge_id DESC LIMIT 1;

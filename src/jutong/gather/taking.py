@@ -34,7 +34,7 @@ from jutong.keys import KeyProvider
 from jutong.outside import Divisible, Notice, Part, Since, Widened, open_source
 from jutong.outside import Source as OpenedSource
 from jutong.store import Store
-from jutong.terms import Address, BadInput, Broken, Conflict, JutongError
+from jutong.terms import Address, BadInput, Broken, Conflict, Denied, JutongError
 
 _sql = named_sql(__file__)
 
@@ -343,7 +343,17 @@ class _Run:
         delivered = opened.file(table.locator)
         if delivered is None:
             return None
-        return keep(delivered, self._home, str(table.locator["file"]))
+        kept = keep(delivered, self._home, str(table.locator["file"]))
+        with self._database.connection() as connection:
+            purged = connection.execute(_sql.purged_file, {"sha256": kept.sha256}).fetchone()
+        if purged:  # the law took this very file away; it may not lie here again
+            kept.path.unlink(missing_ok=True)
+            raise Denied(
+                "gather.purged_file",
+                f"这个文件里有依法清除（第 {purged['purge_id']} 号）的行：请在数源里清除后重新给",
+                Address(file=str(table.locator["file"])),
+            )
+        return kept
 
     def _since(self, table: SourceTable, last: dict[str, Any] | None) -> Since | None:
         if table.mode != "incremental" or table.watermark_item is None:

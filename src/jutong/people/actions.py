@@ -187,4 +187,8 @@ ACTIONS: dict[str, tuple[Rule, ...]] = {
     "retention:read": (Rule(_SYSTEM | _STEWARD | _AUDITOR, ground="留存管理"),),
     "retention:set": (Rule(_SYSTEM, ground="系统管理员"),),
     "retention:destroy": (Rule(_STEWARD, ground="主管部门批准"),),
+    # Two persons, and no one is both: the counter takes the application in, the security administrator confirms.
+    "purge:read": (Rule(_STEWARD | _SECURITY | _AUDITOR, ground="依法清除"),),
+    "purge:apply": (Rule(_STEWARD, ground="主管部门受理，个人信息保护法第47条"),),
+    "purge:confirm": (Rule(_SECURITY, ground="安全管理员确认"),),
 }

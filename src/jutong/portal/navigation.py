@@ -53,6 +53,7 @@ JOURNEY = (
         Tab("use", "占用", "/lake-use", "job:read"),
         Tab("housekeeping", "湖的日常", "/housekeeping", "job:read"),
         Tab("retention", "留存", "/retention", "retention:read"),
+        Tab("purges", "清除", "/purges", "purge:read"),
         Tab("backups", "备份", "/backups", "job:read"),
     )),
     Stop("catalogue", "编目", (

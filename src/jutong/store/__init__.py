@@ -11,6 +11,7 @@ from jutong.store.engines.spark import SparkTables, spark_running
 from jutong.store.files import Files
 from jutong.store.guard import Bounds, View, checked_sql, filter_sql
 from jutong.store.history import Version
+from jutong.store.purging import SHORTEST, Sought, Struck, fold
 from jutong.store.reading import Reading
 from jutong.store.room import Room, full_on, room_of
 from jutong.store.spec import DatasetSpec, column_type, is_past, table_sql
@@ -19,6 +20,7 @@ from jutong.store.upkeep import Damage, Due
 from jutong.store.writing import AlreadyCommitted, Merged, Writer
 
 __all__ = [
+    "SHORTEST",
     "AlreadyCommitted",
     "Bounds",
     "Changes",
@@ -31,14 +33,17 @@ __all__ = [
     "Part",
     "Reading",
     "Room",
+    "Sought",
     "SparkTables",
     "Store",
+    "Struck",
     "Version",
     "View",
     "Writer",
     "checked_sql",
     "column_type",
     "filter_sql",
+    "fold",
     "full_on",
     "is_past",
     "room_of",

@@ -42,6 +42,10 @@ from jutong.terms import (
 
 _BATCH = "_batch"
 PATIENCE = dt.timedelta(minutes=10)
+#: A recalled batch is not archived again for so long.
+REST = dt.timedelta(days=30)
+#: The longest permitted read (design §11).
+GRACE = dt.timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -198,7 +202,32 @@ def settle(lake: Lake, patience: dt.timedelta = PATIENCE) -> int:
         elif part.recall_commit:
             _settle_recall(lake, part, lake.committed(part.recall_commit))
     _clean_orphans(lake, patience)
+    forget_recalled(lake)
     return len(rows)
+
+
+def forget_recalled(lake: Lake, rest: dt.timedelta = REST, grace: dt.timedelta = GRACE) -> int:
+    """Delete files of recalled batches once no snapshot from between archive and recall is left; returns how many.
+
+    First it is noted, then, after the longest permitted read, done.
+    """
+    with lake.database.connection() as control:
+        rows = control.execute(SQL.parts_recalled, {"rest": rest, "grace": grace}).fetchall()
+    if not rows:
+        return 0
+    kept = [row["snapshot_id"] for row in lake.ask(SQL.lake_kept)]
+    done = 0
+    for row in rows:
+        if any(row["snapshot"] <= one < row["recalled_snapshot"] for one in kept):
+            continue
+        with lake.database.connection() as control:
+            gone = control.execute(SQL.drop_part if row["over"] else SQL.part_spent, {"id": row["id"]})
+            if not row["over"] or gone.fetchone() is None:
+                continue
+        # Killed here, the file is one nobody knows: ``_clean_orphans``.
+        (lake.settings.archive_folder / row["path"]).unlink(missing_ok=True)
+        done += 1
+    return done
 
 
 def _clean_orphans(lake: Lake, patience: dt.timedelta) -> None:

@@ -73,7 +73,7 @@ class Lake:
     def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor that is closed at the end; DuckDB's errors that are not the plan's fault become ours."""
         if self._doubtful:
-            self._settle()
+            self.settle()
         if time.monotonic() - self._looked > _LOOK_SECONDS:
             self.follow_move()
         cursor = self.cursor()
@@ -199,7 +199,7 @@ class Lake:
         self._doubtful.append(kept)
         return False
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Files of commits whose outcome could not be learnt: bring back those the catalogue knows by now."""
         if "://" in self.folder:
             return
@@ -246,7 +246,7 @@ class Lake:
             self.ask(SQL.lake_moved, path=self.folder.rstrip("/") + "/")
         attach(engine, self.database.lake_url, self.folder)
         if state["finished"]:
-            self._settle()
+            self.settle()
             return
         for option, value in _OPTIONS.items():
             engine.execute(f"CALL lake.set_option({literal(option)}, {literal(value)})")

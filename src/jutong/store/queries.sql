@@ -312,3 +312,61 @@ SELECT path FROM archive_part;
 -- Every file that must be in the archive.
 SELECT dataset, path, bytes, sha256 FROM archive_part
 WHERE destroyed_at IS NULL AND recalled_snapshot IS NULL AND snapshot IS NOT NULL;
+
+-- name: lake_living
+-- Every living table but the fences, with its columns in order; past versions too.
+SELECT s.schema_name AS zone, t.table_name AS table, array_agg(c.column_name ORDER BY c.column_order) AS columns
+FROM lake.ducklake_table t
+JOIN lake.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
+JOIN lake.ducklake_column c ON c.table_id = t.table_id AND c.end_snapshot IS NULL AND c.parent_column IS NULL
+WHERE t.end_snapshot IS NULL AND s.schema_name IN ('raw', 'standard', 'base', 'topic')
+GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: lake_folders_ever
+-- Where the files of each table lie, whatever name it bears or bore.
+SELECT DISTINCT s.schema_name AS zone, t.table_name AS table, t.path AS table_path,
+       t.path_is_relative AS table_relative, s.path AS schema_path, s.path_is_relative AS schema_relative
+FROM lake.ducklake_table t JOIN lake.ducklake_schema s USING (schema_id);
+
+-- name: lake_file_spans
+-- Every data file with the snapshots it counts in.
+SELECT f.path, f.path_is_relative, f.begin_snapshot, f.end_snapshot, t.path AS table_path,
+       t.path_is_relative AS table_relative, s.path AS schema_path, s.path_is_relative AS schema_relative,
+       s.schema_name || '.' || t.table_name AS dataset
+FROM lake.ducklake_data_file f
+JOIN LATERAL (
+    SELECT * FROM lake.ducklake_table WHERE table_id = f.table_id ORDER BY begin_snapshot DESC LIMIT 1
+) AS t ON true
+JOIN LATERAL (
+    SELECT * FROM lake.ducklake_schema WHERE schema_id = t.schema_id ORDER BY begin_snapshot DESC LIMIT 1
+) AS s ON true;
+
+-- name: lake_unschedule
+DELETE FROM lake.ducklake_files_scheduled_for_deletion WHERE path = ANY(%(paths)s::text[]);
+
+-- name: lake_table_stats
+SELECT table_id, column_id, min_value, max_value FROM lake.ducklake_table_column_stats
+WHERE min_value IS NOT NULL OR max_value IS NOT NULL;
+
+-- name: lake_blur
+UPDATE lake.ducklake_table_column_stats SET min_value = NULL, max_value = NULL
+WHERE table_id = %(table_id)s AND column_id = %(column_id)s;
+
+-- name: parts_kept
+-- Every file of the archive that lies there, recalled batches' too.
+SELECT * FROM archive_part WHERE destroyed_at IS NULL AND snapshot IS NOT NULL ORDER BY id;
+
+-- name: part_written_again
+UPDATE archive_part SET path = %(path)s, rows = %(rows)s, bytes = %(bytes)s, sha256 = %(sha256)s
+WHERE id = %(id)s AND path = %(was)s AND destroyed_at IS NULL RETURNING id;
+
+-- name: parts_recalled
+-- Batches that came back so long ago that they may be archived again, with a file that only the past needs.
+SELECT id, path, snapshot, recalled_snapshot, spent_at, now() - spent_at > %(grace)s::interval AS over FROM archive_part
+WHERE recalled_snapshot IS NOT NULL AND recalled_at < now() - %(rest)s::interval AND destroyed_at IS NULL;
+
+-- name: part_spent
+UPDATE archive_part SET spent_at = now() WHERE id = %(id)s AND spent_at IS NULL;
+
+-- name: drop_part
+DELETE FROM archive_part WHERE id = %(id)s AND spent_at IS NOT NULL RETURNING path;

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from jutong.database import Database
 from jutong.settings import Settings
-from jutong.store import archiving, declaring, guard, moving, reading, upkeep, writing
+from jutong.store import archiving, declaring, guard, moving, purging, reading, upkeep, writing
 from jutong.store import changes as feed
 from jutong.store import history as record
 from jutong.store.ageing import History
@@ -201,6 +201,11 @@ class Store:
         """Note the end of what a killed process was at, out or back; returns how many parts were asked about."""
         return archiving.settle(self._lake, patience)
 
+    @property
+    def purge(self) -> purging.Purging:
+        """What takes rows away for good, history and files included; ``flows.purging`` says when."""
+        return purging.Purging(self._lake)
+
     # Upkeep
 
     def compact(self, *names: Name, stop: upkeep.Stop = upkeep.never) -> list[str]:
@@ -232,7 +237,7 @@ class Store:
         """Forget snapshots older than ``keep_from``, oldest first, never past a follower younger than ``cap``."""
         return upkeep.expire(self._lake, keep_from, cap)
 
-    def clean(self, grace: dt.timedelta = upkeep.GRACE) -> int:
+    def clean(self, grace: dt.timedelta = archiving.GRACE) -> int:
         """Delete files no snapshot needs once they are older than ``grace``; returns how many."""
         return upkeep.clean(self._lake, grace)
 

@@ -26,8 +26,6 @@ from jutong.store.lake import SQL, Lake, roll_back
 from jutong.store.spec import as_name, fences, is_past, old_version
 from jutong.terms import Conflict, DatasetName, JutongError, literal
 
-#: The longest permitted read (design §11).
-GRACE = dt.timedelta(hours=24)
 #: How long a silent follower of a feed holds snapshots back.
 FOLLOWER_CAP = dt.timedelta(days=30)
 #: Files below this size are worth merging, in bytes.
@@ -166,7 +164,7 @@ def _in_one_commit(lake: Lake, name: DatasetName, call: str) -> None:
 def expire(lake: Lake, keep_from: int, cap: dt.timedelta) -> int:
     """Returns how many snapshots were forgotten; commit ids are kept first, so a crash in between loses none."""
     floor = _floor(lake, cap)
-    return _forget(lake, [row["snapshot_id"] for row in _snapshots(lake, min(keep_from, floor))])
+    return forget(lake, [row["snapshot_id"] for row in _snapshots(lake, min(keep_from, floor))])
 
 
 def thin(
@@ -174,7 +172,7 @@ def thin(
 ) -> int:
     """Forget the snapshots that ``rule`` does not keep, oldest first; returns how many."""
     rows = _snapshots(lake, _floor(lake, cap))
-    return _forget(
+    return forget(
         lake, thinned([(row["snapshot_id"], row["snapshot_time"]) for row in rows], rule, now, seen)
     )
 
@@ -191,7 +189,7 @@ def _snapshots(lake: Lake, keep_from: int) -> list[dict[str, Any]]:
     return lake.ask(SQL.lake_snapshots_before, keep_from=keep_from)
 
 
-def _forget(lake: Lake, versions: Sequence[int]) -> int:
+def forget(lake: Lake, versions: Sequence[int]) -> int:
     """Forget these snapshots but for those a hold needs; no hold can come while some are being forgotten."""
     forgotten = 0
     for start in range(0, len(versions), _AT_ONCE):

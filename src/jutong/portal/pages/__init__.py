@@ -31,6 +31,7 @@ from jutong.portal.pages import (
     persons,
     plans,
     projects,
+    purges,
     registers,
     requests,
     retention,
@@ -50,7 +51,7 @@ from jutong.portal.pages import (
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
     sources, batches, arrivals, forms, machines, issues, standards, elements, companies, registers,
-    storage, upkeep, retention, scores, persons, licences, credit, plans,
+    storage, upkeep, retention, purges, scores, persons, licences, credit, plans,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger, metering, seen,
     applications, models, indicators, campaign, projects, cloud, people, security,
