@@ -13,7 +13,7 @@ from .conftest import Desk, Town
 PAGES = (
     "/", "/cases", "/catalogue", "/catalogue?q=qydj", "/catalogue/1", "/lists/demand", "/lists/supply",
     "/sources", "/batches", "/arrivals", "/forms", "/forms/form_market", "/front-machines", "/issues",
-    "/standards", "/standards/market_entity", "/elements/uscc", "/companies", "/registers", "/merging",
+    "/standards", "/standards/market_entity", "/rule-sets", "/rule-sets/credit_penalty", "/elements/uscc", "/companies", "/registers", "/merging",
     "/storage", "/storage/standard.market_entity", "/lake-use", "/housekeeping", "/backups", "/retention",
     "/requests", "/grants", "/services/ent_basic_query", "/issues?day=2026-01-01", "/scores",
     "/scores?department=D02", "/standards/market_entity/edit?suggest=true",

@@ -34,6 +34,7 @@ from jutong.portal.pages import (
     registers,
     requests,
     retention,
+    rulesets,
     scores,
     screen,
     search,
@@ -49,7 +50,7 @@ from jutong.portal.pages import (
 
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
-    sources, batches, arrivals, forms, machines, issues, standards, elements, companies, registers,
+    sources, batches, arrivals, forms, machines, issues, standards, rulesets, elements, companies, registers,
     storage, upkeep, retention, scores, persons, licences, credit, plans,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger, metering, seen,
