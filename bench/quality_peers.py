@@ -10,13 +10,19 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import duckdb
+import pyarrow.compute as pc
 
-from jutong.elements import ELEMENTS, verdict_sql
+from bench.refining_data import ITEMS, rows_sql
+from jutong.elements import ELEMENTS, element_of, verdict_sql
+from jutong.terms import literal
 
 _PACKAGES = (
     "great-expectations==1.24.1", "soda-core-duckdb==3.3.20", "cuallee==0.15.4", "duckdb==1.5.5",
@@ -70,65 +76,166 @@ def rules() -> list[dict[str, Any]]:
     return [{**one, "key": f"r{place}"} for place, one in enumerate(found)]
 
 
-def _fill(clean: Path, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _fill(given: Path, at: Path, *, cleaned: bool) -> list[dict[str, Any]]:
     """A database of the tools' engine with the table ``t`` and a macro per rule, so that no tool has to read the
-    SQL through its own quoting; the engine expands macros before it plans."""
+    SQL through its own quoting; the engine expands macros before it plans.
+
+    ``cleaned``: ``t`` holds cleaned text; else it is a view that cleans the text as it was given, which is what a tool
+    that cannot clean has to be given.
+    """
+    text = ", ".join(
+        f"{element_of(str(item['element'])).clean(str(item['name']))} AS {item['name']}" for item in ITEMS
+    )
     told = []
-    with duckdb.connect(f"{clean}.duckdb") as connection:
-        connection.execute(f"CREATE TABLE t AS FROM '{clean}'")
-        for one in asked:
+    with duckdb.connect(str(at)) as connection:
+        if cleaned:
+            connection.execute(f"CREATE TABLE t AS SELECT {text} FROM '{given}'")
+        else:
+            connection.execute(f"CREATE TABLE given AS FROM '{given}'")
+            connection.execute(f"CREATE VIEW t AS SELECT {text} FROM given")
+        for one in rules():
             connection.execute(f"CREATE MACRO fails_{one['key']}({one['column']}) AS ({one['fails']})")
             told.append({**one, "fails": f"fails_{one['key']}({one['column']})"})
     return told
 
 
-def count_only(clean: Path) -> tuple[float, dict[str, int]]:
-    """Seconds and failing rows per rule by our own verdicts over what the tools count: no cleaning, nothing written.
-
-    The same database file, an engine started for it alone, one scan: an item's verdict is the number of its first
-    check that fails, so the rules of one item are one question.
-    """
-    told = rules()
-    by_verdict = {
+def _by_verdict(told: list[dict[str, Any]]) -> dict[str, str]:
+    """Rule → SQL over the verdicts: an item's verdict is the number of its first check that fails."""
+    numbered = {
         f"{check.code} {column}": f"f_{column} = {number}"
         for column, element in _BOUND
         for number, check in enumerate(ELEMENTS[element].checks, start=1)
     }
     # What looks at a date looks only at one without another question.
     alone = {"bench.future founded": "f_founded = 0 AND v_founded > DATE '2025-06-01'"}
-    asked = [by_verdict.get(one["name"], alone.get(one["name"], one["fails"])) for one in told]
+    return {one["name"]: numbered.get(one["name"], alone.get(one["name"], one["fails"])) for one in told}
+
+
+def _judged() -> str:
+    """The table with each item's value and verdict: the same expressions that refining runs."""
     values = ", ".join(f"{ELEMENTS[element].cast(column)} AS v_{column}" for column, element in _BOUND)
     verdicts = ", ".join(
         f"{verdict_sql(ELEMENTS[element], column, f'v_{column}')} AS f_{column}" for column, element in _BOUND
     )
-    counts = ", ".join(f"count(*) FILTER (WHERE {one})" for one in asked)
-    with duckdb.connect(f"{clean}.duckdb", read_only=True) as connection:
+    return f"SELECT *, {verdicts} FROM (SELECT *, {values} FROM t)"
+
+
+def _count_only(at: Path) -> tuple[float, dict[str, int]]:
+    """Seconds and failing rows per rule by our own verdicts over what the tools count; nothing is written.
+
+    The same database file, an engine started for it alone, one scan.
+    """
+    asked = _by_verdict(rules())
+    counts = ", ".join(f"count(*) FILTER (WHERE {one})" for one in asked.values())
+    with duckdb.connect(str(at), read_only=True, config={"threads": 2}) as connection:
         began = time.perf_counter()
-        row = connection.execute(
-            f"SELECT {counts} FROM (SELECT *, {verdicts} FROM (SELECT *, {values} FROM t))"
-        ).fetchone()
+        row = connection.execute(f"SELECT {counts} FROM ({_judged()})").fetchone()
         seconds = time.perf_counter() - began
     assert row
-    return seconds, {one["name"]: int(count) for one, count in zip(told, row, strict=True)}
+    return seconds, {name: int(count) for name, count in zip(asked, row, strict=True)}
 
 
-def race(clean: Path) -> tuple[dict[str, float], dict[str, dict[str, int]], dict[str, str]]:
-    """Seconds and failing rows per rule of each tool over the cleaned text, and what stopped the others."""
-    asked = json.dumps(_fill(clean, rules()))
-    seconds: dict[str, float] = {}
-    counts: dict[str, dict[str, int]] = {}
-    problems: dict[str, str] = {}
+def _rows_only(at: Path) -> tuple[float, dict[str, int]]:
+    """As ``_count_only``, but every failing row is told: key, rule, value, sentence, in one table in memory."""
+    told = rules()
+    asked = _by_verdict(told)
+    faults = ", ".join(
+        f"CASE WHEN {asked[one['name']]} THEN {{'rule': {literal(one['name'])}, 'value': {one['column']}, "
+        f"'sentence': {literal('「' + one['column'] + '」' + one['name'])}}} END"
+        for one in told
+    )
+    # One sure question before the dear ones: verdicts are small numbers, so a row without a fault sums to none.
+    sums = " + ".join(f"f_{column}" for column, _ in _BOUND)
+    others = " OR ".join(f"({asked[one['name']]})" for one in told if asked[one["name"]] == one["fails"])
+    some = f"{sums} <> 0 OR v_founded > DATE '2025-06-01' OR {others}"
+    query = (
+        f"SELECT no, unnest(list_filter([{faults}], lambda x: x IS NOT NULL), recursive := true) "
+        f"FROM ({_judged()}) WHERE {some}"
+    )
+    with duckdb.connect(str(at), read_only=True, config={"threads": 2}) as connection:
+        began = time.perf_counter()
+        found = connection.execute(query).to_arrow_table()
+        seconds = time.perf_counter() - began
+    counted = {row["values"]: int(row["counts"]) for row in pc.value_counts(found["rule"]).to_pylist()}
+    return seconds, {one["name"]: counted.get(one["name"], 0) for one in told}
+
+
+@dataclass(frozen=True)
+class Raced:
+    """What the tools did, each by its name."""
+
+    seconds: dict[str, float]
+    counts: dict[str, dict[str, int]]
+    #: Rows it named, of those it counted.
+    told: dict[str, int]
+    problems: dict[str, str]
+
+
+def _race(at: Path, asked: list[dict[str, Any]], what: str) -> Raced:
+    """The tools over ``t``, asked for ``counts`` or for ``rows``."""
+    raced = Raced({}, {}, {}, {})
     python = environment()
     for tool in TOOLS:
         try:
             ran = subprocess.run(
-                [str(python), str(Path(__file__).with_name("quality_race.py")), tool, str(clean)],
-                input=asked, capture_output=True, text=True, timeout=_LONGEST, check=True,
+                [str(python), str(Path(__file__).with_name("quality_race.py")), tool, str(at), what],
+                input=json.dumps(asked), capture_output=True, text=True, timeout=_LONGEST, check=True,
             )  # fmt: skip
             told = json.loads(ran.stdout.rpartition("\n")[2])
-            seconds[tool], counts[tool] = told["seconds"], told["counts"]
+            raced.seconds[tool], raced.counts[tool] = told["seconds"], told["counts"]
+            raced.told[tool] = sum(told["told"].values())
         except subprocess.TimeoutExpired:
-            problems[tool] = f"not done in {_LONGEST} s"
+            raced.problems[tool] = f"not done in {_LONGEST} s"
         except (subprocess.CalledProcessError, ValueError) as problem:
-            problems[tool] = str(getattr(problem, "stderr", problem))[-400:]
-    return seconds, counts, problems
+            raced.problems[tool] = str(getattr(problem, "stderr", problem))[-400:]
+    return raced
+
+
+def rules_alone(given: Path) -> tuple[dict[str, float], dict[str, dict[str, int]], dict[str, Any]]:
+    """The rules alone over ``given``, a Parquet file of the text as it was given: the tools and our own verdicts.
+
+    Four settings: cleaned text or text as given, counted or named row by row.  Returns the tools' seconds and counts
+    for counting cleaned text (what is most to their advantage), and everything: setting → seconds, ratios (how many
+    times faster ours is), rows told, differences, problems.
+    """
+    first: Raced | None = None
+    extra: dict[str, Any] = {}
+    for text in ("cleaned", "given"):
+        at = given.with_name(f"{text}.duckdb")
+        asked = _fill(given, at, cleaned=text == "cleaned")
+        for what, ours in (("counts", _count_only), ("rows", _rows_only)):
+            raced = _race(at, asked, what)
+            first = first or raced
+            seconds, counted = ours(at)
+            extra[f"{text} {what}"] = {
+                "seconds": {"jutong": round(seconds, 3), **{name: round(one, 3) for name, one in raced.seconds.items()}},
+                "ratios": {name: round(one / seconds, 2) for name, one in raced.seconds.items()},
+                "rows_told": {"jutong": sum(counted.values()), **raced.told} if what == "rows" else {},
+                "differences": {name: differing(counted, one) for name, one in raced.counts.items()},
+                "problems": raced.problems,
+            }  # fmt: skip
+    assert first
+    return first.seconds, first.counts, extra
+
+
+def differing(ours: dict[str, int], theirs: dict[str, int]) -> dict[str, list[int]]:
+    """Rules they share whose failing rows differ: [ours, theirs]."""
+    return {
+        name: [ours.get(name, 0), theirs[name]]
+        for name in sorted(theirs)
+        if ours.get(name, 0) != theirs[name]
+    }
+
+
+@click.command()
+@click.option("--rows", default=1_000_000, show_default=True)
+def main(rows: int) -> None:
+    """The rules alone, without the lake."""
+    with tempfile.TemporaryDirectory(prefix="jutong-bench-quality-") as folder:
+        given = Path(folder) / "given.parquet"
+        duckdb.sql(f"COPY ({rows_sql(0, rows)}) TO '{given}' (FORMAT parquet)")
+        click.echo(json.dumps(rules_alone(given)[2], ensure_ascii=False, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,9 @@
 """Refining one table: nine items, more than twenty rules, two check digits; accepted and issue rows written.
 
 The product and the frozen SQL of ``limits/refine.sql`` take turns over the same raw rows in the same lake; what they
-accept and what they find wrong must be equal, rule by rule.  Quality tools are given the rules alone, over text that
-is already clean, and write nothing (``quality_peers``); ``count_only`` is our own verdicts asked likewise, neither
-cleaning nor writing, and is told beside the ratios, never in their place.
+accept and what they find wrong must be equal, rule by rule.  Quality tools are given the rules alone
+(``quality_peers``), to count or to name every failing row, over text that is already clean or as it was given; our own
+verdicts asked likewise are told beside the ratios, never in their place.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ from pathlib import Path
 from tests.refine.town import Town
 
 from bench.measure import Result, alternate
-from bench.quality_peers import count_only, race
+from bench.quality_peers import differing, rules_alone
 from bench.refining_data import ITEMS, rows_sql
 from jutong.database import open_database
-from jutong.elements import element_of
 from jutong.refine import RowRule, declare_rules
 from jutong.settings import read_settings
 from jutong.store import DatasetSpec, Store
@@ -65,10 +64,9 @@ def _measure(town: Town, rows: int, home: Path) -> Result:
     )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     ours, theirs = _found(town, batches[-1]), _limit_found(town, batches[-1])
-    clean = home / "clean.parquet"
-    _write_clean(town, batches[-1], clean)
-    peers, counts, problems = race(clean)
-    counting, counted = count_only(clean)
+    given = home / "given.parquet"
+    _write_given(town, batches[-1], given)
+    peers, counts, alone = rules_alone(given)
     return Result(
         name="refine",
         rows=rows,
@@ -81,14 +79,9 @@ def _measure(town: Town, rows: int, home: Path) -> Result:
             "rows_per_second": round(rows / took["refine"]),
             "issues": sum(ours.values()) - ours["accepted"],
             "differences_to_limit": _different(ours, theirs),
-            "differences_to_peers": {name: _different(ours, told, shared=True) for name, told in counts.items()},
-            "count_only_seconds": round(counting, 3),
-            "count_only_ratios": {name: round(took_peer / counting, 2) for name, took_peer in peers.items()},
-            "count_only_differences": {
-                name: _different(counted, told, shared=True) for name, told in counts.items()
-            },
+            "differences_to_peers": {name: differing(ours, one) for name, one in counts.items()},
+            "rules_alone": alone,
             "peak_refining_mb": peak,
-            "peers_that_failed": problems,
         },
     )  # fmt: skip
 
@@ -150,20 +143,13 @@ def _limit_found(town: Town, batch: str) -> dict[str, int]:
     return {row["what"]: int(row["n"]) for row in rows} | {"accepted": town.store.count(table)}
 
 
-def _different(ours: dict[str, int], theirs: dict[str, int], *, shared: bool = False) -> dict[str, list[int]]:
-    names = set(theirs) if shared else set(ours) | set(theirs)
-    return {
-        name: [ours.get(name, 0), theirs.get(name, 0)]
-        for name in sorted(names)
-        if ours.get(name, 0) != theirs.get(name, 0)
-    }
+def _different(ours: dict[str, int], theirs: dict[str, int]) -> dict[str, list[int]]:
+    return {**differing(ours, theirs), **{name: [ours[name], 0] for name in ours if name not in theirs}}
 
 
-def _write_clean(town: Town, batch: str, target: Path) -> None:
-    """The cleaned text of every item, for tools that question and do not clean."""
-    cleaned = ", ".join(
-        f'{element_of(str(item["element"])).clean(str(item["name"]))} AS "{item["name"]}"' for item in ITEMS
-    )
+def _write_given(town: Town, batch: str, target: Path) -> None:
+    """The text as it was landed."""
+    names = ", ".join(str(item["name"]) for item in ITEMS)
     table = batch.partition(".")[2]
-    with town.store.writing(f"clean:{time.time_ns()}", "standard.issue", author="bench") as writer:
-        writer.run(f"COPY (SELECT {cleaned} FROM lake.raw.{table}) TO '{target}' (FORMAT parquet)")
+    with town.store.writing(f"given:{time.time_ns()}", "standard.issue", author="bench") as writer:
+        writer.run(f"COPY (SELECT {names} FROM lake.raw.{table}) TO '{target}' (FORMAT parquet)")

@@ -104,8 +104,8 @@ def _furnish(platform: flows.Platform) -> None:
         share.add_application(connection, application.name, application.department_code, id=application.id)
         gather.declare_sources(connection, sources, tables)
         names = {one.name for one in tables}
-        rules = {name: rules for name, rules in city.row_rules(SCALE).items() if name in names}
-        refine.declare_rules(connection, rules)
+        uses = {name: sets for name, sets in city.rule_set_uses(SCALE).items() if name in names}
+        refine.declare_rule_sets(connection, uses)
     flows.gather_sources(platform, run_id="first")
     flows.refine_waiting(platform)
     _share(platform, application, supplied)

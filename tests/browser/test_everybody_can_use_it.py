@@ -13,17 +13,17 @@ from .conftest import Desk, Town
 PAGES = (
     "/", "/cases", "/catalogue", "/catalogue?q=qydj", "/catalogue/1", "/lists/demand", "/lists/supply",
     "/sources", "/batches", "/arrivals", "/forms", "/forms/form_market", "/front-machines", "/issues",
-    "/standards", "/standards/market_entity", "/elements/uscc", "/companies", "/registers", "/merging",
-    "/storage", "/storage/standard.market_entity", "/lake-use", "/housekeeping", "/backups", "/retention",
-    "/purges", "/requests", "/grants", "/services/ent_basic_query", "/issues?day=2026-01-01", "/scores",
-    "/scores?department=D02", "/standards/market_entity/edit?suggest=true",
-    "/standards/market_entity/drafts/1", "/standards/market_entity/history", "/deliveries", "/ledger",
-    "/ledger/3", "/metering", "/seen", "/applications", "/models", "/indicators", "/figures/entries",
-    "/campaign", "/projects", "/cloud", "/people", "/notices", "/me", "/security", "/search?q=企业",
-    "/accessibility", "/scale", "/api", "/persons", "/licences", "/licences/expiring", "/credit",
-    "/registers/find", "/registers/find?q=澄砚", "/registers/review", "/registers/licence", "/plans",
-    "/plans/market_daily", "/plans/runs/1", "/sources/scjg_hand", "/sources/scjg_far",
-    "/services/ent_basic_query/console", "/nowhere",
+    "/standards", "/standards/market_entity", "/rule-sets", "/rule-sets/credit_penalty", "/elements/uscc",
+    "/companies", "/registers", "/merging", "/storage", "/storage/standard.market_entity", "/lake-use",
+    "/housekeeping", "/backups", "/retention", "/purges", "/requests", "/grants",
+    "/services/ent_basic_query", "/issues?day=2026-01-01", "/scores", "/scores?department=D02",
+    "/standards/market_entity/edit?suggest=true", "/standards/market_entity/drafts/1",
+    "/standards/market_entity/history", "/deliveries", "/ledger", "/ledger/3", "/metering", "/seen",
+    "/applications", "/models", "/indicators", "/figures/entries", "/campaign", "/projects", "/cloud",
+    "/people", "/notices", "/me", "/security", "/search?q=企业", "/accessibility", "/scale", "/api",
+    "/persons", "/licences", "/licences/expiring", "/credit", "/registers/find", "/registers/find?q=澄砚",
+    "/registers/review", "/registers/licence", "/plans", "/plans/market_daily", "/plans/runs/1",
+    "/sources/scjg_hand", "/sources/scjg_far", "/services/ent_basic_query/console", "/nowhere",
 )  # fmt: skip
 #: The other themes change colours alone.
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}

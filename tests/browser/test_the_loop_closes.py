@@ -9,9 +9,6 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from jutong.gather import find_tables, take_many
-from jutong.refine import follow_up, refine
-
 from .conftest import Desk, Town
 
 
@@ -52,12 +49,14 @@ def test_wrong_rows_are_seen_taken_home_mended_and_closed(
 
     file = rooms.settings.home / "outside" / "scjg" / "penalty.csv"
     lines = file.read_text(encoding="utf-8").replace("五万", "5").splitlines()
-    file.write_text("\n".join(re.sub("O", "0", line) for line in lines) + "\n", encoding="utf-8")
-    with rooms.database.connection() as connection:
-        tables = [one for one in find_tables(connection, "scjg_files") if one.name == "penalty"]
-    take_many(tables, database=rooms.database, store=rooms.store, home=rooms.settings.home, run_id="mended")
-    done = refine(database=rooms.database, store=rooms.store)
-    follow_up(rooms.database, rooms.store, done)
+    mended = tmp_path / "penalty.csv"
+    mended.write_text("\n".join(re.sub("O", "0", line) for line in lines) + "\n", encoding="utf-8")
+    page = officer.go("/arrivals?table=penalty")
+    page.locator("input[type=file]").set_input_files(mended)
+    page.locator("main form:has(input[type=file]) button").click()
+    page.wait_for_url("**/arrivals/*")
+    page.locator("main form[action$='/take'] button").click()
+    page.wait_for_url("**/batches/*")
 
     assert "已改好" in officer.go(f"/cases/{case}").inner_text("main")
     assert rate(officer) > before

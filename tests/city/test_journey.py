@@ -16,7 +16,7 @@ from jutong.city import (
     evaluate_dirt,
     legal_entity,
     plan,
-    row_rules,
+    rule_set_uses,
     source_tables,
     sources,
     write_sources,
@@ -54,8 +54,8 @@ def declare(database, home, url, units):
     with database.connection() as connection:
         people.add_departments(connection, (people.Department(**asdict(one)) for one in departments()))
         gather.declare_sources(connection, declared, tables)
-        refine.declare_rules(
-            connection, {name: rules for name, rules in row_rules(SCALE).items() if name in kept}
+        refine.declare_rule_sets(
+            connection, {name: sets for name, sets in rule_set_uses(SCALE).items() if name in kept}
         )
         fuse.declare_register(connection, legal_entity())
     return tables

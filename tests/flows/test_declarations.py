@@ -28,6 +28,13 @@ code: D23
 name: 邵阳市市场监督管理局
 short_name: 市场监管局
 ---
+kind: rule_set
+name: lives
+label: 存续
+rules:
+  - {code: row.begun_before_gone, kind: not_after, items: [begun, gone], severity: reject}
+  - {code: row.begun_not_in_future, kind: not_future, items: [begun]}
+---
 kind: source
 name: scjg
 department: D23
@@ -47,6 +54,9 @@ tables:
       - {name: ended, label: 注销日期, type: date, element: date, optional: true}
     rules:
       - {code: row.founded_before_ended, kind: not_after, items: [founded, ended]}
+    rule_sets:
+      lives: {begun: founded, gone: ended}
+    hold_above: 0.25
 plans:
   - {name: scjg_nightly, label: 每夜归集, cron: 30 1 * * *, from_hour: 22, to_hour: 6}
   - {name: scjg_again, label: 每夜之后, after: [scjg_nightly], tables: [scjg_market_entity], retries: 1}
@@ -122,7 +132,11 @@ def test_a_city_is_declared_twice_and_is_the_same(database: Database, declared: 
     # What export says applies to the same city without changing anything.
     said = io.StringIO()
     with database.connection() as connection:
-        assert declarations.write(declarations.export(connection), said) == len(rehearsed)
+        # Beside them the rule sets that every city starts with.
+        assert declarations.write(declarations.export(connection), said) == len(rehearsed) + 2
+        (held,) = connection.execute("SELECT content FROM standard_version WHERE version = 1").fetchall()
+    assert held["content"]["hold_above"] == 0.25
+    assert [one["items"] for one in held["content"]["rule_sets"]] == [{"begun": "founded", "gone": "ended"}]
     again = tmp_path / "again" / "city.yaml"
     again.parent.mkdir()
     again.write_text(said.getvalue(), encoding="utf-8")
@@ -138,6 +152,30 @@ def test_a_city_is_declared_twice_and_is_the_same(database: Database, declared: 
     assert {one.name: one.outcome for one in changed if one.outcome != "same"} == {
         "entities_by_year": "changed"
     }
+
+
+def test_what_a_declaration_does_not_say_of_refining_stays_and_a_set_changed_makes_a_version(
+    database: Database, declared: Path, tmp_path: Path
+) -> None:
+    declarations.apply(database, declarations.read([declared]))
+    silent = tmp_path / "silent" / "city.yaml"
+    silent.parent.mkdir()
+    said = CITY.replace(
+        "    rule_sets:\n      lives: {begun: founded, gone: ended}\n    hold_above: 0.25\n", ""
+    )
+    silent.write_text(said, encoding="utf-8")
+    assert outcomes(declarations.apply(database, declarations.read([silent]))) == {"same"}
+    silent.write_text(said.replace("severity: reject", "severity: flag"), encoding="utf-8")
+    changed = declarations.apply(database, declarations.read([silent]))
+    assert {one.name: one.outcome for one in changed if one.outcome != "same"} == {"lives": "changed"}
+    with database.connection() as connection:
+        newest = connection.execute(
+            "SELECT version, note FROM standard_version ORDER BY version DESC LIMIT 1"
+        ).fetchone()
+    assert newest == {"version": 2, "note": "规则组「存续」已改"}
+    silent.write_text(said.replace("items: [begun]}", "items: [never]}"), encoding="utf-8")
+    with pytest.raises(BadInput, match="没有信息项 never"):
+        declarations.apply(database, declarations.read([silent]))
 
 
 def test_one_wrong_declaration_changes_nothing(database: Database, tmp_path: Path) -> None:

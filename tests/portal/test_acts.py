@@ -44,6 +44,11 @@ FORMS: dict[str, dict[str, Any]] = {
     "/standards/{table}/edit/file": {"text": "keys: [name]"},
     "/standards/{table}/drafts/{draft_id:int}": {"do": "adopt"},
     "/standards/{table}/again": {},
+    "/standards/{table}/history": {"version": "1"},
+    "/rule-sets": {"text": "{{name: own, label: 自己的, rules: []}}"},
+    "/rule-sets/{name}/look": {"keep": []},
+    "/rule-sets/{name}": {"text": "{{name: credit_penalty, label: 空的, rules: []}}"},
+    "/rule-sets/{name}/use": {"table": "penalty", "items": "cf_wsh=doc_no"},
     "/lists/demand": {"name": "户籍核验", "basis": "《就业促进法》第17条"},
     "/objections": {"entry": "{entry}", "wrong": "登记状态不是存续，已于去年注销"},
     "/cases/{case_id:int}/moves": {"move": "approve", "note": "同意，按申请范围提供"},
@@ -120,7 +125,7 @@ def counted(rooms: Rooms) -> dict[str, Any]:
         "case_file", "case_move", "request", "share_grant", "service", "application",
         "cloud_allocation", "app_user", "user_role", "task_report", "demand", "arrival", "form",
         "form_row", "front_machine", "retention_rule", "legal_hold", "purge", "backup_plan",
-        "standard_draft", "standard_version", "source_token",
+        "standard_draft", "standard_version", "source_token", "rule_set",
     )  # fmt: skip
     with rooms.database.connection() as connection:
         sums = {

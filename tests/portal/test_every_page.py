@@ -62,6 +62,7 @@ def sample(rooms: Rooms, path: str) -> str:
             "/campaign/": {"task_id": "SELECT id FROM task LIMIT 1"},
             "/ledger/": {"index": "SELECT 3"},
             "/standards/": {"table": "SELECT 'market_entity'", "draft_id": "SELECT id FROM standard_draft"},
+            "/rule-sets/": {"name": "SELECT 'credit_penalty'"},
             "/elements/": {"name": "SELECT 'uscc'"},
             "/housekeeping/": {"task": "SELECT 'clean'"},
             "/retention/": {"rule_id": "SELECT 1", "hold_id": "SELECT 1", "part_id": "SELECT 1"},

@@ -86,3 +86,78 @@ def test_a_file_says_the_same_and_its_line_when_it_is_wrong(
     answer = steward.post("/standards/market_entity/edit/file", text=more)
     assert answer.status_code == 422
     assert f"第 {more.splitlines().index('- code: own.x') + 1} 行" in answer.text
+
+
+SET = """name: own_limits
+label: 本市限额
+rules:
+- {code: own.amount, kind: sql, items: [amount], arguments: {sql: amount > 4}, sentence: 金额不应超过4万元}
+- {code: own.order, kind: not_after, items: [begun, ended]}
+"""
+
+
+def test_a_rule_set_is_made_used_on_a_table_looked_at_and_changed_for_all_that_use_it(
+    rooms: Rooms, signed_in: Callable[[str], Browser]
+) -> None:
+    prepare(rooms.database)
+    officer, steward = signed_in("provider"), signed_in("steward")
+    assert officer.post("/rule-sets", text=SET).status_code == 403
+    wrong = steward.post("/rule-sets", text=SET.replace("amount > 4", "amount >"))
+    assert "第 1 行第 8 字" in wrong.text
+    assert steward.post("/rule-sets", text=SET).headers.get("location") == "/rule-sets/own_limits"
+    here = "/rule-sets/own_limits"
+    assert "没有这些信息项" in officer.post(f"{here}/use", table="penalty").text
+    made = officer.post(f"{here}/use", table="penalty", items="amount=fine\nbegun=\nended=")
+    assert made.status_code == 303, made.text[-800:]
+    draft = steward.get(made.headers["location"]).text
+    assert "金额不应超过4万元" in draft
+    assert steward.post(made.headers["location"], do="adopt").status_code == 303
+    page = steward.get(here).text
+    assert "行政处罚信息" in page
+    assert "amount → fine" in page
+    kept = {"keep": ["own.amount", "own.order"], "label": "本市限额"}
+    assert officer.post(f"{here}/look", **kept).status_code == 403
+    before = steward.get("/rule-sets?format=json").json()
+    looked = steward.post(f"{here}/look", **kept, reject=["own.amount"])
+    assert looked.status_code == 200, looked.text[-800:]
+    assert "own.amount" in looked.text
+    assert steward.get("/rule-sets?format=json").json() == before
+    text = steward.get(f"{here}?format=json").json()["text"]
+    stricter = text.replace("amount > 4", "amount > 3")
+    assert officer.post(here, text=stricter).status_code == 403
+    assert steward.post(here, text=stricter).headers.get("location") == here
+    history = steward.get("/standards/penalty/history").text
+    assert "规则组「本市限额」已改" in history
+
+
+def test_labels_and_code_lists_are_changed_in_the_form_and_an_earlier_version_is_taken_up_again(
+    rooms: Rooms, signed_in: Callable[[str], Browser]
+) -> None:
+    prepare(rooms.database)
+    steward = signed_in("steward")
+    with rooms.database.connection() as connection:
+        row = connection.execute("SELECT items FROM source_table WHERE name = 'penalty'").fetchone()
+    assert row
+    names = [item["name"] for item in row["items"]]
+    labels = [item["label"] for item in row["items"]]
+    used = {"use": ["own_limits"], "item": names, "listed": "true"}
+    untouched = form(rooms, **used, label=labels, lists="")
+    assert steward.post(EDIT, **untouched, keep=["own.fine"], reject=["own.fine"]).status_code == 409
+    blank = steward.post(EDIT, **{**untouched, "label": labels[:-1]})
+    assert "每个信息项都要有名称" in blank.text
+    lost = steward.post(EDIT, **{**untouched, "lists": "nowhere：一、二", "note": "写错了", "key": names[:2]})
+    assert "码表第 1 行" in lost.text
+    assert "nowhere：一、二" in lost.text  # nothing of what was given is lost
+    changed = {**untouched, "label": ["文书号", *labels[1:]], "lists": f"{names[1]}：警告、罚款"}
+    draft = steward.post(EDIT, **changed, keep=["own.fine"], reject=["own.fine"])
+    assert draft.status_code == 303, draft.text[-800:]
+    assert "取值 警告、罚款" in steward.get(draft.headers["location"]).text
+    assert steward.post(draft.headers["location"], do="adopt").status_code == 303
+    versions = steward.get("/standards/penalty/history?format=json").json()["versions"]
+    assert steward.post("/standards/penalty/history", version=versions[0]["version"]).status_code == 409
+    back = steward.post("/standards/penalty/history", version=versions[1]["version"])
+    assert back.status_code == 303
+    assert steward.post(back.headers["location"], do="adopt").status_code == 303
+    again = steward.get("/standards/penalty/history?format=json").json()["versions"]
+    assert again[0]["note"] == f"恢复第 {versions[1]['version']} 版"
+    assert len(again) == len(versions) + 1

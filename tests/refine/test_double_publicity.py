@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 from tests.refine.town import Town
 
-from jutong.refine import declare_rules, double_publicity
+from jutong.refine import (
+    RULE_SETS,
+    declare_rule_sets,
+    declare_rules,
+    double_publicity,
+    fitted,
+    rule_set,
+)
 from jutong.terms import BadInput
 
 PENALTY: dict[str, Any] = {
@@ -58,3 +65,39 @@ def test_a_penalty_table_made_from_the_template_questions_across_its_items(town:
         (1, "credit.document_repeated"), (2, "credit.fine_missing"), (3, "credit.revoked_missing"),
         (4, "credit.publication_period"), (5, "credit.document_repeated"),
     ]  # fmt: skip
+
+
+def test_the_shipped_rule_sets_are_the_rules_of_the_templates(town: Town) -> None:
+    for name, kind in RULE_SETS.items():
+        with town.database.connection() as connection:
+            assert rule_set(connection, name)["rules"] == double_publicity(kind).rules
+
+
+def test_a_table_of_2016_is_questioned_by_what_it_has_and_nothing_else(town: Town) -> None:
+    """XK_JZQ is 有效期至; 有效期自 was not collected, so the rule that needs it is not asked."""
+    names = ["xk_wsh", "xk_xmmc", "xk_xdr", "xk_jdrq", "xk_jzq", "xk_xzjg"]
+    dates = {"xk_jdrq", "xk_jzq"}
+    items = [
+        {"name": name, "label": name, **({"type": "date", "element": "date"} if name in dates else {})}
+        for name in names
+    ]
+    table = town.table(items, keys=("xk_xdr",))
+    roles = fitted(double_publicity("licence").rules, names)
+    assert roles == {"xk_xkjg": "xk_xzjg", "xk_yxqz": "", "xk_yxqzi": "xk_jzq"}
+    with town.database.connection() as connection:
+        declare_rule_sets(connection, {table: {"credit_licence": roles}})
+    row = {
+        "xk_wsh": "1",
+        "xk_xmmc": "准予",
+        "xk_xdr": "甲",
+        "xk_jdrq": "2020-01-01",
+        "xk_jzq": "2019-01-01",
+        "xk_xzjg": "某局",
+    }
+    batch = town.land(table, [row, {**row, "xk_xdr": "乙", "xk_jdrq": "2090-01-01"}])
+    town.refine(batch)
+    assert [(no, item, rule) for no, item, rule, _ in town.issues(batch)] == [
+        (1, "xk_wsh", "credit.document_repeated"), (2, "xk_jdrq", "credit.decision_in_future"),
+        (2, "xk_wsh", "credit.document_repeated"),
+    ]  # fmt: skip
+    assert fitted(double_publicity("licence").rules, ["name", "uscc"]) is None

@@ -9,7 +9,7 @@ rooms' evaluation may open.
 
 from jutong.city.applications import applications
 from jutong.city.catalogue import demands, entries, entry_of_table
-from jutong.city.declarations import row_rules, source_tables, sources
+from jutong.city.declarations import rule_set_uses, source_tables, sources
 from jutong.city.demo import Closing, outside_world, run_demo
 from jutong.city.departments import departments
 from jutong.city.dirt import DUPLICATES, KINDS, Dirt
@@ -53,7 +53,7 @@ __all__ = [
     "outside_world",
     "plan",
     "registers",
-    "row_rules",
+    "rule_set_uses",
     "run_demo",
     "source_tables",
     "sources",

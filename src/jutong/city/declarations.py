@@ -10,7 +10,7 @@ from jutong.city.shaping import Column, shape
 from jutong.city.systems import WORKBOOK, csv_name, outside_folder, password_file, reached_at, sheet_name
 from jutong.elements import ELEMENTS
 from jutong.gather import GatherPlan, Source, SourceTable
-from jutong.refine import RowRule, double_publicity_rules
+from jutong.refine import RULE_SETS, double_publicity, fitted
 
 
 def sources(home: Path, url: str, scale: float = DEFAULT_SCALE) -> tuple[Source, ...]:
@@ -45,13 +45,17 @@ def gather_plans(scale: float = DEFAULT_SCALE) -> tuple[GatherPlan, ...]:
     )  # fmt: skip
 
 
-def row_rules(scale: float = DEFAULT_SCALE) -> dict[str, tuple[RowRule, ...]]:
-    """Source table → its rules across items: those of 双公示 (domain handbook §4.2)."""
-    return {
-        table.name: double_publicity_rules([field.name for field in table.template.fields])
-        for table in plan(scale).tables
-        if table.template.note("rule")
-    }
+def rule_set_uses(scale: float = DEFAULT_SCALE) -> dict[str, dict[str, dict[str, str]]]:
+    """Source table → rule set → role → item: the tables of 双公示 and what they are held to (domain handbook §4.2)."""
+    uses = {}
+    for table in plan(scale).tables:
+        name = f"credit_{table.template.note('rule')}"
+        if name in RULE_SETS:
+            items = fitted(
+                double_publicity(RULE_SETS[name]).rules, [field.name for field in table.template.fields]
+            )
+            uses[table.name] = {name: items or {}}
+    return uses
 
 
 def _config(home: Path, url: str, source: SourcePlan) -> dict[str, Any]:

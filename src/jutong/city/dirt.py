@@ -22,7 +22,7 @@ Sql = Callable[[str], str]
 
 KEY_MISSING = "refine.key_missing"
 REQUIRED = "refine.required"
-#: Cross-field rules of 双公示 (domain handbook §4.2), declared with the tables (``declarations.row_rules``).
+#: Cross-field rules of 双公示 (domain handbook §4.2), declared with the tables (``declarations.rule_set_uses``).
 FINE_MISSING = "credit.fine_missing"
 REVOKED_MISSING = "credit.revoked_missing"
 PUBLISHED_TOO_LONG = "credit.publication_period"

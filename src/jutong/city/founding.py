@@ -14,7 +14,7 @@ from jutong import catalogue, flows, gather, oversee, people, refine, share
 from jutong.city import agenda
 from jutong.city.applications import applications
 from jutong.city.catalogue import demands, entries
-from jutong.city.declarations import gather_plans, row_rules, source_tables, sources
+from jutong.city.declarations import gather_plans, rule_set_uses, source_tables, sources
 from jutong.city.departments import departments
 from jutong.city.rows import Project
 from jutong.city.users import users
@@ -45,7 +45,7 @@ def declare(platform: Platform, home: Path, url: str, scale: float) -> None:
     with platform.database.connection() as connection:
         gather.declare_sources(connection, sources(home, url, scale), source_tables(scale))
         gather.declare_plans(connection, gather_plans(scale))
-        refine.declare_rules(connection, row_rules(scale))
+        refine.declare_rule_sets(connection, rule_set_uses(scale))
 
 
 def _accounts(connection: Connection) -> None:

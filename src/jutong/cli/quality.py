@@ -177,6 +177,24 @@ def quality_propose(
     say({"draft": made, "version": version}, machine, lambda: console.print(told))
 
 
+@quality.command("restore")
+@click.argument("name")
+@click.argument("version", type=click.IntRange(min=1))
+@click.option("--by", required=True, metavar="LOGIN", help="以谁的名义")
+@as_json
+@click.pass_context
+def quality_restore(context: click.Context, name: str, version: int, by: str, machine: bool) -> None:
+    """把来源表 NAME 的第 VERSION 版标准存成修改稿；看过再采用。"""
+    from jutong.people import party_of
+    from jutong.refine import draft, earlier
+
+    with platform_of(context) as platform, platform.database.connection() as connection:
+        who = party_of(connection, by)
+        standard = earlier(connection, name, version)
+        made = draft(connection, platform.store, name, standard, by=who, note=f"恢复第 {version} 版")
+    say({"draft": made}, machine, lambda: console.print(f"修改稿 {made} 已存"))
+
+
 @quality.command("again")
 @click.argument("names", nargs=-1)
 @click.option("--release", is_flag=True, help="会被留置的也放行")

@@ -1923,7 +1923,7 @@ CREATE TABLE jutong.rule_set_use (
     items jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT rule_set_use_items_check CHECK ((jsonb_typeof(items) = 'object'::text))
 );
-COMMENT ON COLUMN jutong.rule_set_use.items IS 'role → item of this table; a role without one is the item of its name';
+COMMENT ON COLUMN jutong.rule_set_use.items IS 'role → item of this table; a role without one is the item of its name, and '''' says the table has nothing for it: rules that name it are not asked';
 CREATE TABLE jutong.security_event (
     id bigint NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,

@@ -36,6 +36,7 @@ JOURNEY = (
         Tab("issues", "问题数据", "/issues", "issue:read"),
         Tab("scores", "质量评分", "/scores", "issue:read"),
         Tab("standards", "数据标准", "/standards", "source:read"),
+        Tab("rule_sets", "规则组", "/rule-sets", "source:read"),
         Tab("elements", "数据元", "/elements"),
     )),
     Stop("fuse", "处理", (

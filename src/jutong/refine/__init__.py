@@ -4,7 +4,7 @@
 """
 
 from jutong.refine.again import Again, refine_again, refinements_again, stale_tables
-from jutong.refine.double_publicity import Template, double_publicity
+from jutong.refine.double_publicity import FORMER, RULE_SETS, Template, double_publicity
 from jutong.refine.exporting import export_issues
 from jutong.refine.lineage import Link, lineage, openlineage
 from jutong.refine.looking import (
@@ -21,8 +21,24 @@ from jutong.refine.plan import Plan, explain, make_plan
 from jutong.refine.previewing import Preview, preview
 from jutong.refine.rectifying import Rechecked, dispatch, follow_up, recheck
 from jutong.refine.refining import ISSUE, refine
+from jutong.refine.rule_sets import (
+    SetPreview,
+    declare_rule_sets,
+    fitted,
+    preview_rule_set,
+    rule_set,
+    rule_set_users,
+    rule_sets,
+    save_rule_set,
+)
 from jutong.refine.rules import KINDS, RowRule, double_publicity_rules
-from jutong.refine.standard_files import placed, read_rule_set, read_standard, write_standard
+from jutong.refine.standard_files import (
+    placed,
+    read_rule_set,
+    read_standard,
+    write_rule_set,
+    write_standard,
+)
 from jutong.refine.standards import (
     Difference,
     Standard,
@@ -30,18 +46,19 @@ from jutong.refine.standards import (
     decline,
     differences,
     draft,
+    earlier,
     find_draft,
     open_drafts,
-    rule_sets,
-    save_rule_set,
     standard_of,
     versions,
 )
-from jutong.refine.tasks import declare_rules, let_off, plan_of
+from jutong.refine.tasks import declare_rules, declare_thresholds, let_off, plan_of
 
 __all__ = [
+    "FORMER",
     "ISSUE",
     "KINDS",
+    "RULE_SETS",
     "Again",
     "Chosen",
     "Difference",
@@ -51,21 +68,26 @@ __all__ = [
     "Rechecked",
     "Refinement",
     "RowRule",
+    "SetPreview",
     "Standard",
     "Template",
     "adopt",
     "batches_of_day",
     "count_issues",
+    "declare_rule_sets",
     "declare_rules",
+    "declare_thresholds",
     "decline",
     "differences",
     "dispatch",
     "double_publicity",
     "double_publicity_rules",
     "draft",
+    "earlier",
     "explain",
     "export_issues",
     "find_draft",
+    "fitted",
     "follow_up",
     "issue_groups",
     "issues",
@@ -77,6 +99,7 @@ __all__ = [
     "placed",
     "plan_of",
     "preview",
+    "preview_rule_set",
     "read_rule_set",
     "read_standard",
     "recheck",
@@ -84,11 +107,14 @@ __all__ = [
     "refine_again",
     "refinements",
     "refinements_again",
+    "rule_set",
+    "rule_set_users",
     "rule_sets",
     "save_rule_set",
     "scores",
     "stale_tables",
     "standard_of",
     "versions",
+    "write_rule_set",
     "write_standard",
 ]

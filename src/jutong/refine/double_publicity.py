@@ -109,6 +109,8 @@ _NEW_IN_2018 = frozenset(
         "cf_sjly", "cf_sjlydm", "cf_nr_fk", "cf_nr_wfff", "cf_nr_zkdx",
     }
 )  # fmt: skip
+#: The rule sets a city starts with, and whose template each is.
+RULE_SETS: Mapping[str, Kind] = {"credit_licence": "licence", "credit_penalty": "penalty"}
 _LABELS: Mapping[Kind, str] = {"licence": "双公示行政许可信息", "penalty": "双公示行政处罚信息"}
 
 

@@ -153,6 +153,10 @@ class Plan:
         """The item's number, from 1."""
         return next(number for number, planned in enumerate(self.items, start=1) if planned.item.name == name)
 
+    def answered_by_key(self, rule: RowRule) -> bool:
+        """A ``unique`` rule whose items hold the key asks nothing that doubled keys have not told already."""
+        return rule.kind == "unique" and self.keyed and set(self.keys) <= set(rule.items)
+
     def spec(self) -> DatasetSpec:
         """The standard dataset: the items, the row's key where there is none, and where the row came from."""
         items = tuple(planned.item for planned in self.items)

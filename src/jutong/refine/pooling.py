@@ -31,7 +31,7 @@ _STEP = 1000
 def may_pool(plan: Plan) -> bool:
     """A key that stands in one lane, in the order of the items, can be written out there."""
     lanes = {plan.items[place - 1].lane for place in plan.key_places}
-    if any(KINDS[rule.kind].scope != "row" for rule in plan.rules):
+    if any(KINDS[rule.kind].scope != "row" and not plan.answered_by_key(rule) for rule in plan.rules):
         return False
     return len(lanes) == 1 and list(plan.key_places) == sorted(plan.key_places)
 

@@ -89,9 +89,18 @@ class _Judged:
         return found
 
 
-def preview(connection: Connection, store: Store, table: str, standard: Standard) -> Preview:
-    """What the standard would change in the newest batch; raises what ``standards.planned`` raises."""
-    after = planned(connection, store, table, standard)
+def preview(
+    connection: Connection,
+    store: Store,
+    table: str,
+    standard: Standard,
+    sets: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+) -> Preview:
+    """What the standard (with these rule sets) would change in the newest batch.
+
+    Raises what ``standards.planned`` raises.
+    """
+    after = planned(connection, store, table, standard, sets)
     before = plan_of(connection, store, table)
     tasks = tasks_again(connection, store, table)
     newest = next((task for task in tasks if task.given), None)

@@ -331,10 +331,11 @@ INSERT INTO hold_threshold (source_table, hold_above) VALUES (%(table)s, %(hold_
 ON CONFLICT (source_table) DO UPDATE SET hold_above = EXCLUDED.hold_above;
 
 -- name: rule_set
-SELECT * FROM rule_set WHERE name = %(name)s;
+SELECT s.*, u.name AS changer FROM rule_set s LEFT JOIN app_user u ON u.id = s.changed_by WHERE s.name = %(name)s;
 
 -- name: rule_sets
-SELECT s.*, (SELECT count(*) FROM rule_set_use u WHERE u.rule_set = s.name) AS tables FROM rule_set s ORDER BY s.name;
+SELECT s.*, u.name AS changer, (SELECT count(*) FROM rule_set_use e WHERE e.rule_set = s.name) AS tables
+FROM rule_set s LEFT JOIN app_user u ON u.id = s.changed_by ORDER BY s.name;
 
 -- name: save_rule_set
 INSERT INTO rule_set (name, label, about, rules, changed_by) VALUES (%(name)s, %(label)s, %(about)s, %(rules)s, %(by)s)
@@ -342,7 +343,20 @@ ON CONFLICT (name) DO UPDATE SET label = EXCLUDED.label, about = EXCLUDED.about,
     changed_by = EXCLUDED.changed_by, changed_at = now();
 
 -- name: users_of_rule_set
-SELECT source_table, items FROM rule_set_use WHERE rule_set = %(name)s ORDER BY source_table;
+-- Tables that use a set, the most wrong first, with what its rules found in the newest refined batch of each.
+SELECT u.source_table, u.items, t.label, s.department_code, d.short_name AS department, b.batch_id,
+       coalesce((SELECT sum(c.rows) FROM refinement_rule c WHERE c.batch_id = b.batch_id
+           AND c.rule IN (SELECT r ->> 'code' FROM rule_set g, jsonb_array_elements(g.rules) r WHERE g.name = u.rule_set)
+       ), 0)::bigint AS found
+FROM rule_set_use u
+JOIN source_table t ON t.name = u.source_table
+JOIN source s ON s.name = t.source_name
+JOIN department d ON d.code = s.department_code
+LEFT JOIN LATERAL (
+    SELECT r.batch_id FROM refinement r JOIN batch x ON x.id = r.batch_id WHERE x.source_table = u.source_table
+    ORDER BY x.received_at DESC, x.id DESC LIMIT 1
+) b ON true
+WHERE u.rule_set = %(name)s ORDER BY found DESC, u.source_table;
 
 -- name: clear_rule_set_uses
 DELETE FROM rule_set_use WHERE source_table = %(table)s;

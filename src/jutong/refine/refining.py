@@ -256,7 +256,7 @@ def judge_one(writer: Writer, task: Task, number: int) -> Staged:
     plan, stage, lost = task.plan, f"_stage_{number}", None
     writer.run(judging.staged_sql(plan, task.batch_id, task.day, stage))
     for place, rule in enumerate(plan.rules):
-        if rule.kind == "unique":
+        if rule.kind == "unique" and not plan.answered_by_key(rule):
             writer.run(settling.unique_sql(plan, stage, place))
         elif rule.kind == "refers_to":
             writer.run(settling.refers_sql(plan, stage, place))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,6 +30,12 @@ def write_standard(table: str, standard: Standard) -> str:
             {"name": name, "items": dict(items)} for name, items in sorted(standard.rule_sets.items())
         ],
     }
+    return yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=110, default_flow_style=None)
+
+
+def write_rule_set(name: str, label: str, about: str, rules: Sequence[RowRule]) -> str:
+    """The set as text; ``read_rule_set`` reads the same from it."""
+    document = {"name": name, "label": label, "about": about, "rules": [_rule_said(rule) for rule in rules]}
     return yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=110, default_flow_style=None)
 
 

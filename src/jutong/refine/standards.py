@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from jutong.database import Connection, named_sql
 from jutong.people import Party
 from jutong.refine.plan import Plan, make_plan
-from jutong.refine.rules import KINDS, RowRule
+from jutong.refine.rules import RowRule
 from jutong.refine.tasks import declarable, note_versions, raw_specs, shared_rules, whitelisted
 from jutong.store import Store, column_type
 from jutong.terms import Address, BadInput, Conflict, Denied, Item, NotFound, quote
@@ -138,19 +138,25 @@ def _rules_said(standard: Standard) -> dict[str, str]:
 
 def _sets_said(standard: Standard) -> dict[str, str]:
     return {
-        name: "，".join(f"{role}→{item}" for role, item in items.items()) or "同名信息项"
+        name: "，".join(f"{role}→{item or '没有'}" for role, item in items.items()) or "同名信息项"
         for name, items in standard.rule_sets.items()
     }
 
 
-def planned(connection: Connection, store: Store, table: str, standard: Standard) -> Plan:
-    """The plan a standard comes to. Raises BadInput with the item or rule as address: ``refine.bad_standard``,
+def planned(
+    connection: Connection,
+    store: Store,
+    table: str,
+    standard: Standard,
+    sets: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+) -> Plan:
+    """The plan a standard comes to; ``sets`` are rule sets as they would be, before those that are. Raises BadInput with the item or rule as address: ``refine.bad_standard``,
     ``refine.bad_rule``, ``refine.bad_plan``, ``elements.unknown``."""
     row = _table(connection, table)
     raw = raw_specs(store, [table]).get(table)
     columns = {item.name for item in raw.content} if raw else set()
     _check_items(row, standard, columns)
-    shared = _shared(connection, standard)
+    shared = _shared(connection, standard, sets or {})
     wanted = {**row, "items": list(standard.items), "keys": list(standard.keys)}
     for rule in (*standard.rules, *shared):
         try:
@@ -167,14 +173,19 @@ def _table(connection: Connection, table: str) -> dict[str, Any]:
     return dict(row)
 
 
-def _shared(connection: Connection, standard: Standard) -> list[RowRule]:
+def _shared(
+    connection: Connection, standard: Standard, sets: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[RowRule]:
     found: list[RowRule] = []
     for name, items in standard.rule_sets.items():
-        row = connection.execute(_sql.rule_set, {"name": name}).fetchone()
-        if row is None:
-            raise BadInput("refine.bad_standard", f"没有规则组 {name}", Address(item=name))
+        rules = sets.get(name)
+        if rules is None:
+            row = connection.execute(_sql.rule_set, {"name": name}).fetchone()
+            if row is None:
+                raise BadInput("refine.bad_standard", f"没有规则组 {name}", Address(item=name))
+            rules = row["rules"]
         known = {rule.code for rule in (*standard.rules, *found)}
-        found += shared_rules(row["rules"], items, known)
+        found += shared_rules(rules, items, known)
     return found
 
 
@@ -348,60 +359,25 @@ def _put(connection: Connection, table: str, standard: Standard) -> None:
                 for place, rule in enumerate(standard.rules)
             ],
         )  # fmt: skip
-        cursor.execute(_sql.clear_rule_set_uses, {"table": table})
+    put_rule_sets(connection, table, standard.rule_sets)
+
+
+def put_rule_sets(connection: Connection, table: str, sets: Mapping[str, Mapping[str, str]]) -> None:
+    """The sets a table uses, exactly these."""
+    connection.execute(_sql.clear_rule_set_uses, {"table": table})
+    with connection.cursor() as cursor:
         cursor.executemany(
             _sql.use_rule_set,
-            [
-                {"table": table, "name": name, "items": Jsonb(dict(items))}
-                for name, items in standard.rule_sets.items()
-            ],
+            [{"table": table, "name": name, "items": Jsonb(dict(items))} for name, items in sets.items()],
         )
 
 
-def save_rule_set(
-    connection: Connection,
-    name: str,
-    label: str,
-    rules: Sequence[RowRule],
-    *,
-    about: str = "",
-    by: Party | None = None,
-) -> list[str]:
-    """Save a rule set; returns the tables that use it, whose standards have a new version now.
+def earlier(connection: Connection, table: str, version: int) -> Standard:
+    """A former version, to be saved as a draft: of a rule set it knows the name, and takes it as it is now.
 
-    Raises Denied ``refine.not_steward``, BadInput ``refine.bad_rule`` naming the table a rule does not fit.
+    Raises NotFound ``refine.no_standard``, Conflict ``refine.same_standard`` for the version that holds.
     """
-    if by is not None and "steward" not in by.roles:
-        raise Denied("refine.not_steward", "规则组由主管部门的数据管理员维护")
-    unknown = [rule.kind for rule in rules if rule.kind not in KINDS]
-    if unknown:
-        raise BadInput("refine.bad_rule", f"没有这种规则：{'、'.join(unknown)}，可选 {'、'.join(KINDS)}")
-    content = [{**vars(rule), "items": list(rule.items), "arguments": dict(rule.arguments)} for rule in rules]
-    connection.execute(
-        _sql.save_rule_set,
-        {
-            "name": name,
-            "label": label,
-            "about": about,
-            "rules": Jsonb(content),
-            "by": by.user_id if by else None,
-        },
-    )
-    users = connection.execute(_sql.users_of_rule_set, {"name": name}).fetchall()
-    for user in users:
-        row = _table(connection, user["source_table"])
-        for rule in shared_rules(content, user["items"]):
-            try:
-                declarable(connection, row, rule)
-            except BadInput as problem:
-                raise BadInput(
-                    problem.code, f"用于 {row['label']} 时，{problem.sentence}", Address(item=rule.code)
-                ) from problem
-    tables = [user["source_table"] for user in users]
-    note_versions(connection, tables, by=by.user_id if by else None, note=f"规则组「{label}」已改")
-    return tables
-
-
-def rule_sets(connection: Connection) -> list[dict[str, Any]]:
-    """Rule sets with how many tables use each: name, label, about, rules, tables."""
-    return connection.execute(_sql.rule_sets).fetchall()
+    now, _ = standard_of(connection, table)
+    if version == now:
+        raise Conflict("refine.same_standard", f"第 {version} 版就是现行标准")
+    return standard_of(connection, table, version)[1]

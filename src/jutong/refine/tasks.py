@@ -124,7 +124,10 @@ def whitelisted(connection: Connection) -> dict[str, tuple[str, ...]]:
 def shared_rules(
     rules: Sequence[Mapping[str, Any]], items: Mapping[str, str], besides: Collection[str] = ()
 ) -> list[RowRule]:
-    """The rules of a set over a table's own items (role → item); rules whose code the table has itself are left out."""
+    """The rules of a set over a table's own items (role → item).
+
+    Left out are rules whose code the table has itself, and those with a role the table has nothing for (role → '').
+    """
     named = [
         {
             **rule,
@@ -132,6 +135,7 @@ def shared_rules(
             "arguments": {**rule["arguments"], "roles": list(rule["items"])},
         }
         for rule in rules
+        if all(items.get(name, name) for name in rule["items"])
     ]
     return [RowRule.from_row(rule) for rule in named if rule["code"] not in besides]
 
@@ -170,6 +174,12 @@ def declare_rules(connection: Connection, rules: Mapping[str, Sequence[RowRule]]
                 ],
             )  # fmt: skip
     note_versions(connection, list(rules))
+
+
+def declare_thresholds(connection: Connection, limits: Mapping[str, float]) -> None:
+    """Table → the share of rejected rows above which a batch is held; noted as ``declare_rules`` notes."""
+    for table, share in limits.items():
+        connection.execute(_sql.put_threshold, {"table": table, "hold_above": share})
 
 
 def declarable(connection: Connection, table: Mapping[str, Any], rule: RowRule) -> None:

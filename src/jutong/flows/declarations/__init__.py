@@ -1,4 +1,4 @@
-"""A city declared as YAML: departments, applications, sources, entries, registers, models, services.
+"""A city declared as YAML: departments, applications, entries, rule sets, sources, registers, models, services.
 
 ``apply`` brings a city to what files say, as often as one likes; ``export`` says what a city is in the same words.
 Secrets are never in a declaration, only where they are found (``env:NAME``, ``file:PATH``).

@@ -21,6 +21,7 @@ from jutong.flows.declarations.forms import (
     ModelForm,
     PlanForm,
     RegisterForm,
+    RuleSetForm,
     ServiceForm,
     SourceForm,
     TableForm,
@@ -82,17 +83,29 @@ def _apply_one(connection: Connection, one: Declared) -> Change:
 def _outcome(wanted: Form, before: Form | None, after: Form | None) -> str:
     if before is None:
         return "added"
-    said = _in_full(wanted)
+    said = _in_full(wanted, before)
     if any(getattr(after, name) != getattr(said, name) for name in wanted.model_fields_set):
         return "kept"
     return "same" if before == after else "changed"
 
 
-def _in_full(form: Form) -> Form:
-    """A register as it is kept, with what its declaration leaves unsaid."""
+def _in_full(form: Form, before: Form) -> Form:
+    """A register as it is kept, and a source with what its declaration leaves as it was."""
     if isinstance(form, RegisterForm):
         return RegisterForm.model_validate(fuse.register_to(fuse.register_from(form.model_dump())))
+    if isinstance(form, SourceForm) and isinstance(before, SourceForm):
+        stood = {table.name: table for table in before.tables}
+        return form.model_copy(
+            update={"tables": tuple(_as_it_stood(one, stood.get(one.name)) for one in form.tables)}
+        )
     return form
+
+
+def _as_it_stood(table: TableForm, stood: TableForm | None) -> TableForm:
+    unsaid = {name for name in ("rule_sets", "hold_above") if getattr(table, name) is None}
+    return (
+        table if stood is None else table.model_copy(update={name: getattr(stood, name) for name in unsaid})
+    )
 
 
 def _refused(one: Declared, problem: psycopg.Error) -> BadInput:
@@ -134,6 +147,11 @@ def _entry(connection: Connection, form: EntryForm) -> None:
         catalogue.commit_supply(connection, entry.id, committed=form.committed)
 
 
+def _rule_set(connection: Connection, form: RuleSetForm) -> None:
+    rules = [refine.RowRule.from_row(rule.model_dump()) for rule in form.rules]
+    refine.save_rule_set(connection, form.name, form.label, rules, about=form.about)
+
+
 def _source(connection: Connection, form: SourceForm) -> None:
     source = gather.Source(
         form.name, form.department, form.type, form.label, form.config, form.secret, form.state
@@ -144,6 +162,10 @@ def _source(connection: Connection, form: SourceForm) -> None:
         source = replace(source, secret_ref=known[form.name].secret_ref)
     gather.declare_sources(connection, [source], [_table(connection, form.name, one) for one in form.tables])
     gather.declare_plans(connection, [_plan(form.name, one) for one in form.plans])
+    sets = {one.name: one.rule_sets for one in form.tables if one.rule_sets is not None}
+    refine.declare_rule_sets(connection, sets)
+    limits = {one.name: one.hold_above for one in form.tables if one.hold_above is not None}
+    refine.declare_thresholds(connection, limits)
     refine.declare_rules(
         connection,
         {one.name: [refine.RowRule.from_row(rule.model_dump()) for rule in one.rules] for one in form.tables},
@@ -191,6 +213,6 @@ def _service(connection: Connection, form: ServiceForm) -> None:
 
 
 _APPLY: dict[str, Callable[[Connection, Any], None]] = {
-    "department": _department, "application": _application, "entry": _entry, "source": _source,
-    "register": _register, "model": _model, "service": _service,
+    "department": _department, "application": _application, "entry": _entry, "rule_set": _rule_set,
+    "source": _source, "register": _register, "model": _model, "service": _service,
 }  # fmt: skip

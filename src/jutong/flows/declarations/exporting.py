@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 import yaml
 
-from jutong import catalogue, develop, fuse, gather, people, share
+from jutong import catalogue, develop, fuse, gather, people, refine, share
 from jutong.database import Connection, named_sql
 from jutong.flows.declarations.forms import (
     KINDS,
@@ -20,6 +20,7 @@ from jutong.flows.declarations.forms import (
     ModelForm,
     PlanForm,
     RegisterForm,
+    RuleSetForm,
     ServiceForm,
     SourceForm,
 )
@@ -133,12 +134,20 @@ def _entry(entry: catalogue.Entry, items: Sequence[catalogue.CatalogueItem]) -> 
     )
 
 
+def _rule_sets(connection: Connection, name: str | None) -> Iterator[Form]:
+    for one in refine.rule_sets(connection):
+        if name in (None, one["name"]):
+            yield RuleSetForm.model_validate({key: one[key] for key in RuleSetForm.model_fields})
+
+
 def _sources(connection: Connection, name: str | None) -> Iterator[Form]:
     for one in gather.list_sources(connection, None if name is None else [name]):
         tables = gather.find_tables(connection, one.name)
         rules: dict[str, list[dict[str, Any]]] = {}
-        for row in connection.execute(_SQL.rules_of, {"tables": [table.name for table in tables]}):
+        names = {"tables": [table.name for table in tables]}
+        for row in connection.execute(_SQL.rules_of, names):
             rules.setdefault(row.pop("source_table"), []).append(row)
+        held = {row["source_table"]: row for row in connection.execute(_SQL.held_to, names)}
         sealed = (one.secret_ref or "").startswith("sealed:")
         yield SourceForm.model_validate(
             {
@@ -149,6 +158,7 @@ def _sources(connection: Connection, name: str | None) -> Iterator[Form]:
                         "name": table.name, "label": table.label, "locator": dict(table.locator), "mode": table.mode,
                         "watermark": table.watermark_item, "keys": table.keys, "items": table.items,
                         "rules": rules.get(table.name, ()), "state": table.state,
+                        "rule_sets": held[table.name]["rule_sets"], "hold_above": held[table.name]["hold_above"],
                         "entry": _code_of(connection, table.entry_id),
                     }
                     for table in tables
@@ -201,6 +211,6 @@ def _items(items: Iterable[Item]) -> list[dict[str, Any]]:
 
 
 _FORMS: dict[str, Callable[[Connection, str | None], Iterator[Form]]] = {
-    "department": _departments, "application": _applications, "entry": _entries, "source": _sources,
-    "register": _registers, "model": _models, "service": _services,
+    "department": _departments, "application": _applications, "entry": _entries, "rule_set": _rule_sets,
+    "source": _sources, "register": _registers, "model": _models, "service": _services,
 }  # fmt: skip

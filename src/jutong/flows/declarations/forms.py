@@ -58,6 +58,15 @@ class RuleForm(BaseModel):
     sentence: str | None = None
 
 
+class RuleSetForm(Form):
+    """规则组: rules that tables share; their items are roles, which each table gives items of its own."""
+
+    name: str
+    label: str
+    about: str = ""
+    rules: tuple[RuleForm, ...]
+
+
 class TableForm(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
     name: str
@@ -68,6 +77,10 @@ class TableForm(BaseModel):
     keys: tuple[str, ...] = ()
     items: tuple[SourceItemForm, ...] = ()
     rules: tuple[RuleForm, ...] = ()
+    #: Rule set → role → item of this table, '' where it has none; not said: as it stands.
+    rule_sets: dict[str, dict[str, str]] | None = None
+    #: A batch with a larger share rejected is held; not said: as it stands.
+    hold_above: float | None = Field(None, ge=0, le=1)
     #: The code of the entry this table is supplied for.
     entry: str | None = None
     state: str = "active"
@@ -232,8 +245,8 @@ class ServiceForm(Form):
 
 #: In the order they are applied: a later kind may name things of an earlier one.
 KINDS: dict[str, type[Form]] = {
-    "department": DepartmentForm, "application": ApplicationForm, "entry": EntryForm, "source": SourceForm,
-    "register": RegisterForm, "model": ModelForm, "service": ServiceForm,
+    "department": DepartmentForm, "application": ApplicationForm, "entry": EntryForm, "rule_set": RuleSetForm,
+    "source": SourceForm, "register": RegisterForm, "model": ModelForm, "service": ServiceForm,
 }  # fmt: skip
 
 

@@ -35,6 +35,7 @@ from jutong.portal.pages import (
     registers,
     requests,
     retention,
+    rulesets,
     scores,
     screen,
     search,
@@ -51,7 +52,7 @@ from jutong.portal.pages import (
 _TOPICS = (
     signin, me, desk, screen, search, notices, about,
     sources, batches, arrivals, forms, machines, issues, standards, elements, companies, registers,
-    storage, upkeep, retention, purges, scores, persons, licences, credit, plans,
+    storage, upkeep, retention, purges, scores, persons, licences, credit, plans, rulesets,
     catalogue, lists, objections,
     cases, requests, grants, services, deliveries, ledger, metering, seen,
     applications, models, indicators, campaign, projects, cloud, people, security,

@@ -22,7 +22,7 @@ from jutong.portal.pages.batches.route import visible_batch
 from jutong.portal.pages.sources.route import told
 from jutong.portal.routes import Act, Done, Download, NoQuestion, Page, Upload
 from jutong.portal.visits import Visit
-from jutong.refine import export_issues, refine
+from jutong.refine import export_issues, follow_up, refine
 from jutong.terms import BadInput, JutongError, NotFound
 
 _SQL = named_sql(__file__)
@@ -262,7 +262,8 @@ def settled(visit: Visit, arrival: Arrival) -> Done:
     if ended.state != "taken" or not ended.batch_id:
         return Done(f"/arrivals/{arrival.id}", value={"arrival": arrival.id, "state": ended.state})
     with contextlib.suppress(JutongError):  # the batch is received; what keeps it from refining its page says
-        refine([ended.batch_id], database=rooms.database, store=rooms.store)
+        done = refine([ended.batch_id], database=rooms.database, store=rooms.store)
+        follow_up(rooms.database, rooms.store, done)  # what was to be mended is re-checked at once
     return Done(f"/batches/{ended.batch_id}", value={"arrival": arrival.id, "batch": ended.batch_id})
 
 

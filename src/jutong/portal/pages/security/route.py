@@ -15,9 +15,16 @@ from jutong.portal.routes import Act, Page
 from jutong.portal.visits import Visit
 
 _SIZE = 100
-LABELS = {**EVENT_LABELS, "portal:token:rotate": "换应用令牌", "portal:application:move": "停用或恢复应用",
-          "gather:token:issue": "发推送令牌", "gather:token:rotate": "轮换推送令牌", "gather:token:revoke": "吊销推送令牌",
-          "portal:subject:read": "查谁看过", "portal:record:read": "查看主体"}  # fmt: skip
+LABELS = {
+    **EVENT_LABELS, "portal:token:rotate": "换应用令牌", "portal:token:revoke": "吊销应用令牌",
+    "portal:signing_key:add": "加签名密钥", "portal:signing_key:drop": "停用签名密钥",
+    "portal:application:move": "停用或恢复应用", "portal:application:scope": "改应用范围",
+    "gather:token:issue": "发推送令牌", "gather:token:rotate": "轮换推送令牌", "gather:token:revoke": "吊销推送令牌",
+    "portal:subject:read": "查谁看过", "portal:record:read": "查看主体",
+    "flows:retention:rule": "定留存规则", "flows:retention:end": "停用留存规则", "flows:hold:place": "冻结数据",
+    "flows:hold:release": "解除冻结", "flows:archive:recall": "取回归档", "flows:archive:destroy": "销毁归档",
+    "flows:backup:plan": "定备份计划",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

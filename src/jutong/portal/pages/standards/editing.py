@@ -1,19 +1,23 @@
-"""A standard changed: the form, the draft with its before and after, adopting it, and every version there was."""
+"""A standard changed: the form, the draft with its before and after, adopting it."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from jutong.database import named_sql
 from jutong.elements import ELEMENTS, Suggestion, suggest
 from jutong.flows import ask
+from jutong.portal.asking import read
 from jutong.portal.pages.ledger.route import NoForm
+from jutong.portal.pages.standards.history import ACTS as HISTORY_ACTS
+from jutong.portal.pages.standards.history import PAGES as HISTORY_PAGES
+from jutong.portal.pages.standards.history import AgainRow, again_rows, keeper, may_edit
 from jutong.portal.routes import Act, Done, Download, NoQuestion, Page
 from jutong.portal.visits import Visit
 from jutong.refine import (
@@ -31,16 +35,13 @@ from jutong.refine import (
     placed,
     preview,
     read_standard,
-    refinements_again,
     rule_sets,
     stale_tables,
     standard_of,
-    versions,
     write_standard,
 )
 from jutong.terms import BadInput, NotFound, quote
 
-_SQL = named_sql(__file__)
 _PATH = "/standards/{table}"
 _EDIT = _PATH + "/edit"
 _DRAFT = _PATH + "/drafts/{draft_id:int}"
@@ -49,19 +50,6 @@ _TYPES = ("text", "integer", "decimal(18,2)", "date", "timestamp", "boolean")
 _LOOKED_AT = 60
 #: Elements that say nothing yet about a column.
 _UNBOUND = {"text", ""}
-
-
-def keeper(visit: Visit) -> dict[str, Any]:
-    """The table with its department; raises NotFound for one that is not there or not his."""
-    row = visit.connection.execute(_SQL.table_keeper, {"table": visit.path["table"]}).fetchone()
-    if row is None or not visit.can("source:read", row):
-        raise NotFound("refine.no_table", f"没有归集表 {visit.path['table']}，或不是您部门的")
-    return dict(row)
-
-
-def may_edit(visit: Visit, row: Mapping[str, Any]) -> bool:
-    own = "provider_officer" in visit.who.roles and visit.who.department_code == row["department_code"]
-    return own or "steward" in visit.who.roles
 
 
 @dataclass(frozen=True)
@@ -80,6 +68,7 @@ class EditRow:
     required: bool
     key: bool
     offered: bool
+    taken: bool
     suggested: tuple[Suggestion, ...]
 
 
@@ -101,7 +90,11 @@ class EditPage:
     label: str
     version: int
     rows: tuple[EditRow, ...]
+    #: Code lists as the form takes them.
+    lists: str
     rules: tuple[RowRule, ...]
+    #: Codes of the rules that stay.
+    kept: tuple[str, ...]
     sets: tuple[SetRow, ...]
     hold_above: float
     elements: tuple[tuple[str, str], ...]
@@ -114,9 +107,26 @@ class EditPage:
 
 
 @dataclass(frozen=True)
-class EditForm:
-    """``item:value`` where every item has one; names where some are chosen."""
+class RuleSaid:
+    """One more rule."""
 
+    rule_code: Annotated[str, Field(title="规则代码", max_length=60)] = ""
+    rule_kind: Annotated[str, Field(title="规则种类")] = "sql"
+    rule_items: Annotated[str, Field(title="规则的信息项", max_length=400)] = ""
+    rule_says: Annotated[str, Field(title="条件或参数", max_length=2000)] = ""
+    rule_severity: Literal["flag", "reject"] = "flag"
+    rule_sentence: Annotated[str, Field(title="说给报送人的话", max_length=200)] = ""
+
+
+@dataclass(frozen=True)
+class EditForm(RuleSaid):
+    """``item:value`` where every item has one; names where some are chosen; ``item`` and ``label`` go in step."""
+
+    item: Annotated[tuple[str, ...], Field(title="信息项")] = ()
+    label: Annotated[tuple[str, ...], Field(title="名称")] = ()
+    #: Code lists, a line each: ``item：value、value``; only where ``listed`` says that the form has them.
+    lists: Annotated[str, Field(title="码表", max_length=100_000)] = ""
+    listed: bool = False
     element: Annotated[tuple[str, ...], Field(title="数据元")] = ()
     type: Annotated[tuple[str, ...], Field(title="类型")] = ()
     required: Annotated[tuple[str, ...], Field(title="必填")] = ()
@@ -126,12 +136,6 @@ class EditForm:
     reject: Annotated[tuple[str, ...], Field(title="拒收的规则")] = ()
     use: Annotated[tuple[str, ...], Field(title="规则组")] = ()
     hold: Annotated[int, Field(title="留置限度", ge=0, le=100)] = 50
-    rule_code: Annotated[str, Field(title="规则代码", max_length=60)] = ""
-    rule_kind: Annotated[str, Field(title="规则种类")] = "sql"
-    rule_items: Annotated[str, Field(title="规则的信息项", max_length=400)] = ""
-    rule_says: Annotated[str, Field(title="条件或参数", max_length=2000)] = ""
-    rule_severity: Literal["flag", "reject"] = "flag"
-    rule_sentence: Annotated[str, Field(title="说给报送人的话", max_length=200)] = ""
     note: Annotated[str, Field(title="为什么改", max_length=200)] = ""
 
 
@@ -155,6 +159,12 @@ def edit(visit: Visit, asked: EditQuestion) -> EditPage:
     version, standard = standard_of(visit.connection, row["name"])
     offered = _unbound_columns(visit, standard)
     values = _values(visit, row["name"], standard, offered) if asked.suggest else {}
+    # What was given and could not be taken is shown again, beside what is wrong with it.
+    given = read(EditForm, visit.given) if visit.trouble and visit.given.get("item") else None
+    shown, kept = standard, tuple(rule.code for rule in standard.rules)
+    if given is not None:
+        shown, kept = _changed(visit, standard, replace(given, keep=kept, rule_code=""), lax=True), given.keep
+    items = {item["name"]: item for item in shown.items}
     return EditPage(
         table=row["name"],
         label=row["label"],
@@ -162,17 +172,22 @@ def edit(visit: Visit, asked: EditQuestion) -> EditPage:
         rows=tuple(
             EditRow(
                 item["name"], item["label"], str(item.get("type") or "text"), str(item.get("element") or ""),
-                bool(item.get("required")), item["name"] in standard.keys, offer,
+                bool(item.get("required")), item["name"] in shown.keys, offer, offer and item["name"] in items,
                 tuple(suggest(item["name"], item["label"], values[item["name"]])) if item["name"] in values else (),
             )
-            for offer, item in (*((False, item) for item in standard.items), *((True, item) for item in offered))
+            for offer, item in (
+                *((False, items[item["name"]]) for item in standard.items),
+                *((True, items.get(item["name"], item)) for item in offered),
+            )
         ),
-        rules=standard.rules,
+        lists=given.lists if given is not None else _lists_said(standard),
+        rules=shown.rules,
+        kept=kept,
         sets=tuple(
-            SetRow(one["name"], one["label"], one["about"], len(one["rules"]), one["tables"], one["name"] in standard.rule_sets)
+            SetRow(one["name"], one["label"], one["about"], len(one["rules"]), one["tables"], one["name"] in shown.rule_sets)
             for one in rule_sets(visit.connection)
         ),
-        hold_above=standard.hold_above,
+        hold_above=shown.hold_above,
         elements=tuple((one.name, one.label) for one in ELEMENTS.values()),
         types=_TYPES,
         kinds=tuple(KINDS),
@@ -241,8 +256,11 @@ def _drafted(visit: Visit, table: str, standard: Standard, note: str) -> Done:
     )
 
 
-def _changed(visit: Visit, standard: Standard, form: EditForm) -> Standard:
-    """The standard with what the form says; a field the form has no word for stays."""
+def _changed(visit: Visit, standard: Standard, form: EditForm, *, lax: bool = False) -> Standard:
+    """The standard with what the form says; a field the form has no word for stays, and when ``lax`` what it says
+    wrongly."""
+    labels = _labels(form) if not lax or len(form.item) == len(form.label) else {}
+    lists = _lists(form, standard) if form.listed and not lax else {}
     elements, types = (dict(one.rpartition(":")[::2] for one in given) for given in (form.element, form.type))
     offered = [item for item in _unbound_columns(visit, standard) if item["name"] in form.take]
     items = []
@@ -254,6 +272,10 @@ def _changed(visit: Visit, standard: Standard, form: EditForm) -> Standard:
             changed["type"] = types[name]
         if bool(item.get("required")) != (name in form.required):
             changed["required"] = name in form.required
+        if labels.get(name, item["label"]) != item["label"]:
+            changed["label"] = labels[name]
+        if name in lists:
+            changed["values"] = lists[name]
         items.append(changed)
     rules = [
         replace(rule, severity="reject" if rule.code in form.reject else "flag")
@@ -261,7 +283,7 @@ def _changed(visit: Visit, standard: Standard, form: EditForm) -> Standard:
         if rule.code in form.keep
     ]
     if form.rule_code:
-        rules.append(_new_rule(form))
+        rules.append(new_rule(form))
     sets = {name: standard.rule_sets.get(name, {}) for name in form.use}
     names = [item["name"] for item in items]
     keys = tuple(name for name in names if name in form.key)
@@ -272,7 +294,47 @@ def _changed(visit: Visit, standard: Standard, form: EditForm) -> Standard:
     )  # fmt: skip
 
 
-def _new_rule(form: EditForm) -> RowRule:
+def _labels(form: EditForm) -> dict[str, str]:
+    if len(form.item) != len(form.label):
+        raise BadInput("refine.bad_standard", "每个信息项都要有名称")
+    return dict(zip(form.item, form.label, strict=True))
+
+
+def _said(item: Mapping[str, Any]) -> str:
+    return "、".join(map(str, item["values"]))
+
+
+def _lists_said(standard: Standard) -> str:
+    return "\n".join(
+        f"{item['name']}：{_said(item)}" for item in standard.items if item.get("values") is not None
+    )
+
+
+def _lists(form: EditForm, standard: Standard) -> dict[str, list[str] | None]:
+    """Item → its code list, where the form says another; None where it has none any more."""
+    said: dict[str, str] = {}
+    for number, line in enumerate(form.lists.splitlines(), start=1):
+        name, _, words = line.replace("：", ":", 1).partition(":")
+        if not line.strip():
+            continue
+        name = name.strip()
+        if name not in form.item or not words.strip():
+            raise BadInput(
+                "refine.bad_standard", f"码表第 {number} 行应写成 信息项：值、值；{name} 不是信息项或没有值"
+            )
+        said[name] = words.strip()
+    found: dict[str, list[str] | None] = {}
+    stands = {item["name"]: item for item in standard.items if item.get("values") is not None}
+    for name in {*said, *stands}:
+        if name not in said:
+            found[name] = None
+        elif name not in stands or said[name] != _said(stands[name]):
+            found[name] = [word.strip() for word in re.split("[、，,;；]", said[name]) if word.strip()]
+    return found
+
+
+def new_rule(form: RuleSaid) -> RowRule:
+    """The rule a form adds; raises BadInput ``refine.bad_standard``."""
     items = tuple(
         one.strip() for one in form.rule_items.replace("，", ",").replace("、", ",").split(",") if one.strip()
     )
@@ -335,9 +397,13 @@ def drafted(visit: Visit, _: NoQuestion) -> DraftPage:
 
 
 def _looked(visit: Visit, row: Mapping[str, Any], standard: Standard) -> Preview:
-    """Before and after; values from grade 3 up are shown to their own department only."""
     looked = preview(visit.connection, visit.rooms.store, row["name"], standard)
-    if visit.who.department_code == row["department_code"]:
+    return as_shown(visit, row["department_code"], looked)
+
+
+def as_shown(visit: Visit, department_code: str, looked: Preview) -> Preview:
+    """Before and after; values from grade 3 up are shown to their own department only."""
+    if visit.who.department_code == department_code:
         return looked
     hidden = tuple(
         replace(one, given=_hidden(one.given), before=_hidden(one.before), after=_hidden(one.after))
@@ -386,63 +452,6 @@ def carry(visit: Visit, _: NoForm) -> Done:
 
 
 @dataclass(frozen=True)
-class VersionRow:
-    version: int
-    made_by: str
-    made_at: dt.datetime
-    note: str
-    differences: tuple[Difference, ...]
-
-
-@dataclass(frozen=True)
-class AgainRow:
-    id: int
-    version: int
-    state: str
-    at: dt.datetime
-    batches: int
-    judged: int
-    inserted: int
-    updated: int
-    deleted: int
-    found: int
-    withdrawn: int
-    note: str
-
-
-@dataclass(frozen=True)
-class HistoryPage:
-    """Every version with who and when, and every carrying-through."""
-
-    table: str
-    label: str
-    versions: tuple[VersionRow, ...]
-    again: tuple[AgainRow, ...]
-
-
-def history(visit: Visit, _: NoQuestion) -> HistoryPage:
-    """Versions of a standard."""
-    row = keeper(visit)
-    return HistoryPage(
-        row["name"],
-        row["label"],
-        tuple(
-            VersionRow(one["version"], one["made_by"] or "", one["made_at"], one["note"], one["differences"])
-            for one in versions(visit.connection, row["name"])
-        ),
-        again_rows(visit, row["name"], 20),
-    )
-
-
-def again_rows(visit: Visit, table: str, limit: int) -> tuple[AgainRow, ...]:
-    fields = [name for name in AgainRow.__dataclass_fields__ if name != "at"]
-    return tuple(
-        AgainRow(**{name: row[name] for name in fields}, at=row["began_at"])  # type: ignore[arg-type]
-        for row in refinements_again(visit.connection, table, limit=limit)
-    )
-
-
-@dataclass(frozen=True)
 class Standing:
     """Where a table's standard stands: its version, drafts that wait, whether its rows are up to it."""
 
@@ -480,12 +489,13 @@ def file(visit: Visit, _: NoQuestion) -> Download:
 PAGES = (
     Page("standards.edit", _EDIT, edit, may="source:read", stop="refine", tab="standards", asks=EditQuestion),
     Page("standards.draft", _DRAFT, drafted, may="source:read", stop="refine", tab="standards"),
-    Page("standards.history", _PATH + "/history", history, may="source:read", stop="refine", tab="standards"),
     Page("standards.file", _PATH + "/standard.yaml", file, may="source:read"),
+    *HISTORY_PAGES,
 )
 ACTS = (
     Act("standards.save", _EDIT, save, EditForm, may="source:read", shown_on=_EDIT),
     Act("standards.save_file", _EDIT + "/file", save_file, FileForm, may="source:read", shown_on=_EDIT),
     Act("standards.answer", _DRAFT, answer, AnswerForm, may="source:read", shown_on=_DRAFT),
     Act("standards.carry", _PATH + "/again", carry, NoForm, may="source:read", shown_on=_PATH),
+    *HISTORY_ACTS,
 )

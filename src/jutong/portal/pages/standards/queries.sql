@@ -6,7 +6,9 @@ WHERE {visible} AND (%(text)s::text IS NULL OR t.name ILIKE '%%' || %(text)s || 
 
 -- name: tables
 SELECT t.name, t.label, d.short_name AS department, jsonb_array_length(t.items) AS items, r.score, r.rejected, r.finished_at,
-       (SELECT count(*) FROM row_rule w WHERE w.source_table = t.name) AS rules
+       (SELECT count(*) FROM row_rule w WHERE w.source_table = t.name)
+           + (SELECT coalesce(sum(jsonb_array_length(g.rules)), 0) FROM rule_set_use u JOIN rule_set g ON g.name = u.rule_set
+              WHERE u.source_table = t.name) AS rules
 FROM source_table t
 JOIN source s ON s.name = t.source_name
 JOIN department d ON d.code = s.department_code

@@ -13,7 +13,8 @@ from jutong.database import named_sql
 from jutong.people import visible_to
 from jutong.portal.pages.ledger.route import NoForm
 from jutong.portal.pages.standards import editing
-from jutong.portal.pages.standards.editing import Standing, keeper, standing
+from jutong.portal.pages.standards.editing import Standing, standing
+from jutong.portal.pages.standards.history import keeper
 from jutong.portal.paging import Pager
 from jutong.portal.routes import Act, Done, Download, NoQuestion, Page
 from jutong.portal.visits import Visit
