@@ -1,6 +1,4 @@
-"""``python -m bench NAME [--rows N] [--json] [--page]``; ``all`` runs every bench and writes docs/benchmarks.md."""
-
-"""``python -m bench NAME [--rows N] [--days N] [--json]``; ``all`` runs every bench and writes docs/benchmarks.md."""
+"""``python -m bench NAME [--rows N] [--days N] [--json] [--page]``; ``all`` runs all and writes docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -80,7 +78,9 @@ def with_line(page: str, result: dict[str, Any]) -> str:
 )
 @click.option("--json", "machine", is_flag=True)
 @click.option("--page", is_flag=True, help="write the result's line into docs/benchmarks.md, as `all` does")
-def main(name: str, rows: int | None, machine: bool, page: bool) -> None:
+def main(name: str, rows: int | None, days: int | None, machine: bool, page: bool) -> None:
+    if days is not None:
+        os.environ["BENCH_DAYS"] = str(days)
     failed = []
     for one in list(BENCHES) if name == "all" else [name]:
         try:
@@ -97,18 +97,6 @@ def main(name: str, rows: int | None, machine: bool, page: bool) -> None:
             _PAGE.write_text(with_line(_PAGE.read_text(encoding="utf-8"), result), encoding="utf-8")
     if failed:
         raise click.ClickException(f"failed: {', '.join(failed)}")
-
-
-def main(name: str, rows: int | None, days: int | None, machine: bool) -> None:
-    if days is not None:
-        os.environ["BENCH_DAYS"] = str(days)
-    names = list(BENCHES) if name == "all" else [name]
-    results = []
-    for one in names:
-        results.append(run(one, rows))
-        click.echo(json.dumps(results[-1], ensure_ascii=False, indent=None if machine else 1))
-    if name == "all":
-        write_page(results)
 
 
 if __name__ == "__main__":
