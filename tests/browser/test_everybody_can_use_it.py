@@ -17,7 +17,8 @@ PAGES = (
     "/storage", "/storage/standard.market_entity", "/lake-use", "/housekeeping", "/backups", "/retention",
     "/requests", "/grants", "/services/ent_basic_query", "/issues?day=2026-01-01", "/scores",
     "/scores?department=D02", "/standards/market_entity/edit?suggest=true",
-    "/standards/market_entity/drafts/1", "/standards/market_entity/history", "/deliveries", "/ledger",
+    "/standards/market_entity/drafts/1", "/standards/market_entity/history", "/deliveries", "/extracts",
+    "/extracts/E000001", "/extracts/trace", "/ledger",
     "/ledger/3", "/metering", "/seen", "/applications", "/models", "/indicators", "/figures/entries",
     "/campaign", "/projects", "/cloud", "/people", "/notices", "/me", "/security", "/search?q=企业",
     "/accessibility", "/scale", "/api", "/persons", "/licences", "/licences/expiring", "/credit",
@@ -59,7 +60,7 @@ def test_axe_finds_nothing_at_the_door_and_on_forms(desks: Callable[..., Desk]) 
     door, consumer = desks(), desks("consumer")
     for desk, path in (
         (door, "/sign-in"), (consumer, "/requests/new?entry=1"), (consumer, "/lists/demand/new"),
-        (consumer, "/objections/new?entry=1"), (consumer, "/cases/1"), (consumer, "/applications/A03"), (consumer, "/applications/A03/developer"),
+        (consumer, "/objections/new?entry=1"), (consumer, "/cases/1"), (consumer, "/extracts"), (consumer, "/applications/A03"), (consumer, "/applications/A03/developer"),
     ):  # fmt: skip
         violations = Axe().run(desk.go(path), options=RULES).response["violations"]
         if violations:

@@ -50,6 +50,7 @@ def _clocks(platform: Platform) -> None:
         for entry in connection.execute(sql.republished_since_granted).fetchall():
             share.tighten_grants(connection, entry["id"])
         tidy(connection, now=now)
+    share.sweep_extracts(platform.database, platform.settings.extracts_folder, now=now)
 
 
 def _uses(platform: Platform) -> None:

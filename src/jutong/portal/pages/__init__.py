@@ -14,6 +14,7 @@ from jutong.portal.pages import (
     deliveries,
     desk,
     elements,
+    extracts,
     forms,
     grants,
     indicators,
@@ -52,7 +53,7 @@ _TOPICS = (
     sources, batches, arrivals, forms, machines, issues, standards, elements, companies, registers,
     storage, upkeep, retention, scores, persons, licences, credit, plans,
     catalogue, lists, objections,
-    cases, requests, grants, services, deliveries, ledger, metering, seen,
+    cases, requests, grants, services, deliveries, extracts, ledger, metering, seen,
     applications, models, indicators, campaign, projects, cloud, people, security,
 )  # fmt: skip
 
