@@ -173,7 +173,7 @@ def _paths(platform: Platform, application: Application, count: int) -> list[str
             keys = ", ".join(quote(key) for key in call.keys)
             table = DatasetName.parse(call.dataset)
             rows = reading.rows(
-                f"SELECT {keys} FROM lake.{table.zone}.{quote(table.table)} "
+                f"SELECT {keys} FROM {reading.table(table)} "
                 f"WHERE {' AND '.join(f'{quote(key)} IS NOT NULL' for key in call.keys)} "
                 f"ORDER BY hash({keys}, {len(application.id)}) LIMIT 97"
             )
