@@ -60,6 +60,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "/extracts/trace": {"password": ""},
     "/extracts/{extract_id}": {"move": "withdraw"},
     "/deliveries/{name}": {"state": "paused"},
+    "/deliveries/{name}/reconcile": {"do": "mend"},
+    "/deliveries/{name}/schedule": {"every": "1"},
     "/ledger/receipt": {"receipt": "jt1~AAAA"},
     "/ledger/check": {},
     "/metering/recount": {},

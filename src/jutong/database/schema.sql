@@ -684,8 +684,10 @@ CREATE TABLE jutong.delivery (
     snapshot bigint,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    reconcile_every interval DEFAULT '1 day'::interval,
     CONSTRAINT delivery_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$'::text)),
     CONSTRAINT delivery_receiver_check CHECK ((jsonb_typeof(receiver) = 'object'::text)),
+    CONSTRAINT delivery_reconcile_every_check CHECK ((reconcile_every >= '01:00:00'::interval)),
     CONSTRAINT delivery_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text, 'stopped'::text])))
 );
 COMMENT ON TABLE jutong.delivery IS '库表交换：keeps one table in a consumer''s database equal to what its grant lets out of a dataset';
@@ -693,6 +695,7 @@ COMMENT ON COLUMN jutong.delivery.department_code IS 'the consumer; provider_cod
 COMMENT ON COLUMN jutong.delivery.receiver IS '{host, port, dbname, user, schema}; never a password';
 COMMENT ON COLUMN jutong.delivery.secret IS 'the receiver''s password, sealed by the KeyProvider';
 COMMENT ON COLUMN jutong.delivery.snapshot IS 'lake snapshot the receiver''s table stands at: a copy for pages and for snapshot expiry, the truth is the checkpoint in the receiver';
+COMMENT ON COLUMN jutong.delivery.reconcile_every IS 'how often it is reconciled beside after each run; NULL: not on schedule';
 CREATE TABLE jutong.delivery_run (
     id text NOT NULL,
     delivery_name text NOT NULL,
@@ -1621,18 +1624,24 @@ CREATE TABLE jutong.reconciliation (
     id bigint NOT NULL,
     delivery_name text NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
-    snapshot bigint NOT NULL,
+    snapshot bigint,
     result text NOT NULL,
-    rows_here bigint NOT NULL,
-    rows_there bigint NOT NULL,
-    digest_here text NOT NULL,
-    digest_there text NOT NULL,
-    ranges integer NOT NULL,
-    ranges_apart integer NOT NULL,
-    CONSTRAINT reconciliation_result_check CHECK ((result = ANY (ARRAY['equal'::text, 'mended'::text, 'different'::text])))
+    rows_here bigint,
+    rows_there bigint,
+    digest_here text,
+    digest_there text,
+    ranges integer,
+    ranges_apart integer,
+    cause text DEFAULT 'run'::text NOT NULL,
+    keys_apart bigint,
+    problem text,
+    ended_at timestamp with time zone,
+    CONSTRAINT reconciliation_cause_check CHECK ((cause = ANY (ARRAY['run'::text, 'schedule'::text, 'person'::text]))),
+    CONSTRAINT reconciliation_result_check CHECK ((result = ANY (ARRAY['equal'::text, 'mended'::text, 'different'::text, 'both_empty'::text, 'here_empty'::text, 'there_empty'::text, 'running'::text, 'waiting'::text, 'cancelled'::text, 'no_table'::text, 'no_source'::text, 'unreachable'::text, 'timeout'::text, 'failed'::text])))
 );
 COMMENT ON TABLE jutong.reconciliation IS '对账：count and content hash of what the grant lets out here, and of the receiver''s table there (domain §6.3)';
 COMMENT ON COLUMN jutong.reconciliation.ranges IS 'key ranges compared; ranges_apart of them differed before mending';
+COMMENT ON COLUMN jutong.reconciliation.keys_apart IS 'rows that differed, before mending; the first of them are in reconciliation_key';
 ALTER TABLE jutong.reconciliation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME jutong.reconciliation_id_seq
     START WITH 1
@@ -1641,6 +1650,15 @@ ALTER TABLE jutong.reconciliation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE jutong.reconciliation_key (
+    reconciliation_id bigint NOT NULL,
+    no integer NOT NULL,
+    kind text NOT NULL,
+    key text[] NOT NULL,
+    CONSTRAINT reconciliation_key_kind_check CHECK ((kind = ANY (ARRAY['missing'::text, 'different'::text, 'extra'::text])))
+);
+COMMENT ON TABLE jutong.reconciliation_key IS 'keys that differed at the latest reconciliation that found any: keys only, never a row''s other values';
+COMMENT ON COLUMN jutong.reconciliation_key.kind IS 'missing there; different there; extra there';
 CREATE TABLE jutong.refinement (
     batch_id text NOT NULL,
     dataset text NOT NULL,
@@ -2390,6 +2408,8 @@ ALTER TABLE ONLY jutong.project
     ADD CONSTRAINT project_pkey PRIMARY KEY (code);
 ALTER TABLE ONLY jutong.rebuild
     ADD CONSTRAINT rebuild_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.reconciliation_key
+    ADD CONSTRAINT reconciliation_key_pkey PRIMARY KEY (reconciliation_id, no);
 ALTER TABLE ONLY jutong.reconciliation
     ADD CONSTRAINT reconciliation_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.refinement
@@ -2714,6 +2734,8 @@ ALTER TABLE ONLY jutong.rebuild
     ADD CONSTRAINT rebuild_dataset_fkey FOREIGN KEY (dataset) REFERENCES jutong.dataset(name);
 ALTER TABLE ONLY jutong.reconciliation
     ADD CONSTRAINT reconciliation_delivery_name_fkey FOREIGN KEY (delivery_name) REFERENCES jutong.delivery(name);
+ALTER TABLE ONLY jutong.reconciliation_key
+    ADD CONSTRAINT reconciliation_key_reconciliation_id_fkey FOREIGN KEY (reconciliation_id) REFERENCES jutong.reconciliation(id) ON DELETE CASCADE;
 ALTER TABLE ONLY jutong.refinement
     ADD CONSTRAINT refinement_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES jutong.batch(id);
 ALTER TABLE ONLY jutong.refinement_rule

@@ -32,11 +32,13 @@ from jutong.share.deliveries import (
     Delivery,
     add_delivery,
     deliveries,
+    differing_keys,
     find_delivery,
     reconciliations,
     renew_delivery,
     runs,
     set_delivery_state,
+    set_reconcile_every,
 )
 from jutong.share.delivering import CHUNK_ROWS, Delivered, deliver
 from jutong.share.extracts import (
@@ -91,7 +93,7 @@ from jutong.share.receiver import (
     Receiver,
     open_receiver,
 )
-from jutong.share.reconciling import Reconciled, reconcile
+from jutong.share.reconciling import Difference, Reconciled, end_of, reconcile, reconciliations_due
 from jutong.share.requests import (
     METHODS,
     PURPOSES,
@@ -136,6 +138,7 @@ __all__ = [
     "Delivered",
     "Delivery",
     "Described",
+    "Difference",
     "EntryItem",
     "Extract",
     "Grant",
@@ -170,7 +173,9 @@ __all__ = [
     "deliveries",
     "describe",
     "describe_granted",
+    "differing_keys",
     "drop_key",
+    "end_of",
     "events",
     "expire_grants",
     "extract_of_link",
@@ -207,6 +212,7 @@ __all__ = [
     "publish_service",
     "reconcile",
     "reconciliations",
+    "reconciliations_due",
     "recount",
     "renew_delivery",
     "renew_link",
@@ -221,6 +227,7 @@ __all__ = [
     "set_access",
     "set_application_state",
     "set_delivery_state",
+    "set_reconcile_every",
     "stop_service",
     "stricter",
     "subject_hasher",

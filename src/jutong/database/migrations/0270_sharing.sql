@@ -45,3 +45,35 @@ COMMENT ON COLUMN extract.link_hash IS 'SHA-256 (hex) of the link''s token; kept
 COMMENT ON COLUMN extract.sent IS 'bytes handed over; fewer than bytes where the download broke off';
 CREATE INDEX extract_grant ON extract (grant_id);
 CREATE INDEX extract_department ON extract (department_code, created_at);
+
+-- 对账 on schedule, with a state for every way it can end and the differing keys (domain §6.3).
+
+ALTER TABLE delivery ADD COLUMN reconcile_every interval DEFAULT '1 day' CHECK (reconcile_every >= '1 hour');
+COMMENT ON COLUMN delivery.reconcile_every IS 'how often it is reconciled beside after each run; NULL: not on schedule';
+
+ALTER TABLE reconciliation DROP CONSTRAINT reconciliation_result_check;
+ALTER TABLE reconciliation ADD CONSTRAINT reconciliation_result_check CHECK (result IN (
+    'equal', 'mended', 'different', 'both_empty', 'here_empty', 'there_empty', 'running', 'waiting', 'cancelled',
+    'no_table', 'no_source', 'unreachable', 'timeout', 'failed'));
+ALTER TABLE reconciliation ALTER COLUMN snapshot DROP NOT NULL;
+ALTER TABLE reconciliation ALTER COLUMN rows_here DROP NOT NULL;
+ALTER TABLE reconciliation ALTER COLUMN rows_there DROP NOT NULL;
+ALTER TABLE reconciliation ALTER COLUMN digest_here DROP NOT NULL;
+ALTER TABLE reconciliation ALTER COLUMN digest_there DROP NOT NULL;
+ALTER TABLE reconciliation ALTER COLUMN ranges DROP NOT NULL;
+ALTER TABLE reconciliation ALTER COLUMN ranges_apart DROP NOT NULL;
+ALTER TABLE reconciliation ADD COLUMN cause text NOT NULL DEFAULT 'run' CHECK (cause IN ('run', 'schedule', 'person'));
+ALTER TABLE reconciliation ADD COLUMN keys_apart bigint;
+ALTER TABLE reconciliation ADD COLUMN problem text;
+ALTER TABLE reconciliation ADD COLUMN ended_at timestamptz;
+COMMENT ON COLUMN reconciliation.keys_apart IS 'rows that differed, before mending; the first of them are in reconciliation_key';
+
+CREATE TABLE reconciliation_key (
+    reconciliation_id bigint NOT NULL REFERENCES reconciliation (id) ON DELETE CASCADE,
+    no                integer NOT NULL,
+    kind              text NOT NULL CHECK (kind IN ('missing', 'different', 'extra')),
+    key               text[] NOT NULL,
+    PRIMARY KEY (reconciliation_id, no)
+);
+COMMENT ON TABLE reconciliation_key IS 'keys that differed at the latest reconciliation that found any: keys only, never a row''s other values';
+COMMENT ON COLUMN reconciliation_key.kind IS 'missing there; different there; extra there';
