@@ -22,7 +22,7 @@ hypothesis.settings.load_profile("jutong")
 
 #: They share one sample city, and the last takes new batches in it and watches who opens its truth.
 _SHARING = (
-    "tests/journey/test_journey.py", "tests/journey/test_backup.py", "tests/laws/test_conservation.py",
+    "tests/journey/test_journey.py", "tests/journey/test_who_saw.py", "tests/journey/test_backup.py", "tests/laws/test_conservation.py",
     "tests/browser/test_request_journey.py", "tests/laws/test_truth_unseen.py",
 )  # fmt: skip
 #: What takes longest begins first, so that no worker is left alone with it at the end.

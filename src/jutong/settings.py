@@ -97,6 +97,11 @@ class Settings:
         return self.home / "files"
 
     @property
+    def extracts_folder(self) -> Path:
+        """Files made for a consumer, until they have been fetched."""
+        return self.home / "extracts"
+
+    @property
     def gate_folder(self) -> Path:
         return self.home / "gate"
 

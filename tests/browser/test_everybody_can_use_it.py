@@ -23,7 +23,8 @@ PAGES = (
     "/people", "/notices", "/me", "/security", "/search?q=企业", "/accessibility", "/scale", "/api",
     "/persons", "/licences", "/licences/expiring", "/credit", "/registers/find", "/registers/find?q=澄砚",
     "/registers/review", "/registers/licence", "/plans", "/plans/market_daily", "/plans/runs/1",
-    "/sources/scjg_hand", "/sources/scjg_far", "/services/ent_basic_query/console", "/nowhere",
+    "/sources/scjg_hand", "/sources/scjg_far", "/services/ent_basic_query/console", "/extracts",
+    "/extracts/E000001", "/extracts/trace", "/nowhere",
 )  # fmt: skip
 #: The other themes change colours alone.
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
@@ -59,7 +60,7 @@ def test_axe_finds_nothing_at_the_door_and_on_forms(desks: Callable[..., Desk]) 
     door, consumer = desks(), desks("consumer")
     for desk, path in (
         (door, "/sign-in"), (consumer, "/requests/new?entry=1"), (consumer, "/lists/demand/new"),
-        (consumer, "/objections/new?entry=1"), (consumer, "/cases/1"), (consumer, "/applications/A03"), (consumer, "/applications/A03/developer"),
+        (consumer, "/objections/new?entry=1"), (consumer, "/cases/1"), (consumer, "/extracts"), (consumer, "/applications/A03"), (consumer, "/applications/A03/developer"),
     ):  # fmt: skip
         violations = Axe().run(desk.go(path), options=RULES).response["violations"]
         if violations:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
 
+import openpyxl
 import psycopg
+import pyzipper
 from psycopg import sql
 from tests.journey.sample import ROOT, answer, demo_words, run
 
 from jutong import fuse, share
-from jutong.city import applications, evaluate_dirt, truth_folder, wrongly_cleaned
+from jutong.city import FILES, applications, evaluate_dirt, taken_files, truth_folder, wrongly_cleaned
 
 GOLDEN = {
     "entries": 7488,
@@ -69,7 +73,28 @@ def test_records_exchanged_are_the_receivers_rows_and_the_calls_rows(sample, pla
     assert sample.figures["exchanges"] == sum(one.times for one in counted.values())
     assert share.meter_differences(platform.database, platform.ledger) == []
     called = sum(fact.rows for _, fact in platform.ledger.entries() if fact.event == "share:service:answer")
-    assert sample.figures["records_exchanged"] == called + sum(_received(platform, outside).values())
+    fetched = _fetched(platform)
+    assert len(fetched) == len(FILES) > 0
+    assert sample.figures["records_exchanged"] == called + sum(
+        [*_received(platform, outside).values(), *fetched.values()]
+    )
+
+
+def _fetched(platform) -> dict[str, int]:
+    """Rows in the files that lie with the consumers, read by other programs' readers; marked for who took them."""
+    rows = {}
+    for name, form in FILES.items():
+        folder = taken_files(platform.settings.home) / name
+        [file] = [one for one in folder.iterdir() if one.suffix != ".txt"]
+        if form == "csv":
+            with file.open(encoding="utf-8-sig", newline="") as opened:
+                rows[name] = sum(1 for _ in csv.reader(opened)) - 2
+            continue
+        with pyzipper.AESZipFile(file) as archive:
+            content = archive.read(archive.namelist()[0], pwd=(folder / "口令.txt").read_bytes())
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
+        rows[name] = sum(1 for _ in book["数据"].iter_rows()) - 1
+    return rows
 
 
 def _received(platform, outside) -> dict[str, int]:

@@ -41,7 +41,16 @@ from jutong.people import Department, add_departments, add_user, hash_password, 
 from jutong.portal.visits import Rooms
 from jutong.refine import RowRule, draft, refine, standard_of
 from jutong.settings import Settings
-from jutong.share import Wish, add_application, ask, fold, hash_subject, move_request, publish_service
+from jutong.share import (
+    Wish,
+    add_application,
+    ask,
+    fold,
+    hash_subject,
+    make_extract,
+    move_request,
+    publish_service,
+)
 from jutong.store import Store
 from jutong.terms import Item
 
@@ -292,7 +301,7 @@ _TYPES = {"text": "C", "date": "D", "decimal(18,2)": "Y", "decimal(18,6)": "Y"}
 
 def _entry(name: str, department: str, summary: str, items: tuple[Item, ...], **more: Any) -> NewEntry:
     values: dict[str, Any] = {
-        "class_code": "102", "share_type": 2, "share_methods": ("api", "table"), "use_condition": "仅限申请所列用途",
+        "class_code": "102", "share_type": 2, "share_methods": ("api", "table", "file"), "use_condition": "仅限申请所列用途",
         "share_condition": "限行政许可、行政检查、政策兑现使用", "grade": max(item.grade for item in items),
         "formats": (3, 7), "update_cycle": 2, "secrecy_assessed": True, "privacy_assessed": True,
     }  # fmt: skip
@@ -387,7 +396,14 @@ def seed_sharing(rooms: Rooms) -> None:
             wish(rooms, "行政处罚信息", items=("doc_no", "uscc", "name", "fine"), method="api"),
         )
         move_request(connection, second.id, "consent", consumer_head)
+        by_file = ask(connection, consumer, wish(rooms, method="file"))
+        move_request(connection, by_file.id, "consent", consumer_head)
+        filed = move_request(connection, by_file.id, "approve", provider_head).grant
     assert grant is not None
+    assert filed is not None
+    make_extract(
+        rooms.database, rooms.store, rooms.keys, rooms.settings.extracts_folder, consumer, filed.id, "csv"
+    )
     stream = rooms.ledger.stream("seed")
     now = dt.datetime.now(dt.UTC)
     for number in range(37):

@@ -17,6 +17,7 @@ from jutong.city.evaluation import Score, evaluate_dirt, wrongly_cleaned
 from jutong.city.plan import DEFAULT_SCALE, CityPlan, SourcePlan, TablePlan, plan, units_with_sources
 from jutong.city.registers import legal_entity, models, registers
 from jutong.city.rows import Application, Call, Delivered, Demand, Department, User
+from jutong.city.sharing import FILES, taken_files
 from jutong.city.systems import Mark, Written, advance, drop_sources, marks, write_sources
 from jutong.city.truth import truth, truth_folder
 from jutong.city.users import users
@@ -24,6 +25,7 @@ from jutong.city.users import users
 __all__ = [
     "DEFAULT_SCALE",
     "DUPLICATES",
+    "FILES",
     "KINDS",
     "Application",
     "Call",
@@ -57,6 +59,7 @@ __all__ = [
     "run_demo",
     "source_tables",
     "sources",
+    "taken_files",
     "truth",
     "truth_folder",
     "units_with_sources",

@@ -23,7 +23,7 @@ from jutong.city.founding import PASSWORD, declare, found
 from jutong.city.plan import plan
 from jutong.city.registers import models, registers
 from jutong.city.rows import User
-from jutong.city.sharing import ask_and_grant, call_all, declare_deliveries, publish_services
+from jutong.city.sharing import ask_and_grant, call_all, declare_deliveries, publish_services, take_files
 from jutong.city.systems import advance, write_sources
 from jutong.city.users import users
 from jutong.city.waiting import leave_waiting
@@ -130,6 +130,8 @@ def _first_round(platform: Platform, outside: EmbeddedPostgres, bar: Bar) -> Non
     with bar("库表交换：全量") as tell:
         declare_deliveries(platform, applications(), outside)
         _deliver(platform, 0, tell)
+    with bar("文件下载") as tell:
+        take_files(platform, users())
 
 
 def _later_round(

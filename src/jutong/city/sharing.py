@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote as percent
 from urllib.parse import urlencode
@@ -29,12 +30,15 @@ from psycopg.conninfo import conninfo_to_dict
 
 from jutong import gate, people, share
 from jutong.city.rows import Application, User
+from jutong.city.systems import outside_folder
 from jutong.database import Connection, EmbeddedPostgres, named_sql
 from jutong.flows import Platform, Progress
 from jutong.terms import Broken, DatasetName, quote
 
 _SQL = named_sql(__file__, "sharing.sql")
 
+#: Who also takes a file, of what is delivered to it: application → form.
+FILES = {"A07": "excel", "A17": "csv"}
 #: Each application calls at least this often.
 CALLS = 500
 _THREADS = 6
@@ -91,6 +95,8 @@ def _wishes(application: Application) -> Iterator[tuple[str, str, Sequence[str],
         yield call.dataset, "api", tuple(dict.fromkeys((*call.keys, *call.items))), ()
     for delivered in application.deliveries:
         yield delivered.dataset, "table", delivered.items, delivered.row_filter
+        if application.id in FILES:
+            yield delivered.dataset, "file", delivered.items, delivered.row_filter
 
 
 def _walk(connection: Connection, who: Actors, consumer: str, provider: str, wish: share.Wish) -> None:
@@ -167,7 +173,7 @@ def _paths(platform: Platform, application: Application, count: int) -> list[str
             keys = ", ".join(quote(key) for key in call.keys)
             table = DatasetName.parse(call.dataset)
             rows = reading.rows(
-                f"SELECT {keys} FROM lake.{table.zone}.{quote(table.table)} "
+                f"SELECT {keys} FROM {reading.table(table)} "
                 f"WHERE {' AND '.join(f'{quote(key)} IS NOT NULL' for key in call.keys)} "
                 f"ORDER BY hash({keys}, {len(application.id)}) LIMIT 97"
             )
@@ -261,6 +267,38 @@ def declare_deliveries(
                 connection, platform.keys, name=name, grant_id=grant["id"], receiver=receiver, password=password,
                 table_name=table,
             )  # fmt: skip
+
+
+def take_files(platform: Platform, users: Sequence[User]) -> None:
+    """The officers who may take a file take one, sealed where it is a workbook; it lies with the consumer then."""
+    who, folder = Actors.of(users), platform.settings.extracts_folder
+    with platform.database.connection() as connection:
+        taken = {one.grant_id for one in share.extracts(connection) if one.state == "taken"}
+        due = [row for row in connection.execute(_SQL.file_grants).fetchall() if row["id"] not in taken]
+        parties = {
+            row["id"]: who.party(connection, row["department_code"], "consumer_officer") for row in due
+        }
+    stream = platform.ledger.stream("files")
+    try:
+        for grant in due:
+            form, party = FILES[grant["application_id"]], parties[grant["id"]]
+            made = share.make_extract(
+                platform.database, platform.store, platform.keys, folder, party, grant["id"], form,
+                sealed=form == "excel",
+            )  # fmt: skip
+            leaving = share.take_extract(platform.database, stream, folder, party, made.link)
+            to = taken_files(platform.settings.home) / grant["application_id"]
+            to.mkdir(parents=True, exist_ok=True)
+            with (to / (made.extract.file_name or made.extract.id)).open("wb") as file:
+                file.writelines(leaving.blocks)
+            (to / "口令.txt").write_text(made.password or "", encoding="utf-8")
+    finally:
+        stream.close()
+
+
+def taken_files(home: Path) -> Path:
+    """Where the sample consumers keep the files they took: application / file."""
+    return outside_folder(home) / "files"
 
 
 def _receiver(outside: EmbeddedPostgres, application: str, platform: Platform) -> tuple[dict[str, Any], str]:

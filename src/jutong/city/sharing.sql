@@ -9,6 +9,9 @@ SELECT application_id, entry_id, method FROM share_grant WHERE state = 'active'
 -- name: table_grants
 SELECT id, application_id, dataset FROM share_grant WHERE method = 'table' AND state = 'active' ORDER BY id
 
+-- name: file_grants
+SELECT id, application_id, department_code FROM share_grant WHERE method = 'file' AND state = 'active' ORDER BY id
+
 -- name: calls_made
 SELECT application, count(*)::int AS n FROM exchange
 WHERE event = 'share:service:answer' AND outcome = 'answered' GROUP BY application

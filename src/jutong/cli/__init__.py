@@ -29,6 +29,7 @@ _COMMANDS = {
     "fuse": "fusing",
     "run": "journey",
     "deliver": "deliver",
+    "extract": "extracts",
     "source": "journey",
     "plan": "plans",
     "look": "ways",

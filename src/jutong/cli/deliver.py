@@ -10,6 +10,9 @@ from jutong.cli.journey import bar
 from jutong.cli.shared import as_json, console, platform_of, say
 from jutong.terms import Broken
 
+_APART = {"missing": "对方缺", "different": "对方不同", "extra": "对方多"}
+#: Of the keys that differ, as many as a screen holds.
+_SHOWN = 20
 _WORDS = {"equal": "一致", "mended": "已补正", "different": "不一致"}
 
 
@@ -88,14 +91,29 @@ def reconcile(context: click.Context, name: str, check_only: bool, machine: bool
         stream = platform.ledger.stream("reconcile")
         try:
             found = compare(
-                platform.database, platform.store, stream, platform.keys, name, mend=not check_only
+                platform.database,
+                platform.store,
+                stream,
+                platform.keys,
+                name,
+                mend=not check_only,
+                cause="person",
             )
         finally:
             stream.close()
     sentence = (
         f"{name}：{_WORDS[found.result]}，湖中 {found.here.rows:,} 行，接收库 {found.there.rows:,} 行"
-        + (f"，{found.ranges} 段中 {found.apart} 段曾不一致" if found.ranges else "")
+        + (f"，{found.differing:,} 行不同" if found.differing else "")
+        + (f"，补正 {found.ranges} 段中的 {found.apart} 段" if found.ranges else "")
     )
-    say(found, machine, lambda: console.print(sentence))
+
+    def show() -> None:
+        console.print(sentence)
+        for one in found.differences[:_SHOWN]:
+            console.print(f"  {_APART[one.kind]} {'，'.join(one.key)}", markup=False)
+        if found.differing > _SHOWN:
+            console.print(f"  …… 共 {found.differing:,} 行")
+
+    say(found, machine, show)
     if found.result == "different":
         raise Broken("share.not_reconciled", f"交换 {name} 与湖中内容不一致")

@@ -686,8 +686,10 @@ CREATE TABLE jutong.delivery (
     snapshot bigint,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    reconcile_every interval DEFAULT '1 day'::interval,
     CONSTRAINT delivery_name_check CHECK ((name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$'::text)),
     CONSTRAINT delivery_receiver_check CHECK ((jsonb_typeof(receiver) = 'object'::text)),
+    CONSTRAINT delivery_reconcile_every_check CHECK ((reconcile_every >= '01:00:00'::interval)),
     CONSTRAINT delivery_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text, 'stopped'::text])))
 );
 COMMENT ON TABLE jutong.delivery IS '库表交换：keeps one table in a consumer''s database equal to what its grant lets out of a dataset';
@@ -695,6 +697,7 @@ COMMENT ON COLUMN jutong.delivery.department_code IS 'the consumer; provider_cod
 COMMENT ON COLUMN jutong.delivery.receiver IS '{host, port, dbname, user, schema}; never a password';
 COMMENT ON COLUMN jutong.delivery.secret IS 'the receiver''s password, sealed by the KeyProvider';
 COMMENT ON COLUMN jutong.delivery.snapshot IS 'lake snapshot the receiver''s table stands at: a copy for pages and for snapshot expiry, the truth is the checkpoint in the receiver';
+COMMENT ON COLUMN jutong.delivery.reconcile_every IS 'how often it is reconciled beside after each run; NULL: not on schedule';
 CREATE TABLE jutong.delivery_run (
     id text NOT NULL,
     delivery_name text NOT NULL,
@@ -876,6 +879,57 @@ COMMENT ON TABLE jutong.exchange_subjects IS '谁看过我: keyed 8-byte hashes 
 COMMENT ON COLUMN jutong.exchange_subjects.bucket IS 'first byte of the hashes in this row: a look-up reads one bucket';
 COMMENT ON COLUMN jutong.exchange_subjects.period IS 'year of the key the hashes were made with';
 COMMENT ON COLUMN jutong.exchange_subjects.hashes IS 'sorted 8-byte hashes, one after another';
+CREATE SEQUENCE jutong.extract_number
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+CREATE TABLE jutong."extract" (
+    id text DEFAULT ('E'::text || lpad((nextval('jutong.extract_number'::regclass))::text, 6, '0'::text)) NOT NULL,
+    grant_id text NOT NULL,
+    application_id text NOT NULL,
+    department_code text NOT NULL,
+    provider_code text NOT NULL,
+    asked_by bigint NOT NULL,
+    form text NOT NULL,
+    sealed boolean DEFAULT false NOT NULL,
+    state text DEFAULT 'making'::text NOT NULL,
+    shape text NOT NULL,
+    columns jsonb NOT NULL,
+    marked text[] NOT NULL,
+    snapshot bigint,
+    rows bigint,
+    content text,
+    subjects text,
+    file_name text,
+    bytes bigint,
+    sha256 text,
+    link_hash text,
+    link_until timestamp with time zone,
+    links integer DEFAULT 0 NOT NULL,
+    sent bigint,
+    problem text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    left_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    CONSTRAINT extract_columns_check CHECK ((jsonb_typeof(columns) = 'array'::text)),
+    CONSTRAINT extract_form_check CHECK ((form = ANY (ARRAY['csv'::text, 'excel'::text, 'parquet'::text]))),
+    CONSTRAINT extract_link_hash_check CHECK ((link_hash ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT extract_marked_check CHECK ((cardinality(marked) > 0)),
+    CONSTRAINT extract_state_check CHECK ((state = ANY (ARRAY['making'::text, 'failed'::text, 'ready'::text, 'leaving'::text, 'taken'::text, 'cut'::text, 'expired'::text, 'withdrawn'::text])))
+);
+COMMENT ON TABLE jutong."extract" IS '文件：one file made under a grant for one recipient, watermarked for them; its bytes leave only after the ledger has said so';
+COMMENT ON COLUMN jutong."extract".department_code IS 'the consumer; provider_code the department that shares';
+COMMENT ON COLUMN jutong."extract".asked_by IS 'the recipient: whose file this is, visibly and by its row marks';
+COMMENT ON COLUMN jutong."extract".sealed IS 'true: an AES-256 zip whose password was shown once and is kept nowhere';
+COMMENT ON COLUMN jutong."extract".state IS 'making → ready → leaving → taken or cut (broke off: a new link may be asked for); expired, withdrawn, failed: the file is gone';
+COMMENT ON COLUMN jutong."extract".shape IS 'signature of what left the lake: where it no longer fits the grant, the file does not leave';
+COMMENT ON COLUMN jutong."extract".columns IS 'list of [name, heading, type] in the file''s order';
+COMMENT ON COLUMN jutong."extract".marked IS 'the columns whose texts identify a row to the keyed marks';
+COMMENT ON COLUMN jutong."extract".content IS 'content hash of the rows; sha256 of the file as it leaves';
+COMMENT ON COLUMN jutong."extract".link_hash IS 'SHA-256 (hex) of the link''s token; kept after use, so that a used link can say what became of it';
+COMMENT ON COLUMN jutong."extract".sent IS 'bytes handed over; fewer than bytes where the download broke off';
 CREATE TABLE jutong.form (
     source_table text NOT NULL,
     entry_id bigint,
@@ -1654,18 +1708,24 @@ CREATE TABLE jutong.reconciliation (
     id bigint NOT NULL,
     delivery_name text NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
-    snapshot bigint NOT NULL,
+    snapshot bigint,
     result text NOT NULL,
-    rows_here bigint NOT NULL,
-    rows_there bigint NOT NULL,
-    digest_here text NOT NULL,
-    digest_there text NOT NULL,
-    ranges integer NOT NULL,
-    ranges_apart integer NOT NULL,
-    CONSTRAINT reconciliation_result_check CHECK ((result = ANY (ARRAY['equal'::text, 'mended'::text, 'different'::text])))
+    rows_here bigint,
+    rows_there bigint,
+    digest_here text,
+    digest_there text,
+    ranges integer,
+    ranges_apart integer,
+    cause text DEFAULT 'run'::text NOT NULL,
+    keys_apart bigint,
+    problem text,
+    ended_at timestamp with time zone,
+    CONSTRAINT reconciliation_cause_check CHECK ((cause = ANY (ARRAY['run'::text, 'schedule'::text, 'person'::text]))),
+    CONSTRAINT reconciliation_result_check CHECK ((result = ANY (ARRAY['equal'::text, 'mended'::text, 'different'::text, 'both_empty'::text, 'here_empty'::text, 'there_empty'::text, 'running'::text, 'waiting'::text, 'cancelled'::text, 'no_table'::text, 'no_source'::text, 'unreachable'::text, 'timeout'::text, 'failed'::text])))
 );
 COMMENT ON TABLE jutong.reconciliation IS '对账：count and content hash of what the grant lets out here, and of the receiver''s table there (domain §6.3)';
 COMMENT ON COLUMN jutong.reconciliation.ranges IS 'key ranges compared; ranges_apart of them differed before mending';
+COMMENT ON COLUMN jutong.reconciliation.keys_apart IS 'rows that differed, before mending; the first of them are in reconciliation_key';
 ALTER TABLE jutong.reconciliation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME jutong.reconciliation_id_seq
     START WITH 1
@@ -1674,6 +1734,15 @@ ALTER TABLE jutong.reconciliation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE jutong.reconciliation_key (
+    reconciliation_id bigint NOT NULL,
+    no integer NOT NULL,
+    kind text NOT NULL,
+    key text[] NOT NULL,
+    CONSTRAINT reconciliation_key_kind_check CHECK ((kind = ANY (ARRAY['missing'::text, 'different'::text, 'extra'::text])))
+);
+COMMENT ON TABLE jutong.reconciliation_key IS 'keys that differed at the latest reconciliation that found any: keys only, never a row''s other values';
+COMMENT ON COLUMN jutong.reconciliation_key.kind IS 'missing there; different there; extra there';
 CREATE TABLE jutong.refinement (
     batch_id text NOT NULL,
     dataset text NOT NULL,
@@ -2335,6 +2404,10 @@ ALTER TABLE ONLY jutong.exchange
     ADD CONSTRAINT exchange_pkey PRIMARY KEY (origin, log_index);
 ALTER TABLE ONLY jutong.exchange_subjects
     ADD CONSTRAINT exchange_subjects_pkey PRIMARY KEY (bucket, period, request_id, attempt);
+ALTER TABLE ONLY jutong."extract"
+    ADD CONSTRAINT extract_link_hash_key UNIQUE (link_hash);
+ALTER TABLE ONLY jutong."extract"
+    ADD CONSTRAINT extract_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.form
     ADD CONSTRAINT form_pkey PRIMARY KEY (source_table);
 ALTER TABLE ONLY jutong.form_row
@@ -2427,6 +2500,8 @@ ALTER TABLE ONLY jutong.purge_row
     ADD CONSTRAINT purge_row_pkey PRIMARY KEY (purge_id, "table", batch_id, row_no);
 ALTER TABLE ONLY jutong.rebuild
     ADD CONSTRAINT rebuild_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.reconciliation_key
+    ADD CONSTRAINT reconciliation_key_pkey PRIMARY KEY (reconciliation_id, no);
 ALTER TABLE ONLY jutong.reconciliation
     ADD CONSTRAINT reconciliation_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.refinement
@@ -2533,6 +2608,8 @@ CREATE INDEX exchange_attempt ON jutong.exchange USING btree (attempt) WHERE (at
 CREATE INDEX exchange_entry ON jutong.exchange USING btree (entry, at);
 CREATE INDEX exchange_request ON jutong.exchange USING btree (request_id) WHERE (request_id <> ''::text);
 CREATE INDEX exchange_subject_words ON jutong.exchange USING gin (string_to_array(subjects, ' '::text)) WHERE (subjects <> ''::text);
+CREATE INDEX extract_department ON jutong."extract" USING btree (department_code, created_at);
+CREATE INDEX extract_grant ON jutong."extract" USING btree (grant_id);
 CREATE INDEX form_row_draft ON jutong.form_row USING btree (source_table) WHERE (arrival_id IS NULL);
 CREATE UNIQUE INDEX form_row_given ON jutong.form_row USING btree (source_table, given_key) WHERE (given_key IS NOT NULL);
 CREATE INDEX front_machine_department ON jutong.front_machine USING btree (department_code);
@@ -2660,6 +2737,16 @@ ALTER TABLE ONLY jutong.entry_search
     ADD CONSTRAINT entry_search_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id) ON DELETE CASCADE;
 ALTER TABLE ONLY jutong.entry_version
     ADD CONSTRAINT entry_version_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id) ON DELETE CASCADE;
+ALTER TABLE ONLY jutong."extract"
+    ADD CONSTRAINT extract_application_id_fkey FOREIGN KEY (application_id) REFERENCES jutong.application(id);
+ALTER TABLE ONLY jutong."extract"
+    ADD CONSTRAINT extract_asked_by_fkey FOREIGN KEY (asked_by) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong."extract"
+    ADD CONSTRAINT extract_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
+ALTER TABLE ONLY jutong."extract"
+    ADD CONSTRAINT extract_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES jutong.share_grant(id);
+ALTER TABLE ONLY jutong."extract"
+    ADD CONSTRAINT extract_provider_code_fkey FOREIGN KEY (provider_code) REFERENCES jutong.department(code);
 ALTER TABLE ONLY jutong.form
     ADD CONSTRAINT form_made_by_fkey FOREIGN KEY (made_by) REFERENCES jutong.app_user(id);
 ALTER TABLE ONLY jutong.form_row
@@ -2750,6 +2837,8 @@ ALTER TABLE ONLY jutong.rebuild
     ADD CONSTRAINT rebuild_dataset_fkey FOREIGN KEY (dataset) REFERENCES jutong.dataset(name);
 ALTER TABLE ONLY jutong.reconciliation
     ADD CONSTRAINT reconciliation_delivery_name_fkey FOREIGN KEY (delivery_name) REFERENCES jutong.delivery(name);
+ALTER TABLE ONLY jutong.reconciliation_key
+    ADD CONSTRAINT reconciliation_key_reconciliation_id_fkey FOREIGN KEY (reconciliation_id) REFERENCES jutong.reconciliation(id) ON DELETE CASCADE;
 ALTER TABLE ONLY jutong.refinement
     ADD CONSTRAINT refinement_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES jutong.batch(id);
 ALTER TABLE ONLY jutong.refinement_rule

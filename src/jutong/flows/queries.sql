@@ -44,3 +44,6 @@ SELECT entry, sum(times)::bigint AS uses FROM meter_daily WHERE entry <> '' GROU
 SELECT DISTINCT e.id
 FROM entry e JOIN share_grant g ON g.entry_id = e.id
 WHERE g.state = 'active' AND e.changed_at > g.changed_at;
+
+-- name: stage_open
+SELECT 1 FROM job_run WHERE stage = %(stage)s AND state IN ('waiting', 'running') LIMIT 1

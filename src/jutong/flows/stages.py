@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Literal
 
 from jutong import develop, fuse, gather, refine, share
 from jutong.flows.platform import Platform
@@ -167,6 +169,31 @@ def deliver_all(
     return done
 
 
+def reconcile_deliveries(
+    platform: Platform,
+    names: Iterable[str] | None = None,
+    *,
+    mend: bool = True,
+    cause: Literal["schedule", "person"] = "schedule",
+    tell: Progress = quietly,
+) -> list[share.Reconciled]:
+    """Compare these deliveries, those that are due by default; what cannot be compared is a state, not a failure."""
+    with platform.database.connection() as connection:
+        due = list(names) if names is not None else share.reconciliations_due(connection)
+    done = []
+    stream = platform.ledger.stream("reconcile")
+    try:
+        for number, name in enumerate(due):
+            tell(number, len(due), name)
+            rooms = (platform.database, platform.store, stream, platform.keys)
+            with suppress(JutongError):  # said where the delivery's page shows it
+                done.append(share.reconcile(*rooms, name, mend=mend, cause=cause))
+    finally:
+        stream.close()
+    tell(len(due), len(due), "")
+    return done
+
+
 def count(platform: Platform) -> None:
     """Merge the streams and fold what is new into the meters."""
     platform.ledger.sequence()
@@ -201,6 +228,7 @@ STAGES: dict[str, Callable[[Platform, Progress], object]] = {
     "fuse": lambda platform, tell: fuse_all(platform, tell=tell),
     "model": lambda platform, tell: run_models(platform, tell=tell),
     "deliver": lambda platform, tell: deliver_all(platform, tell=tell),
+    "reconcile": lambda platform, tell: reconcile_deliveries(platform, mend=False, tell=tell),
     "round": run_round,
     "night": lambda platform, tell: run_round(platform, tell, sources=_unplanned(platform)),
 }

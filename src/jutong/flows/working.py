@@ -13,11 +13,11 @@ from jutong import casework, catalogue, gather, share
 from jutong.database import named_sql
 from jutong.flows.arriving import ask_for_arrivals
 from jutong.flows.housekeeping import ask_for_housekeeping, keep_house
-from jutong.flows.jobs import arguments_of, report, work
+from jutong.flows.jobs import arguments_of, ask, report, work
 from jutong.flows.planned import ask_for_plans, run_plan
 from jutong.flows.platform import Platform
 from jutong.flows.purging import ask_for_purges, work_off_purges
-from jutong.flows.stages import STAGES, count
+from jutong.flows.stages import STAGES, count, reconcile_deliveries
 from jutong.ledger import keep_heads
 from jutong.people import tidy
 from jutong.terms import JutongError, NotFound
@@ -51,12 +51,22 @@ def _clocks(platform: Platform) -> None:
         for entry in connection.execute(sql.republished_since_granted).fetchall():
             share.tighten_grants(connection, entry["id"])
         tidy(connection, now=now)
+    share.sweep_extracts(platform.database, platform.settings.extracts_folder, now=now)
 
 
 def _uses(platform: Platform) -> None:
     with platform.database.connection() as connection:
         rows = connection.execute(sql.uses_by_entry).fetchall()
         catalogue.count_uses(connection, {row["entry"]: row["uses"] for row in rows})
+
+
+def _reconciling(platform: Platform) -> None:
+    """Put 对账 on the queue when a delivery's time has come and none waits or runs."""
+    with platform.database.connection() as connection:
+        due = share.reconciliations_due(connection)
+        under_way = connection.execute(sql.stage_open, {"stage": "reconcile"}).fetchone()
+    if due and not under_way:
+        ask(platform.database, "reconcile", "schedule")
 
 
 _LOOPS = (
@@ -66,6 +76,7 @@ _LOOPS = (
     _Loop("clocks", 30.0, _clocks),
     _Loop("uses", 600.0, _uses),
     _Loop("housekeeping", 60.0, ask_for_housekeeping),
+    _Loop("reconcile", 60.0, _reconciling),
     _Loop("arrivals", 5.0, ask_for_arrivals),
     _Loop("plans", 3.0, ask_for_plans),
     _Loop("purges", 10.0, ask_for_purges),
@@ -110,6 +121,11 @@ def run_stage(platform: Platform, name: str, job: int | None) -> None:
     if job is not None:  # a run of a plan is known by its job
         run = arguments_of(platform.database, job).get("run", 0)
         stages["plan"] = lambda platform, tell: run_plan(platform, int(run), tell)
+        asked = arguments_of(platform.database, job)
+        if "delivery" in asked:  # somebody asked for one, on its page
+            stages["reconcile"] = lambda platform, tell: reconcile_deliveries(
+                platform, [asked["delivery"]], mend=bool(asked.get("mend")), cause="person", tell=tell
+            )
     if name not in stages:
         raise NotFound("flows.no_stage", f"没有环节 {name!r}：{'、'.join(stages)}")
     told = 0.0

@@ -143,6 +143,8 @@ ACTIONS: dict[str, tuple[Rule, ...]] = {
         Rule(frozenset({"provider_officer"}), (_PROVIDED,), "提供方"),
         Rule(frozenset({"consumer_officer"}), (_OWN,), "需求方"),
     ),
+    "extract:read": _both_sides(_STEWARD, _AUDITOR),
+    "extract:make": (Rule(frozenset({"consumer_officer"}), (_OWN,), "需求方经办"),),
     "application:read": _own_or_city(_OFFICES, _STEWARD, _AUDITOR, _SECURITY, _SYSTEM),
     "application:add": _own_or_city(frozenset({"consumer_officer"}), _STEWARD),
     "application:token": (Rule(frozenset({"consumer_officer"}), (_OWN,), "应用的主人"),),

@@ -13,12 +13,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
 from jutong.database import Connection
 from jutong.people import Session, session_of
@@ -267,7 +268,10 @@ def _file(download: Download) -> Response:
     headers = {"Content-Disposition": f"{kept}; filename*=UTF-8''{quote(download.name)}"}
     if isinstance(download.content, bytes):
         return Response(download.content, media_type=download.media_type, headers=headers)
-    return FileResponse(download.content, media_type=download.media_type, headers=headers)
+    if isinstance(download.content, Path):
+        return FileResponse(download.content, media_type=download.media_type, headers=headers)
+    headers |= {"Content-Length": str(download.length), "Jutong-Receipt": download.receipt}
+    return StreamingResponse(download.content, media_type=download.media_type, headers=headers)
 
 
 def _dump(value: Any) -> bytes:

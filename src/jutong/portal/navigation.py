@@ -69,6 +69,7 @@ JOURNEY = (
         Tab("grants", "授权", "/grants", "grant:read"),
         Tab("services", "接口服务", "/services", "service:read"),
         Tab("deliveries", "库表交换", "/deliveries", "delivery:read"),
+        Tab("extracts", "文件", "/extracts", "extract:read"),
         Tab("ledger", "交换记录", "/ledger", "ledger:read"),
         Tab("metering", "计量", "/metering", "ledger:read"),
         Tab("seen", "谁看过", "/seen", "exchange:read"),

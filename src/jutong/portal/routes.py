@@ -7,7 +7,7 @@ An act is what a form does; its form is a frozen dataclass too, so a program can
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,13 @@ class Download:
 
     name: str
     media_type: str
-    content: bytes | Path
+    #: Blocks are for what may leave once only: whoever gives them learns how far they came.
+    content: bytes | Path | Iterator[bytes]
     #: Shown in the browser rather than kept.
     inline: bool = False
+    #: Of blocks: how many bytes in all, and the ledger's receipt.
+    length: int | None = None
+    receipt: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Self
 
 from psycopg.types.json import Jsonb
@@ -43,6 +44,8 @@ class Delivery:
     table_name: str
     state: str
     snapshot: int | None
+    #: How often it is reconciled beside after each run; None: not on schedule.
+    reconcile_every: timedelta | None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -161,8 +164,21 @@ def runs(connection: Connection, name: str, limit: int = 50) -> list[dict[str, A
 
 
 def reconciliations(connection: Connection, name: str, limit: int = 50) -> list[dict[str, Any]]:
-    """Latest first: result, rows and digests on both sides, key ranges compared and apart."""
+    """Latest first: result, rows and digests on both sides, key ranges compared and apart, keys apart, cause, problem."""
     return connection.execute(_SQL.list_reconciliations, {"name": name, "limit": limit}).fetchall()
+
+
+def differing_keys(connection: Connection, name: str, limit: int = 1000) -> list[dict[str, Any]]:
+    """Keys that differed at the latest reconciliation that found any: ``kind`` missing, different, extra, and ``key``."""
+    return connection.execute(_SQL.list_keys, {"name": name, "limit": limit}).fetchall()
+
+
+def set_reconcile_every(connection: Connection, name: str, every: timedelta | None) -> Delivery:
+    """How often a delivery is reconciled.  Raises BadInput ``share.reconcile_every`` below an hour."""
+    if every is not None and every < timedelta(hours=1):
+        raise BadInput("share.reconcile_every", "定时对账的间隔不能短于 1 小时")
+    row = connection.execute(_SQL.set_reconcile_every, {"name": name, "every": every}).fetchone()
+    return Delivery.from_row(row or _row(connection, name))
 
 
 def note_held(database: Database, name: str, problem: JutongError) -> None:

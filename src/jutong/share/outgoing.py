@@ -227,21 +227,42 @@ def leaving_sql(out: OutItem) -> str:
     return masked_sql("text", out.mask, f"CAST({column} AS VARCHAR)")
 
 
-def _chunk(table: pa.Table, outgoing: Outgoing) -> Chunk:
-    quarters = [_summed(table.column(name)) for name in _QUARTERS]
-    names = [name for name, _ in outgoing.columns]
-    subjects = b""
+def content_of(table: pa.Table) -> ContentHash:
+    """Content hash of the rows, from the quarters ``view_sql`` set beside them."""
+    return combine(table.num_rows, [_summed(table.column(name)) for name in _QUARTERS])
+
+
+def subjects_of(table: pa.Table, outgoing: Outgoing) -> bytes:
+    """The subjects' keyed hashes ``view_sql`` set beside the rows, sorted, each once, one after another."""
+    names = {name for name, _ in outgoing.columns}
     found = [name for name in table.column_names if name.startswith(_SUBJECT) and name not in names]
-    if found:
-        numbers = [table.column(name).drop_null().to_numpy() for name in found]
-        subjects = _sorted_once(np.concatenate(numbers)).astype(">u8").tobytes()
+    found = [name for name in found if name.removeprefix(_SUBJECT).isdigit()]
+    if not found:
+        return b""
+    numbers = [table.column(name).drop_null().to_numpy() for name in found]
+    return _sorted_once(np.concatenate(numbers)).astype(">u8").tobytes()
+
+
+def merged_subjects(parts: Iterable[bytes]) -> bytes:
+    """Several of them as one."""
+    numbers = np.frombuffer(b"".join(parts), ">u8").astype(np.uint64)
+    return _sorted_once(numbers).astype(">u8").tobytes()
+
+
+def beside(outgoing: Outgoing, *, subjects: bool) -> list[str]:
+    """The columns ``view_sql`` sets beside the leaving ones, for whoever wraps it."""
+    return [*(f"{_SUBJECT}{place}" for place, _ in enumerate(outgoing.subjects) if subjects), *_QUARTERS]
+
+
+def _chunk(table: pa.Table, outgoing: Outgoing) -> Chunk:
+    names = [name for name, _ in outgoing.columns]
     hashed = _ROW_HASH in table.column_names
     hashes = tuple(map(str, table.column(_ROW_HASH).to_pylist())) if hashed else ()
     return Chunk(
         table=table.select(names),
         last_key=key_of(table, outgoing.keys, table.num_rows - 1),
-        content=combine(table.num_rows, quarters),
-        subjects=subjects,
+        content=content_of(table),
+        subjects=subjects_of(table, outgoing),
         row_hashes=hashes,
     )
 

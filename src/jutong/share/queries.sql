@@ -265,11 +265,50 @@ WHERE id = %(id)s
 -- name: list_runs
 SELECT * FROM delivery_run WHERE delivery_name = %(name)s ORDER BY started_at DESC, id LIMIT %(limit)s
 
--- name: add_reconciliation
-INSERT INTO reconciliation (delivery_name, snapshot, result, rows_here, rows_there, digest_here, digest_there,
-                            ranges, ranges_apart)
-VALUES (%(name)s, %(snapshot)s, %(result)s, %(rows_here)s, %(rows_there)s, %(digest_here)s, %(digest_there)s,
-        %(ranges)s, %(apart)s)
+-- name: begin_reconciliation
+-- Whoever holds the delivery's lock is alone: what still says it is under way was killed.
+WITH killed AS (
+    UPDATE reconciliation SET result = 'failed', problem = '对账中断', ended_at = clock_timestamp()
+    WHERE delivery_name = %(name)s AND result = 'running'
+)
+INSERT INTO reconciliation (delivery_name, result, cause) VALUES (%(name)s, 'running', %(cause)s) RETURNING id
+
+-- name: end_reconciliation
+UPDATE reconciliation
+SET result = %(result)s, snapshot = %(snapshot)s, rows_here = %(rows_here)s, rows_there = %(rows_there)s,
+    digest_here = %(digest_here)s, digest_there = %(digest_there)s, ranges = %(ranges)s, ranges_apart = %(apart)s,
+    keys_apart = %(differing)s, ended_at = clock_timestamp()
+WHERE id = %(id)s
+
+-- name: stop_reconciliation
+UPDATE reconciliation SET result = %(result)s, problem = %(problem)s, ended_at = clock_timestamp()
+WHERE id = %(id)s AND result = 'running'
+
+-- name: forget_keys
+DELETE FROM reconciliation_key k USING reconciliation r, reconciliation latest
+WHERE latest.id = %(id)s AND r.delivery_name = latest.delivery_name AND k.reconciliation_id = r.id
+
+-- name: keep_keys
+COPY reconciliation_key (reconciliation_id, no, kind, key) FROM STDIN
+
+-- name: list_keys
+SELECT k.kind, k.key FROM reconciliation_key k JOIN reconciliation r ON r.id = k.reconciliation_id
+WHERE r.delivery_name = %(name)s ORDER BY k.no LIMIT %(limit)s
+
+-- name: reconciliations_due
+SELECT d.name
+FROM delivery d
+LEFT JOIN LATERAL (
+    SELECT at, result FROM reconciliation WHERE delivery_name = d.name ORDER BY id DESC LIMIT 1
+) r ON true
+WHERE d.state = 'active' AND d.snapshot IS NOT NULL AND d.reconcile_every IS NOT NULL
+  AND (r.at IS NULL OR r.at <= now() - CASE
+        WHEN r.result IN ('equal', 'mended', 'different', 'both_empty', 'here_empty', 'there_empty')
+        THEN d.reconcile_every ELSE least(d.reconcile_every, interval '1 hour') END)
+ORDER BY r.at NULLS FIRST, d.name
+
+-- name: set_reconcile_every
+UPDATE delivery SET reconcile_every = %(every)s WHERE name = %(name)s RETURNING *
 
 -- name: list_reconciliations
 SELECT * FROM reconciliation WHERE delivery_name = %(name)s ORDER BY id DESC LIMIT %(limit)s

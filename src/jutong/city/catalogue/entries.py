@@ -284,7 +284,7 @@ def _supplied(table: TablePlan) -> NewEntry:
         theme=theme,
         share_type=share_type,
         share_condition=_CONDITIONS[luck % len(_CONDITIONS)] if share_type == 2 else "",
-        share_methods=("api", "table"),
+        share_methods=("api", "table", "file"),
         use_condition=_USES[luck % len(_USES)],
         grade=grade,
         formats=(3, 7) if table.source.kind == "postgres" else (2, 7),

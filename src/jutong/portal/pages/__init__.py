@@ -14,6 +14,7 @@ from jutong.portal.pages import (
     deliveries,
     desk,
     elements,
+    extracts,
     forms,
     grants,
     indicators,
@@ -54,7 +55,7 @@ _TOPICS = (
     sources, batches, arrivals, forms, machines, issues, standards, elements, companies, registers,
     storage, upkeep, retention, purges, scores, persons, licences, credit, plans, rulesets,
     catalogue, lists, objections,
-    cases, requests, grants, services, deliveries, ledger, metering, seen,
+    cases, requests, grants, services, deliveries, extracts, ledger, metering, seen,
     applications, models, indicators, campaign, projects, cloud, people, security,
 )  # fmt: skip
 

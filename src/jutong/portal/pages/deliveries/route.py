@@ -9,19 +9,48 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from jutong.database import named_sql
+from jutong.flows import ask
 from jutong.people import visible_to
 from jutong.portal.names import department_names
 from jutong.portal.paging import Pager
 from jutong.portal.routes import Act, Done, NoQuestion, Page
 from jutong.portal.visits import Visit
-from jutong.share import RECEIVER_KINDS, find_delivery, reconciliations, runs, set_delivery_state
+from jutong.share import (
+    RECEIVER_KINDS,
+    differing_keys,
+    find_delivery,
+    reconciliations,
+    runs,
+    set_delivery_state,
+    set_reconcile_every,
+)
 from jutong.terms import NotFound
 
 _SQL = named_sql(__file__)
+#: Of the keys that differ, as many as a person looks through.
+SHOWN_KEYS = 100
 
 KINDS = {"full": "全量", "incremental": "增量", "difference": "全量比对"}
 RUN_STATES = {"running": ("now", "进行中"), "done": ("ok", "完成"), "failed": ("over", "失败")}
-RESULTS = {"equal": ("ok", "一致"), "mended": ("near", "已修补"), "different": ("over", "不一致")}
+#: The states of domain §6.3.
+RESULTS = {
+    "equal": ("ok", "一致"),
+    "mended": ("near", "已修补"),
+    "different": ("over", "不一致"),
+    "both_empty": ("ok", "均空"),
+    "here_empty": ("over", "源空"),
+    "there_empty": ("over", "目标空"),
+    "running": ("now", "对比中"),
+    "waiting": ("wait", "等待"),
+    "cancelled": ("idle", "已取消"),
+    "no_table": ("over", "目标库表不存在"),
+    "no_source": ("over", "源表不存在"),
+    "unreachable": ("over", "连接失败"),
+    "timeout": ("near", "超时"),
+    "failed": ("over", "对比失败"),
+}
+CAUSES = {"run": "送达后", "schedule": "定时", "person": "人工"}
+APART = {"missing": "对方缺", "different": "对方不同", "extra": "对方多"}
 STATES = {"active": ("ok", "运行"), "paused": ("wait", "暂停"), "stopped": ("idle", "停止")}
 
 
@@ -84,12 +113,22 @@ class RunView:
 class Comparison:
     at: dt.datetime
     result: tuple[str, str]
-    rows_here: int
-    rows_there: int
+    cause: str
+    #: None where nothing could be compared; ``problem`` says why.
+    rows_here: int | None
+    rows_there: int | None
     digest_here: str
     digest_there: str
     ranges: int
     ranges_apart: int
+    keys_apart: int
+    problem: str
+
+
+@dataclass(frozen=True)
+class KeyApart:
+    kind: str
+    key: str
 
 
 @dataclass(frozen=True)
@@ -99,7 +138,21 @@ class DeliveryPage:
     delivery: DeliveryRow
     runs: tuple[RunView, ...]
     comparisons: tuple[Comparison, ...]
+    #: Rows that differed at the latest comparison that found any, by key.
+    apart: tuple[KeyApart, ...]
+    #: Hours between two comparisons on schedule; None: not on schedule.
+    every: int | None
     may_run: bool
+
+
+@dataclass(frozen=True)
+class ReconcileForm:
+    do: Literal["compare", "mend"]
+
+
+@dataclass(frozen=True)
+class ScheduleForm:
+    every: Annotated[Literal["0", "1", "6", "24", "168"], Field(title="定时对账")]
 
 
 @dataclass(frozen=True)
@@ -162,17 +215,24 @@ def build(visit: Visit, _: NoQuestion) -> DeliveryPage:
     rows = _rows(visit, name, 1, 0)
     if not rows:
         raise NotFound("share.delivery_unknown", f"没有名为 {name} 的库表交换，或不经您的部门")
+    found = find_delivery(visit.connection, name)
     return DeliveryPage(
         delivery=rows[0],
         runs=tuple(_run(row) for row in runs(visit.connection, name)),
         comparisons=tuple(
             Comparison(
-                row["at"], RESULTS[row["result"]], row["rows_here"], row["rows_there"], row["digest_here"],
-                row["digest_there"], row["ranges"], row["ranges_apart"],
+                row["at"], RESULTS[row["result"]], CAUSES[row["cause"]], row["rows_here"], row["rows_there"],
+                row["digest_here"] or "", row["digest_there"] or "", row["ranges"] or 0, row["ranges_apart"] or 0,
+                row["keys_apart"] or 0, row["problem"] or "",
             )
             for row in reconciliations(visit.connection, name)
         ),
-        may_run=visit.can("delivery:run", find_delivery(visit.connection, name)),
+        apart=tuple(
+            KeyApart(APART[row["kind"]], "，".join(row["key"]))
+            for row in differing_keys(visit.connection, name, SHOWN_KEYS)
+        ),
+        every=int(found.reconcile_every.total_seconds() // 3600) if found.reconcile_every else None,
+        may_run=visit.can("delivery:run", found),
     )  # fmt: skip
 
 
@@ -204,6 +264,24 @@ def act(visit: Visit, form: DeliveryMove) -> Done:
     )
 
 
+def compare(visit: Visit, form: ReconcileForm) -> Done:
+    """Ask for a comparison now; with mending, rows that differ are sent again, each with its evidence."""
+    delivery = find_delivery(visit.connection, visit.path["name"])
+    visit.must("delivery:run", delivery)
+    ask(visit.rooms.database, "reconcile", visit.who.login, delivery=delivery.name, mend=form.do == "mend")
+    said = "已排上补正" if form.do == "mend" else "已排上对账"
+    return Done(f"/deliveries/{delivery.name}", visit.tell("{said}，结果稍后在本页", said=visit.tell(said)))
+
+
+def schedule(visit: Visit, form: ScheduleForm) -> Done:
+    """How often a delivery is reconciled on schedule; 0 hours: only after each run."""
+    delivery = find_delivery(visit.connection, visit.path["name"])
+    visit.must("delivery:run", delivery)
+    hours = int(form.every)
+    set_reconcile_every(visit.connection, delivery.name, dt.timedelta(hours=hours) if hours else None)
+    return Done(f"/deliveries/{delivery.name}", visit.tell("定时对账已改"))
+
+
 _PATH = "/deliveries/{name}"
 PAGES = (
     Page(
@@ -217,4 +295,17 @@ PAGES = (
     ),
     Page("deliveries.delivery", _PATH, build, may="delivery:read", stop="share", tab="deliveries"),
 )
-ACTS = (Act("deliveries.move", _PATH, act, DeliveryMove, may="delivery:run", shown_on=_PATH),)
+ACTS = (
+    Act("deliveries.move", _PATH, act, DeliveryMove, may="delivery:run", shown_on=_PATH),
+    Act(
+        "deliveries.reconcile",
+        _PATH + "/reconcile",
+        compare,
+        ReconcileForm,
+        may="delivery:run",
+        shown_on=_PATH,
+    ),
+    Act(
+        "deliveries.schedule", _PATH + "/schedule", schedule, ScheduleForm, may="delivery:run", shown_on=_PATH
+    ),
+)

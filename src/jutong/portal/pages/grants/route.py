@@ -118,6 +118,8 @@ class GrantPage:
     items: tuple[GivenItem, ...]
     services: tuple[ServiceLink, ...]
     deliveries: tuple[str, ...]
+    #: Files may be taken under it.
+    by_file: bool
     times: int
     records: int
     events: tuple[EventView, ...]
@@ -223,6 +225,7 @@ def build(visit: Visit, _: NoQuestion) -> GrantPage:
         deliveries=tuple(
             one["name"] for one in visit.connection.execute(_SQL.grant_deliveries, {"id": grant.id})
         ),
+        by_file=grant.method == "file",
         times=use["times"],
         records=use["records"],
         events=tuple(

@@ -1,0 +1,230 @@
+"""Making a file: exactly the granted rows, items and masks at one snapshot, marked for its recipient.  UC-SHARE-04."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+from psycopg.types.json import Jsonb
+
+from jutong.database import Database, named_sql
+from jutong.keys import KeyProvider
+from jutong.people import Party, decide
+from jutong.share.bounds import Bound, bound_of
+from jutong.share.extracts.extracts import (
+    LINK_HOURS,
+    Extract,
+    file_of,
+    find_extract,
+    link_hash,
+    must,
+    new_link,
+    sweep_extracts,
+)
+from jutong.share.extracts.forms import (
+    EXCEL_ROWS,
+    FORMS,
+    WRITERS,
+    form_columns,
+    headings,
+    seal,
+)
+from jutong.share.extracts.marks import mark_secret, mark_sql, marked_columns
+from jutong.share.grants import find_grant
+from jutong.share.outgoing import (
+    Outgoing,
+    beside,
+    content_of,
+    merged_subjects,
+    subjects_of,
+    tables,
+    view_sql,
+)
+from jutong.share.seen import keep_subjects, subject_secret, this_period
+from jutong.store import Store
+from jutong.terms import EMPTY_CONTENT, BadInput, ContentHash, Denied, JutongError, Refused, quote
+
+_SQL = named_sql(__file__)
+#: Rows in memory at a time.
+CHUNK_ROWS = 20_000
+_MARK = "_jutong_mark"
+#: 20 letters of 32, without those that look like others: 100 bits, to be read over a telephone.
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that is ready; ``link`` and ``password`` are shown once and kept nowhere."""
+
+    extract: Extract
+    link: str
+    password: str | None
+
+
+@dataclass
+class _Passing:
+    """What is summed up while rows pass by on their way into the file."""
+
+    content: ContentHash
+    subjects: list[bytes]
+
+
+def make_extract(
+    database: Database,
+    store: Store,
+    keys: KeyProvider,
+    folder: Path,
+    party: Party,
+    grant_id: str,
+    form: str,
+    *,
+    sealed: bool = False,
+    hours: int = LINK_HOURS,
+    now: datetime | None = None,
+) -> Made:
+    """Make one file under a grant whose method is 文件下载, for ``party``, an officer of the consumer.
+
+    Nothing has left when this returns: the file leaves by its link alone.  Raises Denied with the grant's or the
+    party's reason, BadInput ``share.extract_method``, ``share.extract_form``, ``share.extract_hours``,
+    ``share.extract_too_large``.
+    """
+    sweep_extracts(database, folder, now=now)
+    token, until = new_link(hours, now)
+    if form not in FORMS:
+        raise BadInput("share.extract_form", f"文件格式须为 {'、'.join(FORMS)} 之一，不能是 {form!r}")
+    with database.connection() as connection:
+        grant = find_grant(connection, grant_id)
+        must(decide(party, "extract:make", grant))
+        if grant.method != "file":
+            raise BadInput("share.extract_method", f"授权 {grant_id} 的共享方式不是文件下载")
+        bound = bound_of(connection, grant_id, now)
+        if isinstance(bound, Refused):
+            raise Denied(bound.code, bound.reason)
+        marked = marked_columns(bound.outgoing)
+        row = connection.execute(_SQL.add, _columns(bound, marked, party, form, sealed)).fetchone()
+        assert row is not None
+        extract = find_extract(connection, row["id"])
+    try:
+        password, found = _write(database, store, keys, folder, extract, bound)
+        with database.connection() as connection:
+            connection.execute(
+                _SQL.made, {**found, "id": extract.id, "link_hash": link_hash(token), "link_until": until}
+            )
+            return Made(find_extract(connection, extract.id), token, password)
+    except Exception as problem:
+        shutil.rmtree(folder / extract.id, ignore_errors=True)
+        words = problem.sentence if isinstance(problem, JutongError) else type(problem).__name__
+        with database.connection() as connection:
+            connection.execute(_SQL.failed, {"id": extract.id, "problem": words})
+        raise
+
+
+def _write(
+    database: Database, store: Store, keys: KeyProvider, folder: Path, extract: Extract, bound: Bound
+) -> tuple[str | None, dict[str, object]]:
+    """The file in its folder, its subjects' hashes durable; the password, and what the extract's row says of it."""
+    place = file_of(folder, extract)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    place.parent.mkdir(mode=0o700)
+    rows = place.with_name("rows")
+    name = f"{extract.entry}-{extract.id}{FORMS[extract.form]}".replace("/", "／")
+    snapshot, passing = _rows(store, keys, extract, bound.outgoing, rows)
+    password = None
+    if extract.sealed:
+        password = "-".join("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(4))
+        seal(rows, name, password, place)
+        rows.unlink()
+        name += ".zip"
+    else:
+        rows.rename(place)
+    subjects = keep_subjects(
+        database,
+        request_id=extract.request_id,
+        attempt="",
+        period=this_period(),
+        hashes=merged_subjects(passing.subjects),
+    )
+    with place.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return password, {
+        "snapshot": snapshot,
+        "rows": passing.content.rows,
+        "content": passing.content.digest,
+        "subjects": subjects,
+        "file_name": name,
+        "bytes": place.stat().st_size,
+        "sha256": sha256,
+    }
+
+
+def _rows(
+    store: Store, keys: KeyProvider, extract: Extract, outgoing: Outgoing, file: Path
+) -> tuple[int, _Passing]:
+    secret = mark_secret(keys, extract.id, extract.created_at)
+    subject_key = subject_secret(keys, this_period()) if outgoing.subjects else None
+    passing = _Passing(EMPTY_CONTENT, [])
+    with store.reading(store.snapshot()) as lake:
+        view, values = view_sql(
+            outgoing, lake.table(outgoing.dataset), subject_key=subject_key, ordered=False, raw=True
+        )
+        if extract.form == "excel":
+            _must_fit(int(lake.rows(f"SELECT count(*) AS n FROM ({view}) AS view", values)[0]["n"]))
+        others = [quote(name) for name in beside(outgoing, subjects=subject_key is not None)]
+        columns = [*form_columns(extract.form, outgoing, extract.marked, _MARK), *others, _MARK]
+        sql = (
+            f"SELECT {', '.join(columns)} FROM (SELECT *, {mark_sql(secret, extract.marked)} AS {_MARK}"
+            f" FROM ({view}) AS view) AS marked ORDER BY {_MARK}"
+        )
+        reader = lake.reader(sql, values, CHUNK_ROWS)
+        WRITERS[extract.form](
+            file, extract.words, outgoing, _passing_by(reader, outgoing, passing, {*others, _MARK})
+        )
+        return lake.snapshot, passing
+
+
+def _passing_by(
+    reader: pa.RecordBatchReader, outgoing: Outgoing, passing: _Passing, hidden: set[str]
+) -> Iterator[pa.Table]:
+    """The rows without what stands beside them, which is summed up; at least one table, that a form has its columns."""
+    leaving = [name for name in reader.schema.names if quote(name) not in hidden and name not in hidden]
+    none = True
+    for table in tables(reader, CHUNK_ROWS):
+        none = False
+        passing.content += content_of(table)
+        passing.subjects.append(subjects_of(table, outgoing))
+        yield table.select(leaving)
+    if none:
+        yield reader.schema.empty_table().select(leaving)
+
+
+def _must_fit(rows: int) -> None:
+    if rows > EXCEL_ROWS:
+        raise BadInput(
+            "share.extract_too_large",
+            f"共 {rows} 行，一张 Excel 表最多 {EXCEL_ROWS} 行，请改用 CSV 或 Parquet，或缩小行范围",
+        )
+
+
+def _columns(
+    bound: Bound, marked: tuple[str, ...], party: Party, form: str, sealed: bool
+) -> dict[str, object]:
+    outgoing = bound.outgoing
+    described = zip(outgoing.columns, headings(outgoing), strict=True)
+    return {
+        "grant_id": bound.grant_id,
+        "application_id": bound.application_id,
+        "department_code": bound.consumer,
+        "provider_code": bound.provider,
+        "asked_by": party.user_id,
+        "form": form,
+        "sealed": sealed,
+        "shape": outgoing.signature,
+        "columns": Jsonb([[name, heading, item_type] for (name, item_type), heading in described]),
+        "marked": list(marked),
+    }
