@@ -23,7 +23,7 @@ PAGES = (
     "/accessibility", "/scale", "/api", "/persons", "/licences", "/licences/expiring", "/credit",
     "/registers/find", "/registers/find?q=澄砚", "/registers/review", "/registers/licence", "/plans",
     "/plans/market_daily", "/plans/runs/1", "/sources/scjg_hand", "/sources/scjg_far",
-    "/services/ent_basic_query/console", "/nowhere",
+    "/services/ent_basic_query/console", "/services/new", "/services/new?of=ent_basic_query", "/services", "/nowhere",
 )  # fmt: skip
 #: The other themes change colours alone.
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}

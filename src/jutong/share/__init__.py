@@ -104,7 +104,15 @@ from jutong.share.seen import (
     who_saw,
 )
 from jutong.share.services import KINDS as SERVICE_KINDS
-from jutong.share.services import Service, find_service, publish_service, services, stop_service
+from jutong.share.services import (
+    Service,
+    column_types,
+    find_service,
+    publish_service,
+    servable,
+    services,
+    stop_service,
+)
 from jutong.share.versions import (
     NOTICE_DAYS,
     SERVICE_MOVES,
@@ -161,6 +169,7 @@ __all__ = [
     "attach_interface",
     "bound",
     "bound_of",
+    "column_types",
     "day_of",
     "declare_interface",
     "deliver",
@@ -215,6 +224,7 @@ __all__ = [
     "rotate_token",
     "runs",
     "seal_grant",
+    "servable",
     "service_history",
     "service_versions",
     "services",

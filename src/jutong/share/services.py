@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from jutong.database import Connection, named_sql
-from jutong.share.bounds import dataset_columns, entry_items
+from jutong.share.bounds import EntryItem, dataset_columns, entry_items
 from jutong.share.requests import mark_provided
 from jutong.terms import BadInput, Conflict, NotFound, ShareType
 
@@ -130,11 +130,12 @@ def checked_service(
     if not _NAME.fullmatch(name):
         raise BadInput("share.service_name", f"服务名 {name!r} 须以小写字母开头，只含小写字母、数字和下划线")
     entry = _publishable(connection, entry_id)
-    offered = _offered(connection, entry_id, entry["dataset"])
+    offered = [item.name for item in servable(connection, entry_id, entry["dataset"])[0]]
     _check_kind(connection, kind, entry["dataset"], entry_id, keys, least)
     if kind == "statistics":
         items = keys
-    wanted = list(items) if items is not None else offered
+    # What is asked by is answered too: a grant that lets a caller ask by an item lets it be told.
+    wanted = list(dict.fromkeys((*keys, *items))) if items is not None else offered
     missing = [item for item in (*keys, *wanted) if item not in offered]
     if missing or not keys or not wanted:
         raise BadInput(
@@ -217,11 +218,18 @@ def _check_kind(
         )
 
 
-def _offered(connection: Connection, entry_id: int, dataset: str) -> list[str]:
-    columns, _ = dataset_columns(connection, dataset)
-    present = {column.name for column in columns}
-    return [
-        item.name
+def servable(connection: Connection, entry_id: int, dataset: str) -> tuple[list[EntryItem], list[str]]:
+    """The items of an entry that a service of it may hold, and the keys of what it is attached to."""
+    columns, keys = dataset_columns(connection, dataset)
+    present = {column.name: column for column in columns}
+    items = [
+        replace(item, element=item.element or present[item.name].element)
         for item in entry_items(connection, entry_id)
         if item.share_type < ShareType.WITHHELD and item.name in present
     ]
+    return items, keys
+
+
+def column_types(connection: Connection, dataset: str) -> dict[str, str]:
+    """Item → type, of a lake dataset or a live interface."""
+    return {column.name: column.type for column in dataset_columns(connection, dataset)[0]}
