@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import json
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.share_city import agree
+from tests.share_city import agree, wish
 
+from jutong.city.living import SERVICE, declare_live
+from jutong.city.systems.live import filings, live_interface
 from jutong.gate.breaker import FAILURES, Breaker
 from jutong.share import (
     LiveInterface,
+    ask,
     attach_interface,
     declare_interface,
     fold,
+    issue_grant,
     publish_service,
     suspend_grant,
     who_saw,
@@ -327,3 +332,42 @@ def test_a_breaker_asks_once_while_half_open_and_never_while_open(happenings):
             breaker.failed()
             in_a_row += 1
             assert (breaker.state == "open") == (in_a_row >= FAILURES)
+
+
+def test_the_sample_citys_live_interface_answers_what_it_holds(city, gate, application, tmp_path):
+    uscc = next(code for code in (GOOD, OTHER) if len(filings(code)) > 0)
+    with city.database.connection() as connection:
+        row = connection.execute(
+            "INSERT INTO entry (code, name, summary, department_code, class_code, share_type, share_condition,"
+            " share_methods, use_condition, grade, formats, update_cycle, state, secrecy_assessed, privacy_assessed,"
+            " published_at, version) VALUES ('201/000773', '企业投资项目备案信息', '备案', 'D01', '201', 1, '', '{api}',"
+            " '限履职', 1, '{3}', 2, 'published', true, true, '2024-01-01', 1) RETURNING id"
+        ).fetchone()
+        items = {"code_0": "code", "uscc_2": "uscc", "text_4": "text", "date_5": "date", "date_7": "date",
+                 "legal_name_8": "legal_name", "code_9": "code"}  # fmt: skip
+        for place, (name, element) in enumerate(items.items()):
+            connection.execute(
+                "INSERT INTO item (entry_id, no, name, label, data_type, element, is_key, share_type, grade)"
+                " VALUES (%s, %s, %s, %s, 'C', %s, false, 1, 1)", (row["id"], place, name, name, element),
+            )  # fmt: skip
+    platform = SimpleNamespace(
+        settings=SimpleNamespace(home=tmp_path), database=city.database, keys=city.keys
+    )
+    assert declare_live(platform) is None  # the foreign systems are not running
+    with live_interface(tmp_path):
+        assert declare_live(platform) == declare_live(platform) == row["id"]
+        with city.database.connection() as connection:
+            given = wish(
+                city, application_id=application[0], method="api", entry_id=row["id"], items=list(items)
+            )
+            issue_grant(connection, ask(connection, city.asker, given).id)
+        gate.until(lambda: gate.call(SERVICE, application[1], uscc_2=uscc).status == 200)
+        told = gate.call(SERVICE, application[1], uscc_2=uscc).rows
+    wanted = filings(uscc)
+    assert [(one["code_0"], one["text_4"]) for one in told] == [
+        (one["filingNo"], one["content"]) for one in wanted
+    ]
+    assert [one["date_5"] for one in told] == [
+        dt.datetime.strptime(one["filedOn"], "%Y/%m/%d").date().isoformat()
+        for one in wanted
+    ]

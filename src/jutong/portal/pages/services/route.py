@@ -232,13 +232,7 @@ def build(visit: Visit, _: NoQuestion) -> ServicePage:
     service = find_service(visit.connection, visit.path["name"])
     entry = visit.connection.execute(_SQL.entry_code, {"entry": service.entry_id}).fetchone()
     assert entry is not None
-    offered, _keys = servable(visit.connection, service.entry_id, service.dataset)
-    labelled = {item.name: item for item in offered}
-    types = column_types(visit.connection, service.dataset)
-    used = meter_by(
-        visit.connection, ["day"], since=visit.today - dt.timedelta(days=29), where={"resource": service.name}
-    )
-    by_day = {row["day"]: row for row in used}
+    used = _used(visit, service.name)
     names = department_names(visit.connection)
     settings = visit.rooms.settings
     return ServicePage(
@@ -264,21 +258,11 @@ def build(visit: Visit, _: NoQuestion) -> ServicePage:
         provider=names.get(service.department_code, service.department_code),
         dataset=service.dataset,
         max_rows=service.max_rows,
-        items=tuple(
-            ServiceItem(
-                name, labelled[name].label, types[name], labelled[name].element or "", labelled[name].grade,
-                name in service.keys,
-            )
-            for name in dict.fromkeys((*service.keys, *service.items))
-            if name in labelled
-        ),
+        items=_items(visit, service),
         users=_users(visit, service.entry_id, names),
-        days=tuple(
-            Day(day, times, by_day[day]["records"] if day in by_day else 0)
-            for day, times in days({day: row["times"] for day, row in by_day.items()}, visit.today)
-        ),
-        times=sum(row["times"] for row in used),
-        records=sum(row["records"] for row in used),
+        days=used,
+        times=sum(day.times for day in used),
+        records=sum(day.records for day in used),
         refusals=tuple(
             Refusal(row["code"], row["times"])
             for row in visit.connection.execute(_SQL.refusals, {"name": service.name})
@@ -291,6 +275,35 @@ def build(visit: Visit, _: NoQuestion) -> ServicePage:
         may_publish=visit.can("service:publish", service),
         may_ask=visit.can("request:add"),
     )  # fmt: skip
+
+
+def _items(visit: Visit, service: Service) -> tuple[ServiceItem, ...]:
+    """What it is asked by, then what it answers."""
+    offered, _keys = servable(visit.connection, service.entry_id, service.dataset)
+    known = {item.name: item for item in offered}
+    types = column_types(visit.connection, service.dataset)
+    return tuple(
+        ServiceItem(
+            name,
+            known[name].label,
+            types[name],
+            known[name].element or "",
+            known[name].grade,
+            name in service.keys,
+        )
+        for name in dict.fromkeys((*service.keys, *service.items))
+        if name in known
+    )
+
+
+def _used(visit: Visit, name: str) -> tuple[Day, ...]:
+    """Thirty days up to today."""
+    since = visit.today - dt.timedelta(days=29)
+    rows = {
+        row["day"]: row for row in meter_by(visit.connection, ["day"], since=since, where={"resource": name})
+    }
+    counted = days({day: row["times"] for day, row in rows.items()}, visit.today)
+    return tuple(Day(day, times, rows[day]["records"] if day in rows else 0) for day, times in counted)
 
 
 def _history(visit: Visit, name: str) -> tuple[Step, ...]:
