@@ -25,6 +25,7 @@ BENCHES: dict[str, tuple[str, int]] = {
     "fuse_incremental": ("fuse_incremental", 942_000),
     "febrl": ("febrl", 10_000),
     "gate": ("gate", 2_000_000),
+    "revocation": ("revocation", 100_000),
     "deliver": ("deliver", 10_000_000),
     "deliver_incremental": ("deliver_incremental", 10_000_000),
     "ledger": ("ledger", 1_000_000),

@@ -53,6 +53,8 @@ class Settings:
     tls_key: str = ""
     #: Addresses and networks of the proxies in front of us, with commas; only their headers are believed.
     trusted_proxies: str = ""
+    #: Certificate authority (PEM file) whose client certificates the gate asks every caller for (mutual TLS).
+    gate_client_ca: str = ""
     gate_host: str = "127.0.0.1"
     gate_port: int = 8090
     gate_workers: int = 1
@@ -135,7 +137,9 @@ def check_doors(settings: Settings) -> None:
     """
     if bool(settings.tls_certificate) != bool(settings.tls_key):
         raise BadInput("settings.bad_value", "tls_certificate 与 tls_key 要一起给出")
-    for file in (settings.tls_certificate, settings.tls_key):
+    if settings.gate_client_ca and not settings.tls_certificate:
+        raise BadInput("settings.bad_value", "gate_client_ca 要与 tls_certificate、tls_key 一起给出")
+    for file in (settings.tls_certificate, settings.tls_key, settings.gate_client_ca):
         if file and not Path(file).is_file():
             raise BadInput("settings.bad_value", f"证书文件 {file} 不存在")
     for proxy in settings.proxies:

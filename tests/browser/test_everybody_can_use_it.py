@@ -24,7 +24,8 @@ PAGES = (
     "/persons", "/licences", "/licences/expiring", "/credit", "/registers/find", "/registers/find?q=澄砚",
     "/registers/review", "/registers/licence", "/plans", "/plans/market_daily", "/plans/runs/1",
     "/sources/scjg_hand", "/sources/scjg_far", "/services/ent_basic_query/console", "/extracts",
-    "/extracts/E000001", "/extracts/trace", "/nowhere",
+    "/extracts/E000001", "/extracts/trace", "/services/new", "/services/new?of=ent_basic_query",
+    "/services", "/nowhere",
 )  # fmt: skip
 #: The other themes change colours alone.
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -12,7 +14,7 @@ from tests.gate.conftest import wait_for
 from tests.gate_city import Gate
 from tests.share_city import agree, close_city, company, found, open_city
 
-from jutong.client import City, EvidenceMissing, Refused, Unreachable, verify_kept
+from jutong.client import Cities, City, EvidenceMissing, Refused, Unreachable, verify_kept
 from jutong.share import publish_service, rotate_token
 
 KEY = "91430502MA00000003"
@@ -199,3 +201,30 @@ def test_a_patient_caller_waits_out_a_temporary_refusal(city, gate, caller):
         patient._once = failing_first
         assert patient.call("company", uscc=KEY).rows
         assert len(set(calls)) == 1
+
+
+def test_threads_and_async_code_share_a_few_ways_in_and_never_one_at_once(city, gate):
+    keys = sorted(city.rows)
+    opened = []
+
+    def open_one():
+        opened.append(City(f"http://127.0.0.1:{gate.port}", city.token))
+        return opened[-1]
+
+    def asked(key):
+        return lambda one: one.call("company", uscc=key, items=["uscc"]).rows
+
+    async def all_of_them():
+        return await asyncio.gather(*(cities.soon(asked(key)) for key in keys))
+
+    wanted = [[{"uscc": key}] for key in keys]
+    with Cities(open_one, most=3) as cities:
+        assert asyncio.run(all_of_them()) == wanted
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(lambda key: cities.do(asked(key)), keys)) == wanted
+        with pytest.raises(Refused):
+            asyncio.run(cities.soon(lambda one: one.call("nowhere")))
+        assert cities.do(asked(keys[0])) == wanted[0]  # the one that was refused is free again
+    assert 1 <= len(opened) <= 3
+    receipts = [kept.receipt for one in opened for kept in one.receipts]
+    assert len(set(receipts)) == 2 * len(keys) + 1

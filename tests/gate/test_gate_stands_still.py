@@ -16,9 +16,18 @@ from tests.share_city import agree, close_city, company, found, open_city
 
 from jutong.ledger import Receipt
 from jutong.settings import read_settings
-from jutong.share import add_application, publish_service, rotate_token
+from jutong.share import (
+    add_application,
+    publish_service,
+    resume_grant,
+    revoke_token,
+    rotate_token,
+    set_application_state,
+    suspend_grant,
+)
 
 KEY = "91430502MA00000003"
+WORKERS = 3
 
 
 @pytest.fixture
@@ -197,3 +206,75 @@ def test_a_worker_that_may_write_no_more_answers_no_more(city, settings):
         gate.until(lambda: gate.call("company", token, uscc=KEY).status == 200)
     finally:
         gate.stop()
+
+
+@pytest.fixture(scope="module")
+def several(city, settings):
+    """A gate of several workers."""
+    running = Gate(settings, JUTONG_GATE_WORKERS=str(WORKERS))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def held(city, several):
+    """An application with a grant that every worker has answered: (id, token, grant id)."""
+    with city.database.connection() as connection:
+        name = add_application(connection, "多进程撤权", "D25").id
+        token = rotate_token(connection, name)
+    grant = agree(city, application_id=name, method="api")
+    wait_for(several, token)
+    return name, token, grant.id
+
+
+def by_worker(gate, token, holds):
+    """Call until each worker has given an answer that ``holds``; a worker's stream names it."""
+    found: set[str] = set()
+
+    def all_of_them():
+        reply = gate.call("company", token, limit=1)
+        if holds(reply):
+            found.add(Receipt.parse(reply.receipt).stream)
+        return len(found) == WORKERS
+
+    gate.until(all_of_them)
+    return found
+
+
+def refused_for_good(gate, token, code):
+    """Once a worker has refused, it refuses; in the end all do."""
+    refused: set[str] = set()
+
+    def all_of_them():
+        reply = gate.call("company", token, limit=1)
+        stream = Receipt.parse(reply.receipt).stream
+        if reply.status == 200:
+            assert stream not in refused, "it had been taken back here"
+        elif reply.code == code:
+            refused.add(stream)
+        return len(refused) == WORKERS
+
+    gate.until(all_of_them)
+    for _ in range(6 * WORKERS):
+        assert gate.call("company", token, limit=1).code == code
+
+
+def test_every_worker_stops_when_a_grant_an_application_or_a_token_is_taken_back(city, several, held):
+    name, token, grant = held
+    streams = by_worker(several, token, lambda reply: reply.status == 200)
+    assert len(streams) == WORKERS
+    with city.database.connection() as connection:
+        suspend_grant(connection, grant, "试验")
+    refused_for_good(several, token, "share.grant_suspended")
+    with city.database.connection() as connection:
+        resume_grant(connection, grant)
+    assert by_worker(several, token, lambda reply: reply.status == 200) == streams
+    with city.database.connection() as connection:
+        set_application_state(connection, name, "suspended")
+    refused_for_good(several, token, "share.application_suspended")
+    with city.database.connection() as connection:
+        set_application_state(connection, name, "active")
+    by_worker(several, token, lambda reply: reply.status == 200)
+    with city.database.connection() as connection:
+        revoke_token(connection, name)
+    refused_for_good(several, token, "gate.bad_token")

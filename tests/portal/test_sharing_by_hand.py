@@ -98,3 +98,28 @@ def test_a_grant_is_suspended_with_a_reason_the_other_side_reads(
         provider_head.post(path, move="suspend", reason="超出申请的使用范围，暂停待整改").status_code == 303
     )
     assert "超出申请的使用范围" in signed_in("consumer").get(path).text
+
+
+def test_an_officer_drafts_a_service_and_a_head_publishes_it(signed_in: Callable[[str], Browser]) -> None:
+    officer, head = signed_in("provider"), signed_in("provider-head")
+    entry = re.search(r'/services/new\?entry=(\d+)">企业登记基本信息', officer.get("/services/new").text)
+    assert entry, "the entry stands among those a service may be drafted for"
+    form = officer.get(f"/services/new?entry={entry[1]}&kind=verify").text
+    assert re.search(r'name="kind" value="verify"', form)
+    asked = {"entry": entry[1], "kind": "verify", "keys": ["uscc"], "items": ["name"], "label": "企业核验"}
+    wrong = officer.post("/services/new", **asked, name="Not A Name")
+    assert wrong.status_code == 422
+    assert "share.service_name" in wrong.text
+    assert 'value="verify"' in wrong.text, "the form is there again as it was"
+    made = officer.post("/services/new", **asked, name="ent_check")
+    assert made.status_code == 303, made.text
+    page = str(made.headers["location"])
+    assert "草稿" in officer.get(page).text
+    assert officer.post("/services", entry=entry[1], keys="uscc", name="past_review").status_code == 403
+    assert officer.post(f"{page}/moves", move="submit").status_code == 303
+    assert officer.post(f"{page}/moves", move="publish").status_code == 403
+    assert head.post(f"{page}/moves", move="publish", note="可以").status_code == 303
+    assert "可调用" in head.get(page).text
+    assert "至少提前" in head.get(page).text
+    assert head.post(f"{page}/end", last_day="2099-12-31", note="试验").status_code == 303
+    assert "2099" in officer.get(page).text

@@ -20,6 +20,7 @@ from rich.table import Table
 from jutong import develop, fuse, gather, oversee, share
 from jutong.city.applications import applications
 from jutong.city.founding import PASSWORD, declare, found
+from jutong.city.living import living
 from jutong.city.plan import plan
 from jutong.city.registers import models, registers
 from jutong.city.rows import User
@@ -71,11 +72,12 @@ class Closing:
 
 @contextmanager
 def outside_world(home: Path) -> Iterator[EmbeddedPostgres]:
-    """The server of the departments' and the consumers' own databases, running for as long as the block."""
+    """The departments' and the consumers' own databases and live interface, there for as long as the block."""
     outside = EmbeddedPostgres(home / "outside" / "postgres")
     outside.start()
     try:
-        yield outside
+        with living(home):
+            yield outside
     finally:
         outside.stop()
 

@@ -29,8 +29,10 @@ from psycopg import sql as pg
 from psycopg.conninfo import conninfo_to_dict
 
 from jutong import gate, people, share
+from jutong.city.living import CALLER, PROVIDER, declare_live, live_wish, with_live_calls
 from jutong.city.rows import Application, User
 from jutong.city.systems import outside_folder
+from jutong.city.systems.live import live_address
 from jutong.database import Connection, EmbeddedPostgres, named_sql
 from jutong.flows import Platform, Progress
 from jutong.terms import Broken, DatasetName, quote
@@ -87,7 +89,24 @@ def ask_and_grant(
         )  # fmt: skip
         with platform.database.connection() as connection:
             _walk(connection, who, application.department_code, entry["department_code"], wish)
+    _ask_live(platform, applications, who, until, granted)
     tell(len(wishes), len(wishes), "")
+
+
+def _ask_live(
+    platform: Platform,
+    applications: Sequence[Application],
+    who: Actors,
+    until: dt.date,
+    granted: set[tuple[str, int, str]],
+) -> None:
+    """One application more asks for a live interface, where that is running."""
+    entry_id = declare_live(platform)
+    caller = next((one for one in applications if one.department_code == CALLER), None)
+    if entry_id is None or caller is None or (caller.id, entry_id, "api") in granted:
+        return
+    with platform.database.connection() as connection:
+        _walk(connection, who, CALLER, PROVIDER, live_wish(caller, entry_id, until))
 
 
 def _wishes(application: Application) -> Iterator[tuple[str, str, Sequence[str], tuple[Any, ...]]]:
@@ -185,6 +204,9 @@ def _paths(platform: Platform, application: Application, count: int) -> list[str
         wrong = "0" if number % _MISSES == _MISSES - 1 else ""
         question = {**{name: f"{value}{wrong}" for name, value in there.items()}, "items": ",".join(items)}
         paths.append(f"/v1/{percent(service)}?{urlencode(question)}")
+    if application.department_code == CALLER and live_address(platform.settings.home):
+        companies = [row["uscc"] for _, _, rows in asked for row in rows if "uscc" in row]
+        return with_live_calls(paths, companies)
     return paths
 
 

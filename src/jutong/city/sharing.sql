@@ -24,3 +24,9 @@ SELECT r.rejected, r.batch_id, b.source_table, t.label, s.department_code
 FROM refinement r JOIN batch b ON b.id = r.batch_id JOIN source_table t ON t.name = b.source_table
 JOIN source s ON s.name = t.source_name
 ORDER BY r.rejected DESC, b.source_table LIMIT %(limit)s
+
+-- name: entry_named
+SELECT id, dataset FROM entry WHERE name = %(name)s AND department_code = %(department)s AND state = 'published'
+
+-- name: items_of_entry
+SELECT name, label, element FROM item WHERE entry_id = %(entry)s ORDER BY no

@@ -44,7 +44,7 @@ class Refused(CityError):
     def __init__(self, status: int, code: str, sentence: str, request_id: str, receipt: str | None) -> None:
         super().__init__(sentence)
         self.status, self.code, self.request_id, self.receipt = status, code, request_id, receipt
-        self.temporary = status in (429, 503)
+        self.temporary = status in (429, 503, 504)
 
     def __str__(self) -> str:
         return f"{self.sentence} [{self.code}]"
@@ -147,7 +147,7 @@ class Counts:
 
 
 class City:
-    """One application's way in.  Not for several threads at once: open one each."""
+    """One application's way in.  Not for several threads at once: see ``Cities``."""
 
     def __init__(
         self,

@@ -597,9 +597,10 @@ CREATE TABLE jutong.entry (
     CONSTRAINT entry_check2 CHECK (((NOT open) OR (btrim(open_condition) <> ''::text))),
     CONSTRAINT entry_check3 CHECK (((state <> 'published'::text) OR ((published_at IS NOT NULL) AND (version > 0) AND secrecy_assessed AND privacy_assessed))),
     CONSTRAINT entry_code_check CHECK ((code ~ '^[123]\d{2}(\d{3,})?/\d{6,}$'::text)),
-    CONSTRAINT entry_dataset_check CHECK ((dataset ~ '^(raw|standard|base|topic)\.[a-z][a-z0-9_]{0,61}$'::text)),
+    CONSTRAINT entry_dataset_check CHECK ((dataset ~ '^(raw|standard|base|topic|live)\.[a-z][a-z0-9_]{0,61}$'::text)),
     CONSTRAINT entry_formats_check CHECK (((cardinality(formats) > 0) AND (formats <@ ARRAY[1, 2, 3, 4, 5, 6, 7]))),
     CONSTRAINT entry_grade_check CHECK (((grade >= 1) AND (grade <= 4))),
+    CONSTRAINT entry_live_is_api CHECK (((dataset IS NULL) OR (dataset !~~ 'live.%'::text) OR (resource_kind = 'api'::text))),
     CONSTRAINT entry_name_check CHECK (((btrim(name) <> ''::text) AND (length(name) <= 128))),
     CONSTRAINT entry_resource_kind_check CHECK ((resource_kind = ANY (ARRAY['table'::text, 'api'::text, 'file'::text]))),
     CONSTRAINT entry_share_condition_check CHECK ((length(share_condition) <= 500)),
@@ -620,7 +621,7 @@ COMMENT ON COLUMN jutong.entry.formats IS '1 电子文件 2 电子表格 3 数�
 COMMENT ON COLUMN jutong.entry.update_cycle IS '1 实时 2 每日 3 每周 4 每月 5 每季度 6 每年 7 不定时 8 每半年 9 其他';
 COMMENT ON COLUMN jutong.entry.case_id IS 'the review under way, of a new entry or of a change to a published one';
 COMMENT ON COLUMN jutong.entry.committed IS 'its department has committed to supply it';
-COMMENT ON COLUMN jutong.entry.dataset IS '挂接: the lake dataset ''zone.table'' behind it';
+COMMENT ON COLUMN jutong.entry.dataset IS '挂接: the lake dataset ''zone.table'' behind it, or the live interface ''live.name''';
 COMMENT ON COLUMN jutong.entry.secrecy_assessed IS '保密风险评估 done (第13条)';
 COMMENT ON COLUMN jutong.entry.privacy_assessed IS '个人信息保护影响评估 done (第13条)';
 COMMENT ON COLUMN jutong.entry.approved_by IS 'the 部门负责人 who approved it (第13条)';
@@ -1485,6 +1486,27 @@ UNION ALL
    FROM (jutong.model_input i
      JOIN jutong.model m ON ((m.name = i.model)));
 COMMENT ON VIEW jutong.lineage IS '血缘: which dataset feeds which, by what; nothing is kept twice, so it cannot be wrong';
+CREATE TABLE jutong.live_interface (
+    name text NOT NULL,
+    label text NOT NULL,
+    department_code text NOT NULL,
+    keys text[] NOT NULL,
+    items jsonb NOT NULL,
+    config jsonb NOT NULL,
+    secret_ref text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT live_interface_config_check CHECK ((jsonb_typeof(config) = 'object'::text)),
+    CONSTRAINT live_interface_items_check CHECK (((jsonb_typeof(items) = 'array'::text) AND (jsonb_array_length(items) > 0))),
+    CONSTRAINT live_interface_keys_check CHECK ((cardinality(keys) > 0)),
+    CONSTRAINT live_interface_name_check CHECK ((name ~ '^live\.[a-z][a-z0-9_]{0,61}$'::text))
+);
+COMMENT ON TABLE jutong.live_interface IS '实时接口: a department''s own HTTP interface that the gate asks on a caller''s behalf; its data is never copied';
+COMMENT ON COLUMN jutong.live_interface.name IS 'stands where a dataset''s name stands: entry.dataset, share_grant.dataset, service.dataset';
+COMMENT ON COLUMN jutong.live_interface.keys IS 'items a call is asked by';
+COMMENT ON COLUMN jutong.live_interface.items IS 'rows of Item fields, as dataset.items: what the interface takes and answers, typed by elements';
+COMMENT ON COLUMN jutong.live_interface.config IS '{url, auth, headers, parameters: item → parameter, constants, records, mapping: item → place in a record, timeout, concurrency, max_age}; never a secret';
+COMMENT ON COLUMN jutong.live_interface.secret_ref IS 'sealed:… by the KeyProvider with context live_interface:<name>, or env:NAME of the gate''s own environment';
 CREATE TABLE jutong.meter_daily (
     day date NOT NULL,
     provider text NOT NULL,
@@ -2028,20 +2050,50 @@ CREATE TABLE jutong.service (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     changed_at timestamp with time zone DEFAULT now() NOT NULL,
     "least" integer DEFAULT 10 NOT NULL,
+    family text,
+    version integer DEFAULT 1 NOT NULL,
+    successor text,
+    deprecated_at timestamp with time zone,
+    sunset_at timestamp with time zone,
     CONSTRAINT service_items_check CHECK ((cardinality(items) > 0)),
     CONSTRAINT service_keys_check CHECK ((cardinality(keys) > 0)),
-    CONSTRAINT service_kind_check CHECK ((kind = ANY (ARRAY['query'::text, 'verify'::text, 'list'::text, 'statistics'::text]))),
+    CONSTRAINT service_kind_check CHECK ((kind = ANY (ARRAY['query'::text, 'verify'::text, 'list'::text, 'statistics'::text, 'proxy'::text]))),
     CONSTRAINT service_least_check CHECK ((("least" >= 2) AND ("least" <= 1000))),
     CONSTRAINT service_max_rows_check CHECK (((max_rows >= 1) AND (max_rows <= 10000))),
     CONSTRAINT service_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
-    CONSTRAINT service_state_check CHECK ((state = ANY (ARRAY['active'::text, 'stopped'::text])))
+    CONSTRAINT service_notice_check CHECK (((sunset_at IS NULL) OR (sunset_at >= deprecated_at))),
+    CONSTRAINT service_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'review'::text, 'active'::text, 'stopped'::text, 'retired'::text]))),
+    CONSTRAINT service_version_check CHECK ((version >= 1))
 );
 COMMENT ON TABLE jutong.service IS '接口服务：one service of an entry, answered by the gate at /v1/{name}';
-COMMENT ON COLUMN jutong.service.kind IS 'query answers rows by key; verify 核验 compares what the caller says and tells only that; list 列表 pages through all granted rows and tells what changed since; statistics 统计 counts by group';
+COMMENT ON COLUMN jutong.service.kind IS 'query answers rows by key; verify 核验 compares what the caller says and tells only that; list 列表 pages through all granted rows and tells what changed since; statistics 统计 counts by group; proxy 代理 asks the provider''s live interface';
 COMMENT ON COLUMN jutong.service.department_code IS 'the provider';
 COMMENT ON COLUMN jutong.service.keys IS 'query and verify: items a call is asked by, all of them; list: items a call may narrow by; statistics: the groups, coarsest first';
 COMMENT ON COLUMN jutong.service.items IS 'items the service can answer with at most; a grant narrows them';
+COMMENT ON COLUMN jutong.service.state IS 'draft 草稿, review 待审, active 可调用, stopped 已停止, retired 已退役: from sunset_at on, answered 410';
 COMMENT ON COLUMN jutong.service."least" IS 'statistics: a count below this is never told, nor anything it could be worked out from';
+COMMENT ON COLUMN jutong.service.family IS 'the name of its first version; versions of one family answer beside one another';
+COMMENT ON COLUMN jutong.service.successor IS 'the version callers should go over to';
+COMMENT ON COLUMN jutong.service.deprecated_at IS 'since when callers are told that it will end (RFC 9745)';
+COMMENT ON COLUMN jutong.service.sunset_at IS 'the instant from which it is answered 410 share.service_retired (RFC 8594)';
+CREATE TABLE jutong.service_move (
+    id bigint NOT NULL,
+    service_name text NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    from_state text NOT NULL,
+    to_state text NOT NULL,
+    note text DEFAULT ''::text NOT NULL,
+    by_user bigint
+);
+COMMENT ON TABLE jutong.service_move IS 'history of every service: drafted, submitted, returned, published, notice of its end, stopped (append only)';
+ALTER TABLE jutong.service_move ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME jutong.service_move_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE jutong.session (
     token_hash bytea NOT NULL,
     user_id bigint NOT NULL,
@@ -2466,6 +2518,8 @@ ALTER TABLE ONLY jutong.ledger_head
     ADD CONSTRAINT ledger_head_pkey PRIMARY KEY (origin);
 ALTER TABLE ONLY jutong.legal_hold
     ADD CONSTRAINT legal_hold_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.live_interface
+    ADD CONSTRAINT live_interface_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY jutong.meter_daily
     ADD CONSTRAINT meter_daily_pkey PRIMARY KEY (day, provider, entry, resource, consumer, application, method);
 ALTER TABLE ONLY jutong.meter_state
@@ -2538,6 +2592,8 @@ ALTER TABLE ONLY jutong.rule_set_use
     ADD CONSTRAINT rule_set_use_pkey PRIMARY KEY (source_table, rule_set);
 ALTER TABLE ONLY jutong.security_event
     ADD CONSTRAINT security_event_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY jutong.service_move
+    ADD CONSTRAINT service_move_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY jutong.service
     ADD CONSTRAINT service_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY jutong.session
@@ -2642,6 +2698,8 @@ CREATE UNIQUE INDEX retention_rule_one ON jutong.retention_rule USING btree (COA
 CREATE INDEX security_event_at ON jutong.security_event USING btree (at);
 CREATE INDEX security_event_user ON jutong.security_event USING btree (user_id, at);
 CREATE INDEX service_entry ON jutong.service USING btree (entry_id);
+CREATE INDEX service_move_service ON jutong.service_move USING btree (service_name, id);
+CREATE UNIQUE INDEX service_version ON jutong.service USING btree (family, version);
 CREATE INDEX session_by_user ON jutong.session USING btree (user_id) WHERE (closed_at IS NULL);
 CREATE INDEX share_grant_application ON jutong.share_grant USING btree (application_id);
 CREATE INDEX share_grant_changed ON jutong.share_grant USING btree (changed_at);
@@ -2659,6 +2717,8 @@ CREATE TRIGGER application_key_announce AFTER INSERT OR DELETE OR UPDATE ON juto
 CREATE TRIGGER application_stamp BEFORE INSERT OR UPDATE ON jutong.application FOR EACH ROW EXECUTE FUNCTION jutong.stamp_changed();
 CREATE TRIGGER delivery_stamp BEFORE INSERT OR UPDATE ON jutong.delivery FOR EACH ROW EXECUTE FUNCTION jutong.stamp_changed();
 CREATE TRIGGER entry_search_follows AFTER UPDATE ON jutong.entry FOR EACH ROW EXECUTE FUNCTION jutong.entry_search_follows();
+CREATE TRIGGER live_interface_announce AFTER INSERT OR DELETE OR UPDATE ON jutong.live_interface FOR EACH ROW EXECUTE FUNCTION jutong.announce_grants('name');
+CREATE TRIGGER live_interface_stamp BEFORE INSERT OR UPDATE ON jutong.live_interface FOR EACH ROW EXECUTE FUNCTION jutong.stamp_changed();
 CREATE TRIGGER security_event_stays BEFORE DELETE OR UPDATE ON jutong.security_event FOR EACH ROW EXECUTE FUNCTION jutong.security_event_stays();
 CREATE TRIGGER service_announce AFTER INSERT OR DELETE OR UPDATE ON jutong.service FOR EACH ROW EXECUTE FUNCTION jutong.announce_grants('name');
 CREATE TRIGGER service_stamp BEFORE INSERT OR UPDATE ON jutong.service FOR EACH ROW EXECUTE FUNCTION jutong.stamp_changed();
@@ -2805,6 +2865,8 @@ ALTER TABLE ONLY jutong.legal_hold
     ADD CONSTRAINT legal_hold_dataset_fkey FOREIGN KEY (dataset) REFERENCES jutong.dataset(name);
 ALTER TABLE ONLY jutong.legal_hold
     ADD CONSTRAINT legal_hold_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id);
+ALTER TABLE ONLY jutong.live_interface
+    ADD CONSTRAINT live_interface_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
 ALTER TABLE ONLY jutong.milestone
     ADD CONSTRAINT milestone_project_code_fkey FOREIGN KEY (project_code) REFERENCES jutong.project(code);
 ALTER TABLE ONLY jutong.model
@@ -2885,6 +2947,12 @@ ALTER TABLE ONLY jutong.service
     ADD CONSTRAINT service_department_code_fkey FOREIGN KEY (department_code) REFERENCES jutong.department(code);
 ALTER TABLE ONLY jutong.service
     ADD CONSTRAINT service_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES jutong.entry(id);
+ALTER TABLE ONLY jutong.service_move
+    ADD CONSTRAINT service_move_by_user_fkey FOREIGN KEY (by_user) REFERENCES jutong.app_user(id);
+ALTER TABLE ONLY jutong.service_move
+    ADD CONSTRAINT service_move_service_name_fkey FOREIGN KEY (service_name) REFERENCES jutong.service(name);
+ALTER TABLE ONLY jutong.service
+    ADD CONSTRAINT service_successor_fkey FOREIGN KEY (successor) REFERENCES jutong.service(name);
 ALTER TABLE ONLY jutong.session
     ADD CONSTRAINT session_user_id_fkey FOREIGN KEY (user_id) REFERENCES jutong.app_user(id);
 ALTER TABLE ONLY jutong.share_grant

@@ -48,6 +48,7 @@ def _clocks(platform: Platform) -> None:
         casework.recompute_clocks(connection)
         casework.escalate_overdue(connection, now)
         share.expire_grants(connection)
+        share.retire_ended(connection)
         for entry in connection.execute(sql.republished_since_granted).fetchall():
             share.tighten_grants(connection, entry["id"])
         tidy(connection, now=now)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,21 +16,21 @@ from typing import NamedTuple
 import orjson
 
 from jutong.gate.asking import Asked, read_body, read_query
+from jutong.gate.calls import Call, Draft, Known, Pending, refusal
 from jutong.gate.counting import counted, groups_of
-from jutong.gate.listing import Listed, changes, check_ground, narrowed, page
+from jutong.gate.listing import Gone, Listed, changes, check_ground, narrowed, page
 from jutong.gate.replicas import Replica
 from jutong.gate.rights import Caller, Entitled, Rights, Served, described
 from jutong.gate.shape import Cell, cell
 from jutong.gate.signatures import Signed, verify
 from jutong.gate.verifying import NOT_FOUND, claims_of, compared, verdicts
-from jutong.ledger import Exchange, Form, Record
+from jutong.ledger import Exchange, Form
 from jutong.share import openapi
 from jutong.terms import BadInput, Denied, JutongError, NotFound, Refused, Unauthenticated, Unavailable, quote
 
 #: Rows of one answer at most, whatever the service allows: an answer's evidence must fit one log entry.
 MOST_ROWS = 1_000
 _MOST_SUBJECTS = 2_000
-_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 #: Which of several grants' refusals is told: the one closest to an answer.
 _CLOSEST = (
     "share.row_not_granted",
@@ -48,45 +46,6 @@ Hasher = Callable[[str, str], str]
 """(subject, year) → the keyed hash as 16 hexadecimal digits."""
 
 
-class Call(NamedTuple):
-    """One HTTP request, as far as the gate cares."""
-
-    method: str
-    service: str
-    query: str
-    body: bytes
-    authorization: str | None
-    came_from: str
-    at: dt.datetime
-    request_id: str
-    #: What is needed to check the request's signature, when it has one.
-    signed: Signed | None = None
-    #: The ``If-None-Match`` header.
-    unless: str | None = None
-
-
-class Draft(NamedTuple):
-    """An answer that may not leave yet, and the exchange that must be durable first."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    exchange: Exchange | Record
-    #: Whoever takes a place among calls under way until the answer has left.
-    caller: Caller | None = None
-
-
-@dataclass(slots=True)
-class Known:
-    """What has become known of a call by the time it is refused; it all goes into the evidence."""
-
-    caller: Caller | None = None
-    service: Served | None = None
-    asked: Asked | None = None
-    entitled: Entitled | None = None
-    entered: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Means:
     """What a worker composes with, besides the picture of rights."""
@@ -99,9 +58,13 @@ class Means:
     enter: Callable[[Caller, dt.datetime], None]
 
 
-def compose(call: Call, rights: Rights | None, means: Means) -> Draft:
-    """Steps 1–7: the draft of an answer, or of a problem document; it never raises a JutongError."""
+def compose(call: Call, rights: Rights | None, means: Means) -> Draft | Pending:
+    """Steps 1–7: the draft of an answer, or of a problem document; it never raises a JutongError.
+
+    Of a question for a provider (代理) steps 1–5; ``live`` does the others.
+    """
     known = Known()
+    draft: Draft | Pending
     try:
         draft = _answer(call, rights, means, known)
     except JutongError as problem:
@@ -109,7 +72,7 @@ def compose(call: Call, rights: Rights | None, means: Means) -> Draft:
     return draft._replace(caller=known.caller) if known.entered else draft
 
 
-def _answer(call: Call, rights: Rights | None, means: Means, known: Known) -> Draft:
+def _answer(call: Call, rights: Rights | None, means: Means, known: Known) -> Draft | Pending:
     rights = fresh(rights)  # 1  may we decide at all
     known.caller = caller = identify(call, rights, means)  # 2  who asks
     if caller.limited:
@@ -119,6 +82,8 @@ def _answer(call: Call, rights: Rights | None, means: Means, known: Known) -> Dr
         return _description(call, caller, rights)
     known.service = service = find_service(call, rights)  # 3  for what
     known.asked = asked = read(call, service.kind)  # 4  which rows and items
+    if service.kind == "proxy":
+        return Pending(call, caller, service, asked, decide_live(caller, service, asked, rights, call.at))
     held = means.replica(service.name)
     if service.kind != "query":
         return _OTHER_KINDS[service.kind](call, caller, service, rights, means, held, known)
@@ -201,6 +166,9 @@ def _bearer(call: Call, rights: Rights) -> Caller:
 def find_service(call: Call, rights: Rights) -> Served:
     """3. The service named; a suspended application is told so only once it has named one."""
     service = rights.services.get(call.service)
+    if service is not None and service.ended(call.at):
+        instead = f"，请改用 {service.successor}" if service.successor else ""
+        raise Gone("share.service_retired", f"接口服务 {service.name} 已退役{instead}")
     if service is None or service.state != "active":
         raise NotFound("gate.no_service", "没有这个接口服务，或已停止")
     return service
@@ -349,6 +317,8 @@ class Ready(NamedTuple):
     #: The items asked by, as a JSON list.
     by: bytes
     form: Form
+    #: Headers that say that the service will end.
+    notice: tuple[tuple[str, str], ...] = ()
 
 
 def decide(
@@ -369,6 +339,32 @@ def decide(
     since, until = rights.unchanged(caller.application, service, now)
     rights.keep(rights.decided, place, Decision(held, since, until, ready))
     return ready
+
+
+def decide_live(
+    caller: Caller, service: Served, asked: Asked, rights: Rights, now: dt.datetime
+) -> tuple[Entitled, ...]:
+    """5 for 代理: the grants that cover the question; a provider is asked by all of its keys."""
+    strange = sorted(set(asked.where) ^ set(service.keys))
+    empty = [name for name, value in asked.where.items() if value is None or value == ""]
+    if strange or empty:
+        wanted = "、".join(service.keys)
+        raise BadInput(
+            "gate.bad_query",
+            f"本服务按 {wanted} 查询，须全部给出，不能有别的；{'、'.join(strange or empty)} 不行",
+        )
+    return tuple(_covering(caller, service, asked, rights, None, now))
+
+
+def renewed(pending: Pending, rights: Rights, now: dt.datetime) -> Pending:
+    """3 and 5 again for 代理, after the provider has answered: what has been taken back since, stays here."""
+    call = pending.call._replace(at=now)
+    caller = rights.again(pending.who)
+    if caller is None or (caller.until is not None and now >= caller.until):
+        raise Unauthenticated("gate.bad_token", "应用令牌或密钥已更换、过期或收回")
+    service = find_service(call, rights)
+    grounds = decide_live(caller, service, pending.asked, rights, now)
+    return pending._replace(who=caller, service=service, grounds=grounds)
 
 
 class Decision(NamedTuple):
@@ -415,7 +411,7 @@ def _covers(
     signed = sorted(set(asked.items or entitled.columns) & entitled.signed_only)
     if signed and not caller.signed and (asked.items or not set(entitled.columns) - entitled.signed_only):
         return Refused("gate.signature_required", f"信息项 {'、'.join(signed)} 为三级以上，须用签名请求")
-    if held is None or not entitled.needs <= held.columns:
+    if service.kind != "proxy" and (held is None or not entitled.needs <= held.columns):
         return Refused("gate.replica_behind", f"服务 {service.name} 的副本正在准备，请稍后再试")
     return None
 
@@ -453,7 +449,9 @@ def _ready(entitled: Entitled, caller: Caller, service: Served, asked: Asked, he
         outcome="answered",
     )
     booleans = tuple(name for name in names if entitled.columns[name].boolean)
-    return Ready(entitled, held, names, booleans, sql, limit, orjson.dumps(by), Form(exchange))
+    return Ready(
+        entitled, held, names, booleans, sql, limit, orjson.dumps(by), Form(exchange), service.notice
+    )
 
 
 def only_what_is_granted(
@@ -501,7 +499,7 @@ def evidenced(call: Call, ready: Ready, body: bytes, rows: list[tuple[Cell, ...]
     record = ready.form.filled(
         call.at, left, call.request_id, content, subjects, _detail(ready.by, as_of, call.came_from)
     )
-    return Draft(status, (_JSON, ("jutong-as-of", as_of), ("etag", etag)), body, record)
+    return Draft(status, (_JSON, ("jutong-as-of", as_of), ("etag", etag), *ready.notice), body, record)
 
 
 _JSON = ("content-type", "application/json; charset=utf-8")
@@ -510,56 +508,3 @@ _JSON = ("content-type", "application/json; charset=utf-8")
 @lru_cache(4_096)
 def _detail(by: bytes, as_of: str, came_from: str) -> bytes:
     return b'{"by":' + by + b"," + orjson.dumps({"as_of": as_of, "from": came_from})[1:]
-
-
-def refusal(call: Call, problem: JutongError, known: Known) -> Draft:
-    """An RFC 9457 problem document, and the exchange that records the refusal."""
-    status = 400 if isinstance(problem, BadInput) else problem.status
-    body = problem_body(status, problem.code, problem.sentence, call.request_id)
-    entitled, service, caller = known.entitled, known.service, known.caller
-    exchange = Exchange(
-        event="share:service:refuse",
-        at=call.at,
-        consumer=caller.department if caller else "",
-        application=caller.application if caller else "",
-        provider=service.provider if service else "",
-        entry=service.entry_code if service else "",
-        dataset=service.dataset if service else "",
-        resource=service.name if service else call.service[:64],
-        grant=entitled.bound.grant_id if entitled else "",
-        purpose=entitled.bound.purpose if entitled else "",
-        items=tuple(name[:62] for name in (known.asked.items or ())[:64]) if known.asked else (),
-        outcome="refused",
-        code=problem.code,
-        request_id=call.request_id,
-        content=hashlib.sha256(body).hexdigest(),
-        detail={"from": call.came_from},
-    )
-    return Draft(status, problem_headers(status), body, exchange)
-
-
-def problem_body(status: int, code: str, sentence: str, request_id: str) -> bytes:
-    told: Mapping[str, object] = {
-        "type": f"urn:jutong:problem:{code}",
-        "title": sentence,
-        "status": status,
-        "code": code,
-        "request_id": request_id,
-    }
-    return orjson.dumps(told)
-
-
-def problem_headers(status: int) -> tuple[tuple[str, str], ...]:
-    headers = [("content-type", "application/problem+json; charset=utf-8")]
-    if status == 401:
-        headers.append(("www-authenticate", 'Bearer realm="jutong"'))
-    if status in (429, 503):
-        headers.append(("retry-after", "2" if status == 503 else "1"))
-    return tuple(headers)
-
-
-def request_id(given: str | None) -> str:
-    """The caller's own id, so that a repeated call counts once, or a new one."""
-    if given is not None and _REQUEST_ID.fullmatch(given):
-        return given
-    return os.urandom(10).hex()

@@ -31,6 +31,7 @@ _OPTIONS: Mapping[str, frozenset[str]] = {
     "verify": frozenset({"items", "limit", "cursor"}),
     "list": frozenset({"items", "limit", "after", "since"}),
     "statistics": frozenset({"by"}),
+    "proxy": frozenset({"items", "limit"}),
 }
 _MOST_TOKEN = 2_100
 _CURSOR = re.compile(r"([0-9a-f-]{1,40})\.(\d{1,18})")

@@ -24,8 +24,8 @@ class Metrics:
         self._buckets[bisect_left(_BOUNDS, seconds)] += 1
         self._seconds += seconds
 
-    def text(self, *, rights_fresh: bool, replicas: dict[str, str]) -> str:
-        """``replicas``: service → the instant its rows are of."""
+    def text(self, *, rights_fresh: bool, replicas: dict[str, str], breakers: dict[str, str]) -> str:
+        """``replicas``: service → the instant its rows are of; ``breakers``: live interface → state."""
         worker = f'worker="{os.getpid()}"'
         lines = ["# TYPE jutong_gate_answers_total counter"]
         lines += [
@@ -47,5 +47,10 @@ class Metrics:
         lines += [
             f'jutong_gate_replica_info{{{worker},service="{service}",as_of="{as_of}"}} 1'
             for service, as_of in sorted(replicas.items())
+        ]
+        lines.append("# TYPE jutong_gate_breaker_info gauge")
+        lines += [
+            f'jutong_gate_breaker_info{{{worker},interface="{name}",state="{state}"}} 1'
+            for name, state in sorted(breakers.items())
         ]
         return "".join(f"{line}\n" for line in lines)

@@ -16,10 +16,13 @@ FROM application_key k JOIN application a ON a.id = k.application_id
 -- name: services
 -- Each service with its entry and its dataset as they are now.
 SELECT s.name, s.label, s.kind, s.entry_id, e.code AS entry_code, e.department_code AS provider, s.dataset, s.keys, s.items,
-       s.max_rows, s.state, s.least, d.items AS dataset_items, d.keys AS dataset_keys
+       s.max_rows, s.state, s.least, s.deprecated_at, s.sunset_at, s.successor,
+       coalesce(d.items, v.items) AS dataset_items, coalesce(d.keys, v.keys) AS dataset_keys, to_jsonb(v) AS live
 FROM service s
 JOIN entry e ON e.id = s.entry_id
 LEFT JOIN dataset d ON d.name = s.dataset
+LEFT JOIN live_interface v ON v.name = s.dataset
+WHERE s.state NOT IN ('draft', 'review')
 
 -- name: api_grants
 -- Every grant by api, ended ones too, so that a refusal can say which of them ended and why.
@@ -44,6 +47,7 @@ WITH seen AS (
     SELECT 'application' AS kind, xmin::text || ctid::text AS version FROM application
     UNION ALL SELECT 'key', xmin::text || ctid::text FROM application_key
     UNION ALL SELECT 'service', xmin::text || ctid::text FROM service
+    UNION ALL SELECT 'interface', xmin::text || ctid::text FROM live_interface
     UNION ALL SELECT 'grant', xmin::text || ctid::text FROM share_grant WHERE method = 'api'
     UNION ALL SELECT 'entry', xmin::text || ctid::text FROM entry WHERE id IN (SELECT entry_id FROM service)
     UNION ALL SELECT 'item', xmin::text || ctid::text FROM item WHERE entry_id IN (SELECT entry_id FROM service)

@@ -7,9 +7,11 @@ picture and leaves the law itself to ``share.bound`` (grant ∩ share type ∩ g
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from email.utils import format_datetime
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, Self
@@ -26,10 +28,20 @@ from jutong.gate.shape import (
     where_sql,
 )
 from jutong.keys import KeyProvider
-from jutong.share import Bound, Described, EntryItem, OutItem, bound, mask_for, not_live
-from jutong.terms import Item, Refused
+from jutong.share import (
+    Bound,
+    Described,
+    EntryItem,
+    LiveInterface,
+    OutItem,
+    bound,
+    mask_for,
+    not_live,
+)
+from jutong.terms import Item, JutongError, Refused
 
 _SQL = named_sql(__file__)
+_LOG = logging.getLogger("jutong.gate")
 
 #: From this grade on an item leaves unmasked only for a signed request (design §9); tokens alone do not do.
 SIGNED_GRADE = 3
@@ -57,6 +69,8 @@ class Caller:
     rate: int | None = None
     concurrency: int | None = None
     daily_quota: int | None = None
+    #: The hash of the token, or the key's id.
+    credential: str = field(default="", repr=False)
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], *, signed: bool = False) -> Self:
@@ -72,6 +86,7 @@ class Caller:
             row["rate"],
             row["concurrency"],
             row["daily_quota"],
+            row["key_id"] if signed else row["token_hash"],
         )
 
     @property
@@ -118,6 +133,28 @@ class Served:
     #: statistics: a count below this is not told.
     least: int = 10
     label: str = ""
+    deprecated_at: dt.datetime | None = None
+    sunset_at: dt.datetime | None = None
+    successor: str | None = None
+    #: proxy: the provider's interface, and what it knows us by.
+    live: LiveInterface | None = None
+    secret: str | None = field(default=None, repr=False)
+
+    def ended(self, now: dt.datetime) -> bool:
+        """Retired, by its state or because its day has come."""
+        return self.state == "retired" or (self.sunset_at is not None and now >= self.sunset_at)
+
+    @cached_property
+    def notice(self) -> tuple[tuple[str, str], ...]:
+        """What callers are told of its end: RFC 9745, RFC 8594, RFC 5829."""
+        found = []
+        if self.deprecated_at is not None:
+            found.append(("deprecation", f"@{int(self.deprecated_at.timestamp())}"))
+        if self.sunset_at is not None:
+            found.append(("sunset", format_datetime(self.sunset_at.astimezone(dt.UTC), usegmt=True)))
+        if found and self.successor:
+            found.append(("link", f'</v1/{self.successor}>; rel="successor-version"'))
+        return tuple(found)
 
     @cached_property
     def types(self) -> Mapping[str, str]:
@@ -224,7 +261,7 @@ class Rights:
             by_caller[row["application_id"], row["entry_id"]].append(row)
         return cls(
             callers={row["token_hash"]: Caller.from_row(row) for row in callers},
-            services={row["name"]: _served(row, by_entry[row["entry_id"]]) for row in services},
+            services={row["name"]: _served(row, by_entry[row["entry_id"]], keys) for row in services},
             grants=dict(by_caller),
             keys={row["key_id"]: _signing_key(row, keys) for row in signing if keys or not row["secret"]},
         )
@@ -247,6 +284,13 @@ class Rights:
         after = [instant for instant in marks if instant > now]
         return max(before, default=_LONG_AGO), min(after, default=_FAR_OFF)
 
+    def again(self, caller: Caller) -> Caller | None:
+        """Who presented the same token or key, in this picture; None if that is no longer good."""
+        if caller.signed:
+            key = self.keys.get(caller.credential)
+            return key.caller if key else None
+        return self.callers.get(caller.credential)
+
     def keep(self, where: dict[Any, Any], place: Any, what: Any) -> None:
         """Remember, but never without bound: callers choose what they ask."""
         if len(where) >= _MOST_KEPT:
@@ -257,7 +301,7 @@ class Rights:
         """What each active service's replica must hold so that every live grant can be answered."""
         shapes = {}
         for service in self.services.values():
-            if service.state == "active":
+            if service.state == "active" and service.kind != "proxy" and not service.ended(now):
                 grants = [
                     grant
                     for (_, entry), held in self.grants.items()
@@ -290,8 +334,9 @@ def fingerprint(connection: Connection) -> str:
     return str(row["fingerprint"])
 
 
-def _served(row: Mapping[str, Any], items: Sequence[EntryItem]) -> Served:
+def _served(row: Mapping[str, Any], items: Sequence[EntryItem], keys: KeyProvider | None) -> Served:
     values = {name: row[name] for name in Served.__dataclass_fields__ if name in row}
+    live = LiveInterface.from_row(row["live"]) if row["live"] else None
     return Served(
         **{
             **values,
@@ -300,8 +345,19 @@ def _served(row: Mapping[str, Any], items: Sequence[EntryItem]) -> Served:
             "entry_items": tuple(items),
             "columns": tuple(Item.from_row(item) for item in row["dataset_items"] or ()),
             "dataset_keys": tuple(row["dataset_keys"] or ()),
+            "live": live,
+            "secret": _secret(live, keys),
         }
     )
+
+
+def _secret(live: LiveInterface | None, keys: KeyProvider | None) -> str | None:
+    """A secret that cannot be had stops its own service, never the picture of rights."""
+    try:
+        return live.secret(keys) if live is not None and keys is not None else None
+    except JutongError as problem:
+        _LOG.warning("%s", problem)
+        return None
 
 
 def _shape(service: Served, entitled: Sequence[Entitled]) -> Shape:

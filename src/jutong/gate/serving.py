@@ -61,6 +61,8 @@ def serve(settings: Settings, port: int | None = None) -> None:
             respawn_failed_workers=True,
             ssl_cert=Path(settings.tls_certificate) if settings.tls_certificate else None,
             ssl_key=Path(settings.tls_key) if settings.tls_key else None,
+            ssl_ca=Path(settings.gate_client_ca) if settings.gate_client_ca else None,
+            ssl_client_verify=bool(settings.gate_client_ca),
         )
         ending = threading.Event()
         keeping = threading.Thread(target=_keep_keeper, args=(settings, ending), daemon=True)

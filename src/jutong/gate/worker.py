@@ -14,18 +14,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from jutong.gate.answering import (
-    Call,
-    Draft,
-    Means,
-    compose,
-    problem_body,
-    problem_headers,
-    request_id,
-)
+from jutong.gate.answering import Means, compose
 from jutong.gate.asking import MOST_BODY
+from jutong.gate.calls import Call, Draft, problem_body, problem_headers, request_id
 from jutong.gate.evidence import Evidence
 from jutong.gate.limits import Limits
+from jutong.gate.live import Live
 from jutong.gate.metrics import Metrics
 from jutong.gate.replicas import Replicas
 from jutong.gate.signatures import Nonces, Signed
@@ -56,6 +50,7 @@ class Worker:
         self._limits = Limits(settings.gate_workers, time.monotonic)
         self._nonces = Nonces(settings.gate_folder / "nonces.db")
         self._means = Means(self._replicas.get, _hasher(keys), self._nonces.take, self._limits.enter)
+        self._live = Live(self._watch.rights, self._means.hashed)
         self._parent = os.getppid()
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -71,6 +66,7 @@ class Worker:
             self._timer.cancel()
         if self._evidence is not None:
             self._evidence.close()
+        self._live.close()
         self._replicas.close()
         self._nonces.close()
 
@@ -101,12 +97,13 @@ class Worker:
             signed=_signed(scope, body) if "signature-input" in headers else None,
             unless=headers.get("if-none-match"),
         )
-        draft = compose(call, self._watch.rights(), self._means)
+        composed = compose(call, self._watch.rights(), self._means)
         try:
+            draft = composed if isinstance(composed, Draft) else await self._live.answer(composed)
             return await self._answer(call, draft, protocol, bool(headers.get("jutong-evidence")))
         finally:
-            if draft.caller is not None:
-                self._limits.leave(draft.caller)
+            if composed.caller is not None:
+                self._limits.leave(composed.caller)
 
     async def _answer(self, call: Call, draft: Draft, protocol: Any, evidence: bool) -> int:
         try:
@@ -147,7 +144,9 @@ class Worker:
             protocol.response_bytes(status, plain, proof)
         elif scope.method == "GET" and scope.path == "/metrics" and _is_here(scope.client):
             text = self._metrics.text(
-                rights_fresh=self._watch.rights() is not None, replicas=self._replicas.fresh()
+                rights_fresh=self._watch.rights() is not None,
+                replicas=self._replicas.fresh(),
+                breakers=self._live.states(),
             )
             protocol.response_str(200, [("content-type", "text/plain; version=0.0.4")], text)
         elif scope.method == "GET" and scope.path == "/health":

@@ -7,6 +7,8 @@ this table as Arrow batches.  PostgreSQL is also written to (``jutong.outside.po
 """
 
 from jutong.outside.files import FileFolder, kind_of, read_file
+from jutong.outside.http import Caller as HttpCaller
+from jutong.outside.http import Digits, checked_url
 from jutong.outside.mysql import (
     connect_mysql,
     delete_rows,
@@ -40,9 +42,11 @@ __all__ = [
     "REMOTE_KINDS",
     "UNCHANGED",
     "Change",
+    "Digits",
     "Divisible",
     "FileFolder",
     "Found",
+    "HttpCaller",
     "Notice",
     "Part",
     "PostgresCapture",
@@ -53,6 +57,7 @@ __all__ = [
     "Source",
     "Transaction",
     "Widened",
+    "checked_url",
     "connect_mysql",
     "connect_postgres",
     "content_hash",

@@ -137,6 +137,7 @@ ACTIONS: dict[str, tuple[Rule, ...]] = {
     ),
     "service:read": _EVERYBODY,
     "service:edit": _own_or_city(frozenset({"provider_officer"}), _STEWARD),
+    "service:publish": _own_or_city(frozenset({"provider_head"}), _STEWARD),
     "delivery:read": _both_sides(_STEWARD, _AUDITOR, _SYSTEM),
     "delivery:run": (
         Rule(_STEWARD | _SYSTEM, ground="平台运行"),

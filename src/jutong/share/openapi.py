@@ -136,6 +136,7 @@ _SAID = {
     "verify": "按 {keys} 核验：给出要核对的值，逐项应答 match、mismatch 或 not_found，不返回任何数据。",
     "list": "列出授权范围内的全部记录，每页至多 {rows} 行；可按 {keys} 筛选。留下第一页的 since，以后凭它只取变更。",
     "statistics": "依次按 {keys} 分组计数；少于 {least} 的计数不告知，能由此推出它的也不告知。",
+    "proxy": "按 {keys} 向提供方的实时接口查询，须全部给出；数据不落平台。一次至多 {rows} 行。",
 }
 
 
@@ -152,7 +153,7 @@ def _parameters(one: Described) -> list[Json]:
         {
             "name": name,
             "in": "query",
-            "required": one.kind == "verify" and name in one.keys,
+            "required": one.kind in ("verify", "proxy") and name in one.keys,
             "schema": schema,
             "description": schema["title"],
         }
@@ -167,7 +168,7 @@ def _parameters(one: Described) -> list[Json]:
 
 def _question(one: Described) -> Json:
     where: Json = {"type": "object", "properties": _where(one), "additionalProperties": False}
-    if one.kind == "verify":
+    if one.kind in ("verify", "proxy"):
         where["required"] = list(one.keys)
     single: Json = {
         "type": "object",
@@ -195,6 +196,7 @@ def _options(one: Described) -> Json:
     return {
         "query": {"items": items, "limit": limit, "cursor": {"type": "string", "title": "上一页应答的 next"}},
         "verify": {},
+        "proxy": {"items": items, "limit": limit},
         "list": {
             "items": items,
             "limit": limit,
@@ -217,6 +219,8 @@ def _answer(one: Described) -> Json:
     if one.kind == "verify":
         verdict = {"enum": ["match", "mismatch", "not_found"]}
         return _object({"result": {"type": "object", "additionalProperties": verdict}})
+    if one.kind == "proxy":
+        return _object({"rows": rows, "next": {"type": "null"}, "more": {"type": "boolean"}})
     if one.kind == "statistics":
         group = {**_row(one.items)}
         group["properties"] = {**group["properties"], "count": {"type": "integer", "minimum": one.least}}

@@ -80,7 +80,28 @@ WHERE item.entry_id = %(entry)s
 ORDER BY item.no
 
 -- name: dataset_spec
+-- Of a lake dataset, or of the live interface that stands in its place.
 SELECT items, keys FROM dataset WHERE name = %(name)s
+UNION ALL
+SELECT items, keys FROM live_interface WHERE name = %(name)s
+
+-- name: declare_interface
+INSERT INTO live_interface (name, label, department_code, keys, items, config, secret_ref)
+VALUES (%(name)s, %(label)s, %(department)s, %(keys)s, %(items)s, %(config)s, %(secret_ref)s)
+ON CONFLICT (name) DO UPDATE
+SET label = excluded.label, keys = excluded.keys, items = excluded.items, config = excluded.config,
+    secret_ref = coalesce(excluded.secret_ref, live_interface.secret_ref)
+RETURNING *
+
+-- name: attach_interface
+UPDATE entry SET dataset = %(name)s, resource_kind = 'api', changed_at = now()
+WHERE id = %(entry)s AND department_code = %(department)s
+
+-- name: find_interface
+SELECT * FROM live_interface WHERE name = %(name)s
+
+-- name: list_interfaces
+SELECT * FROM live_interface ORDER BY name
 
 -- name: next_request
 -- The number comes first, because the case names it.
@@ -174,9 +195,9 @@ UPDATE share_grant SET items = %(items)s, masks = %(masks)s
 WHERE id = %(id)s AND (items, masks) IS DISTINCT FROM (%(items)s, %(masks)s)
 
 -- name: add_service
-INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows, least)
+INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows, least, family)
 VALUES (%(name)s, %(kind)s, %(label)s, %(department_code)s, %(entry_id)s, %(dataset)s, %(keys)s, %(items)s, %(max_rows)s,
-        %(least)s)
+        %(least)s, %(name)s)
 ON CONFLICT (name) DO UPDATE
 SET kind = excluded.kind, label = excluded.label, dataset = excluded.dataset, keys = excluded.keys, items = excluded.items,
     max_rows = excluded.max_rows, least = excluded.least, state = 'active'
@@ -184,7 +205,49 @@ WHERE service.entry_id = excluded.entry_id
 RETURNING *
 
 -- name: set_service_state
-UPDATE service SET state = %(state)s WHERE name = %(name)s RETURNING *
+UPDATE service SET state = %(state)s WHERE name = %(name)s AND state = %(before)s RETURNING *
+
+-- name: save_draft
+-- A draft may be saved again and again; what is published is changed by a new version.
+INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows, least, family, version,
+                     state)
+VALUES (%(name)s, %(kind)s, %(label)s, %(department_code)s, %(entry_id)s, %(dataset)s, %(keys)s, %(items)s, %(max_rows)s,
+        %(least)s, %(family)s, %(version)s, 'draft')
+ON CONFLICT (name) DO UPDATE
+SET kind = excluded.kind, label = excluded.label, dataset = excluded.dataset, keys = excluded.keys, items = excluded.items,
+    max_rows = excluded.max_rows, least = excluded.least
+WHERE service.state = 'draft' AND service.entry_id = excluded.entry_id
+RETURNING *
+
+-- name: last_version
+SELECT max(version) AS version FROM service WHERE coalesce(family, name) = %(family)s
+
+-- name: remember_service_move
+INSERT INTO service_move (service_name, from_state, to_state, note, by_user)
+VALUES (%(name)s, %(before)s, %(state)s, %(note)s, %(by_user)s)
+
+-- name: service_moves
+SELECT m.*, u.name AS by_name FROM service_move m LEFT JOIN app_user u ON u.id = m.by_user
+WHERE m.service_name = %(name)s ORDER BY m.id
+
+-- name: last_submitter
+SELECT by_user FROM service_move WHERE service_name = %(name)s AND to_state = 'review' ORDER BY id DESC LIMIT 1
+
+-- name: versions
+SELECT * FROM service WHERE coalesce(family, name) = %(family)s ORDER BY version
+
+-- name: give_notice
+UPDATE service SET deprecated_at = %(now)s, sunset_at = %(sunset)s, successor = %(successor)s
+WHERE name = %(name)s AND state = 'active'
+RETURNING *
+
+-- name: consumers_of_entry
+-- The departments that hold a live api grant of the entry.
+SELECT DISTINCT department_code FROM share_grant
+WHERE entry_id = %(entry)s AND method = 'api' AND state = 'active' AND until > now() ORDER BY department_code
+
+-- name: retire_ended
+UPDATE service SET state = 'retired' WHERE sunset_at <= %(now)s AND state IN ('active', 'stopped') RETURNING name
 
 -- name: find_service
 SELECT * FROM service WHERE name = %(name)s

@@ -208,7 +208,7 @@ def _model(connection: Connection, form: ModelForm) -> None:
 def _service(connection: Connection, form: ServiceForm) -> None:
     share.publish_service(
         connection, name=form.name, entry_id=catalogue.find_entry(connection, form.entry).id, keys=form.keys,
-        items=form.items, label=form.label, max_rows=form.max_rows,
+        items=form.items, label=form.label, max_rows=form.max_rows, kind=form.kind, least=form.least,
     )  # fmt: skip
 
 

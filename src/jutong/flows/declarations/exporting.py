@@ -123,8 +123,9 @@ def entry_code(connection: Connection, named: str) -> str:
 
 def _entry(entry: catalogue.Entry, items: Sequence[catalogue.CatalogueItem]) -> EntryForm:
     same = set(EntryForm.model_fields) & set(catalogue.Entry.__dataclass_fields__)
+    live = (entry.dataset or "").startswith("live.")
     return EntryForm(
-        **{name: getattr(entry, name) for name in same},
+        **{name: getattr(entry, name) for name in same - ({"dataset", "resource_kind"} if live else set())},
         department=entry.department_code,
         published=entry.version > 0,
         items=tuple(
@@ -199,10 +200,11 @@ def _models(connection: Connection, name: str | None) -> Iterator[Form]:
 
 def _services(connection: Connection, name: str | None) -> Iterator[Form]:
     for one in share.services(connection):
-        if name in (None, one.name):
+        # What is not published yet is nobody's declaration; a live interface, with its secret, stays with its city.
+        if name in (None, one.name) and one.state == "active" and one.kind != "proxy":
             yield ServiceForm(
                 name=one.name, label=one.label, entry=_code_of(connection, one.entry_id) or "", keys=one.keys,
-                items=one.items, max_rows=one.max_rows,
+                items=one.items, max_rows=one.max_rows, kind=one.kind, least=one.least,
             )  # fmt: skip
 
 

@@ -241,6 +241,8 @@ class ServiceForm(Form):
     keys: tuple[str, ...]
     items: tuple[str, ...] | None = None
     max_rows: int = Field(100, ge=1, le=10_000)
+    kind: str = "query"
+    least: int = Field(10, ge=2, le=1_000)
 
 
 #: In the order they are applied: a later kind may name things of an earlier one.

@@ -41,6 +41,9 @@ class Caller:
     #: Calls a second at most.
     rate: float = 10.0
     timeout: float = 30.0
+    #: Bytes of one answer at most, and seconds it may take to come.
+    largest: int = LARGEST
+    slowest: float = SLOWEST
     _last: float = 0.0
     _token: tuple[str, float] = ("", 0.0)
 
@@ -50,6 +53,24 @@ class Caller:
         Raises Unavailable ``outside.http_unreachable``, BadInput ``outside.http_refused``, ``outside.http_not_json``,
         ``outside.http_too_large``, ``outside.http_too_slow``.
         """
+        return self._patiently("GET", *self._dressed(url, params), None)
+
+    def once(self, url: str, params: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
+        """One try without patience: status, headers (names in lower case) and body, whatever they are.
+
+        Raises Unavailable ``outside.http_unreachable``, BadInput ``outside.http_refused`` (sent elsewhere),
+        ``outside.http_too_large``, ``outside.http_too_slow``.
+        """
+        try:
+            return self._once("GET", *self._dressed(url, params), None)
+        except (OSError, http.client.HTTPException) as problem:
+            where = Address(file=urlsplit(url).hostname)
+            raise Unavailable(
+                "outside.http_unreachable", f"接口连接不上：{self._hidden(problem)}", where
+            ) from None
+
+    def _dressed(self, url: str, params: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+        """Address and headers with whatever the interface knows us by."""
         headers = {"Accept": "application/json", **self.headers}
         asked = dict(params)
         kind = self.auth.get("type")
@@ -68,7 +89,7 @@ class Caller:
             raise BadInput("outside.http_config", f"不认得认证方式「{kind}」")
         if asked:
             url += ("&" if "?" in url else "?") + urlencode(asked)
-        return self._patiently("GET", url, headers, None)
+        return url, headers
 
     def _oauth(self) -> str:
         token, until = self._token
@@ -139,7 +160,7 @@ class Caller:
                         raise BadInput("outside.http_refused", "接口要求转到另一台主机，不跟随")
                     url = target
                     continue
-                return answer.status, told, _read(answer)
+                return answer.status, told, _read(answer, self.largest, self.slowest)
             finally:
                 connection.close()
         raise BadInput("outside.http_refused", "接口转来转去，没有回答")
@@ -149,13 +170,15 @@ class Caller:
         return words.replace(self.secret, "…") if self.secret else words
 
 
-def _read(answer: http.client.HTTPResponse) -> bytes:
+def _read(answer: http.client.HTTPResponse, largest: int, slowest: float) -> bytes:
     """The whole body; a server that drips or floods is left."""
     content, began = bytearray(), time.monotonic()
     while block := answer.read1(_BLOCK):
         content += block
-        if len(content) > LARGEST:
-            raise BadInput("outside.http_too_large", f"一页回答超过 {LARGEST >> 20} MB，请把每页条数调小")
-        if time.monotonic() - began > SLOWEST:
-            raise BadInput("outside.http_too_slow", f"一页回答 {SLOWEST:.0f} 秒还没有传完")
+        if len(content) > largest:
+            raise BadInput(
+                "outside.http_too_large", f"一页回答超过 {largest / (1 << 20):g} MB，请把每页条数调小"
+            )
+        if time.monotonic() - began > slowest:
+            raise BadInput("outside.http_too_slow", f"一页回答 {slowest:g} 秒还没有传完")
     return bytes(content)

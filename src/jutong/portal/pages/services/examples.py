@@ -52,7 +52,7 @@ def _python(service: Service, gate: str, asked: list[tuple[str, str]]) -> str:
             f'    told = city.count("{name}", by=["{service.keys[0]}"])\n'
             "    print(told.total, told.groups, told.suppressed)"
         ),
-    }[service.kind]
+    }["query" if service.kind == "proxy" else service.kind]
     return (
         "import os\nfrom jutong.client import City\n\n"
         f'with City("{gate}", token=os.environ["JUTONG_TOKEN"]) as city:\n{body}'

@@ -2,7 +2,7 @@
 
 -- name: services
 SELECT s.name, s.label, s.entry_id, e.name AS entry, s.department_code, s.state, cardinality(s.items) AS items, s.keys,
-       coalesce(m.times, 0) AS times, coalesce(m.records, 0) AS records,
+       s.kind, s.version, s.sunset_at, coalesce(m.times, 0) AS times, coalesce(m.records, 0) AS records,
        (SELECT count(*) FROM share_grant g WHERE g.entry_id = s.entry_id AND g.method = 'api'
           AND g.state = 'active' AND g.until > now()) AS grants
 FROM service s
@@ -31,3 +31,15 @@ GROUP BY code ORDER BY times DESC, code LIMIT 10
 
 -- name: entry_code
 SELECT code, name FROM entry WHERE id = %(entry)s
+
+-- name: draftable
+-- Entries a service may be drafted for: published, attached, not withheld; of one department or of all.
+SELECT e.id, e.name, e.dataset, (SELECT count(*) FROM service s WHERE s.entry_id = e.id) AS services
+FROM entry e
+WHERE e.state = 'published' AND e.dataset IS NOT NULL AND e.share_type < 3
+  AND (%(department)s::text IS NULL OR e.department_code = %(department)s)
+  AND (%(text)s::text IS NULL OR e.name ILIKE '%%' || %(text)s || '%%')
+ORDER BY services, e.name LIMIT 40
+
+-- name: entry_to_draft
+SELECT id, name, dataset, department_code FROM entry WHERE id = %(entry)s AND dataset IS NOT NULL

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -14,18 +15,27 @@ from jutong.people import visible_to
 from jutong.portal.drawing import days
 from jutong.portal.names import GRANT_COLOURS, GRANT_STATES, department_names
 from jutong.portal.pages.services.console import gate_of
+from jutong.portal.pages.services.drafting import STATES
 from jutong.portal.pages.services.examples import Example, examples
 from jutong.portal.paging import Pager
 from jutong.portal.routes import Act, Done, Download, NoQuestion, Page
 from jutong.portal.visits import Visit
 from jutong.share import (
+    NOTICE_DAYS,
     SERVICE_KINDS,
+    Service,
+    column_types,
     describe,
+    find_interface,
     find_service,
+    leaving_sql,
     meter_by,
+    move_service,
     openapi,
     publish_service,
-    stop_service,
+    servable,
+    service_history,
+    service_versions,
 )
 
 _SQL = named_sql(__file__)
@@ -49,7 +59,11 @@ class ServiceRow:
     grants: int
     times: int
     records: int
-    active: bool
+    kind: str
+    version: int
+    state: tuple[str, str]
+    #: The last day of a service that has been given notice.
+    sunset_at: dt.datetime | None
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,7 @@ class Services:
     asked: ServicesQuestion
     rows: tuple[ServiceRow, ...]
     pager: Pager
+    may_draft: bool
 
 
 @dataclass(frozen=True)
@@ -96,12 +111,59 @@ class Day:
 
 
 @dataclass(frozen=True)
+class Version:
+    name: str
+    version: int
+    state: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of its history."""
+
+    at: dt.datetime
+    title: str
+    text: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Live:
+    """The provider's interface behind a proxy."""
+
+    label: str
+    #: Where it is, without what it is asked.
+    host: str
+    seconds: float
+    places: int
+    max_age: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a draft would answer, masked as the catalogue says: a few rows, for who reviews it."""
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class ServicePage:
     """One service: how it is called, by whom, how much."""
 
     name: str
     label: str
     active: bool
+    state: tuple[str, str]
+    step: str
+    version: int
+    versions: tuple[Version, ...]
+    history: tuple[Step, ...]
+    sunset_at: dt.datetime | None
+    successor: str
+    live: Live | None
+    sample: Sample | None
+    notice_days: int
     entry: str
     entry_id: int
     entry_code: str
@@ -121,6 +183,7 @@ class ServicePage:
     least: int
     examples: tuple[Example, ...]
     may_edit: bool
+    may_publish: bool
     may_ask: bool
 
 
@@ -131,7 +194,7 @@ class ServiceForm:
     keys: Annotated[tuple[str, ...], Field(title="查询项", min_length=1)]
     label: Annotated[str, Field(title="名称", max_length=100)] = ""
     max_rows: Annotated[int, Field(title="一次最多行数", ge=1, le=10_000)] = 100
-    kind: Annotated[Literal["query", "verify", "list", "statistics"], Field(title="类型")] = "query"
+    kind: Annotated[Literal["query", "verify", "list", "statistics", "proxy"], Field(title="类型")] = "query"
     least: Annotated[int, Field(title="最小计数", ge=2, le=1_000)] = 10
 
 
@@ -154,11 +217,13 @@ def listed(visit: Visit, asked: ServicesQuestion) -> Services:
                 name=row["name"], label=row["label"], entry=row["entry"], entry_id=row["entry_id"],
                 provider=names.get(row["department_code"], str(row["department_code"])), keys=tuple(row["keys"]),
                 items=row["items"], grants=row["grants"], times=row["times"], records=row["records"],
-                active=row["state"] == "active",
+                kind=SERVICE_KINDS[row["kind"]], version=row["version"], state=STATES[row["state"]],
+                sunset_at=row["sunset_at"],
             )
             for row in rows
         ),
         pager,
+        visit.can("service:edit", {"department_code": visit.who.department_code}),
     )  # fmt: skip
 
 
@@ -167,39 +232,37 @@ def build(visit: Visit, _: NoQuestion) -> ServicePage:
     service = find_service(visit.connection, visit.path["name"])
     entry = visit.connection.execute(_SQL.entry_code, {"entry": service.entry_id}).fetchone()
     assert entry is not None
-    spec = visit.rooms.store.spec(service.dataset)
-    labelled = {item.name: item for item in spec.items}
-    used = meter_by(
-        visit.connection, ["day"], since=visit.today - dt.timedelta(days=29), where={"resource": service.name}
-    )
-    by_day = {row["day"]: row for row in used}
+    used = _used(visit, service.name)
     names = department_names(visit.connection)
     settings = visit.rooms.settings
     return ServicePage(
         name=service.name,
         label=service.label,
         active=service.state == "active",
+        state=STATES[service.state],
+        step=service.state,
+        version=service.version,
+        versions=tuple(
+            Version(one.name, one.version, STATES[one.state])
+            for one in service_versions(visit.connection, service.family)
+        ),
+        history=_history(visit, service.name),
+        sunset_at=service.sunset_at,
+        successor=service.successor or "",
+        live=_live(visit, service),
+        sample=_sample(visit, service),
+        notice_days=NOTICE_DAYS,
         entry=entry["name"],
         entry_id=service.entry_id,
         entry_code=entry["code"],
         provider=names.get(service.department_code, service.department_code),
         dataset=service.dataset,
         max_rows=service.max_rows,
-        items=tuple(
-            ServiceItem(
-                name, labelled[name].label, labelled[name].type, labelled[name].element or "", labelled[name].grade,
-                name in service.keys,
-            )
-            for name in dict.fromkeys((*service.keys, *service.items))
-            if name in labelled
-        ),
+        items=_items(visit, service),
         users=_users(visit, service.entry_id, names),
-        days=tuple(
-            Day(day, times, by_day[day]["records"] if day in by_day else 0)
-            for day, times in days({day: row["times"] for day, row in by_day.items()}, visit.today)
-        ),
-        times=sum(row["times"] for row in used),
-        records=sum(row["records"] for row in used),
+        days=used,
+        times=sum(day.times for day in used),
+        records=sum(day.records for day in used),
         refusals=tuple(
             Refusal(row["code"], row["times"])
             for row in visit.connection.execute(_SQL.refusals, {"name": service.name})
@@ -209,8 +272,75 @@ def build(visit: Visit, _: NoQuestion) -> ServicePage:
         least=service.least if service.kind == "statistics" else 0,
         examples=examples(service, gate_of(settings)),
         may_edit=visit.can("service:edit", service),
+        may_publish=visit.can("service:publish", service),
         may_ask=visit.can("request:add"),
     )  # fmt: skip
+
+
+def _items(visit: Visit, service: Service) -> tuple[ServiceItem, ...]:
+    """What it is asked by, then what it answers."""
+    offered, _keys = servable(visit.connection, service.entry_id, service.dataset)
+    known = {item.name: item for item in offered}
+    types = column_types(visit.connection, service.dataset)
+    return tuple(
+        ServiceItem(
+            name,
+            known[name].label,
+            types[name],
+            known[name].element or "",
+            known[name].grade,
+            name in service.keys,
+        )
+        for name in dict.fromkeys((*service.keys, *service.items))
+        if name in known
+    )
+
+
+def _used(visit: Visit, name: str) -> tuple[Day, ...]:
+    """Thirty days up to today."""
+    since = visit.today - dt.timedelta(days=29)
+    rows = {
+        row["day"]: row for row in meter_by(visit.connection, ["day"], since=since, where={"resource": name})
+    }
+    counted = days({day: row["times"] for day, row in rows.items()}, visit.today)
+    return tuple(Day(day, times, rows[day]["records"] if day in rows else 0) for day, times in counted)
+
+
+def _history(visit: Visit, name: str) -> tuple[Step, ...]:
+    """Newest first."""
+    return tuple(
+        Step(
+            one.at,
+            visit.tell(STATES[one.to_state][1]) if one.to_state != one.from_state else one.note or visit.tell("保存"),
+            "，".join(filter(None, (one.by_name, one.note if one.to_state != one.from_state else ""))),
+            STATES[one.to_state][0],
+        )
+        for one in reversed(service_history(visit.connection, name))
+    )  # fmt: skip
+
+
+def _live(visit: Visit, service: Service) -> Live | None:
+    if service.kind != "proxy":
+        return None
+    found = find_interface(visit.connection, service.dataset)
+    host = urlsplit(found.way.url).netloc if visit.can("service:edit", service) else ""
+    return Live(found.label, host, found.way.timeout, found.way.concurrency, found.way.max_age)
+
+
+def _sample(visit: Visit, service: Service) -> Sample | None:
+    """Only before it is published, and only for those whose data it is."""
+    if service.state not in ("draft", "review") or service.kind != "query":
+        return None
+    if not visit.can("dataset:preview", {"department_code": service.department_code}):
+        return None
+    leaving = describe(visit.connection, service).items
+    columns = ", ".join(f"CAST({leaving_sql(out)} AS VARCHAR)" for out in leaving)
+    with visit.rooms.store.reading() as view:
+        rows = view.arrow(f"SELECT {columns} FROM {view.table(service.dataset)} LIMIT 3").to_pydict().values()
+    told = tuple(
+        tuple("" if value is None else str(value) for value in row) for row in zip(*rows, strict=True)
+    )
+    return Sample(tuple(out.item.label or out.item.name for out in leaving), told)
 
 
 def document(visit: Visit, _: NoQuestion) -> Download:
@@ -238,11 +368,11 @@ def _users(visit: Visit, entry_id: int, names: dict[str, str]) -> tuple[ServiceU
 
 
 def publish(visit: Visit, form: ServiceForm) -> Done:
-    """Publish a service of an entry."""
+    """Publish a service of an entry at once, without a draft; drafts are for everybody else."""
     entry = visit.connection.execute(
         "SELECT department_code FROM entry WHERE id = %s", (form.entry,)
     ).fetchone() or {"department_code": ""}
-    visit.must("service:edit", entry)
+    visit.must("service:publish", entry)
     service = publish_service(
         visit.connection, name=form.name, entry_id=form.entry, keys=form.keys, label=form.label or None,
         max_rows=form.max_rows, kind=form.kind, least=form.least,
@@ -259,12 +389,9 @@ def act(visit: Visit, form: ServiceMove) -> Done:
     service = find_service(visit.connection, visit.path["name"])
     visit.must("service:edit", service)
     if form.move == "stop":
-        stop_service(visit.connection, service.name)
+        move_service(visit.connection, service.name, "stop", by_user=visit.who.user_id or None)
         return Done(f"/services/{service.name}", visit.tell("接口服务 {name} 已停止", name=service.name))
-    publish_service(
-        visit.connection, name=service.name, entry_id=service.entry_id, keys=service.keys, items=service.items,
-        label=service.label, max_rows=service.max_rows, kind=service.kind, least=service.least,
-    )  # fmt: skip
+    move_service(visit.connection, service.name, "start", by_user=visit.who.user_id or None)
     return Done(f"/services/{service.name}", visit.tell("接口服务 {name} 已恢复", name=service.name))
 
 
@@ -283,6 +410,6 @@ PAGES = (
     Page("services.openapi", _PATH + "/openapi", document, may="service:read"),
 )
 ACTS = (
-    Act("services.publish", "/services", publish, ServiceForm, may="service:edit", shown_on="/services"),
+    Act("services.publish", "/services", publish, ServiceForm, may="service:publish", shown_on="/services"),
     Act("services.move", _PATH, act, ServiceMove, may="service:edit", shown_on=_PATH),
 )
