@@ -160,6 +160,11 @@ def test_a_judgement_at_the_desk_closes_the_case_and_a_stranger_may_not(
     assert signed_in("provider").post(path, verdict="join", note="电话核实过").status_code == 403
     steward = signed_in("steward")
     assert "宏大" in steward.get("/registers/review").text
+    case_page = steward.get(f"/cases/{case}").text
+    assert "两边的记录" in case_page
+    assert case_page.count("宏大") >= 2  # in the title and beside the other record
+    assert "相同" in case_page
+    assert "不同" in case_page
     assert steward.post(path, verdict="join", note="").status_code == 422
     assert steward.post(path, verdict="join", note="电话核实过").status_code == 303
     with rooms.database.connection() as connection:

@@ -53,7 +53,7 @@ from jutong.fuse.likeness import settings as likeness_model
 from jutong.fuse.names import NameParts, split_name
 from jutong.fuse.quality import ItemQuality, Quality, ResidueCount, SourceQuality, quality
 from jutong.fuse.register import Register, RegisterSource, with_sources
-from jutong.fuse.reviewing import Doubt, doubts
+from jutong.fuse.reviewing import Doubt, doubt_of, doubts
 
 __all__ = [
     "LISTS",
@@ -81,6 +81,7 @@ __all__ = [
     "credit_counts",
     "credit_of",
     "declare_register",
+    "doubt_of",
     "doubts",
     "evaluate",
     "evaluate_csv",
