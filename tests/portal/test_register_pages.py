@@ -135,6 +135,9 @@ def test_a_companys_page_has_its_licences_and_its_credit(
     assert (page["live_licences"], page["ending_soon"], len(page["licences"])) == (3, 1, 5)
     assert {row["name"] for row in page["credit"]} >= {"行政处罚", "经营异常名录"}
     assert page["live_credit"] == 1
+    beside = {(person["role"], person["name"], person["told"]) for person in page["persons"]}
+    assert {("股东", "夏**", "出资比例（%） 60"), ("股东", "欧***", "出资比例（%） 40")} <= beside
+    assert "夏小满" not in signed_in("steward").get(f"/companies/{one}").text
 
 
 def test_one_search_goes_through_all_registers_and_names_no_person(

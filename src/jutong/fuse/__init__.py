@@ -54,11 +54,13 @@ from jutong.fuse.names import NameParts, split_name
 from jutong.fuse.quality import ItemQuality, Quality, ResidueCount, SourceQuality, quality
 from jutong.fuse.register import Register, RegisterSource, with_sources
 from jutong.fuse.reviewing import Doubt, doubt_of, doubts
+from jutong.fuse.ties import Beside, ties_of
 
 __all__ = [
     "LISTS",
     "PUBLISHED_WITHIN",
     "STATES",
+    "Beside",
     "Doubt",
     "Evaluation",
     "Event",
@@ -107,6 +109,7 @@ __all__ = [
     "register_to",
     "register_yaml",
     "split_name",
+    "ties_of",
     "timeliness",
     "versions",
     "with_sources",
