@@ -63,6 +63,17 @@ AGREED: list[tuple[str, str, Any]] = [
     ("days", "try_strptime('20240229', '%Y%m%d')", dt.datetime(2024, 2, 29)),
     ("days", "try_strptime('20230229', '%Y%m%d')", None),
     ("texts", "split_part('a|b|c', '|', 2)", "b"),
+    ("texts", "left('12345', -4)", "1"),
+    ("texts", "u[2:-2] FROM (VALUES ('(1,234.50)')) t(u)", "1,234.50"),
+    ("texts", "rpad('7', 0, '0') || lpad('7', 3, '0')", "007"),
+    ("regular expressions", "m.y || m.n || '.' FROM (SELECT regexp_extract('2024-02', '^([0-9]{4})-([0-9]{2})(x)?$', ['y', 'm', 'n']) AS m) t", "2024."),
+    ("regular expressions", "m.y FROM (SELECT regexp_extract('none', '^([0-9]{4})$', ['y']) AS m) t", ""),
+    ("lists", "list_sum(list_transform(string_split(reverse('1234'), ''), lambda c, i: (ascii(c) - 48) * i))", 20),
+    ("lists", "list_reduce((list_transform(string_split('1239', ''), lambda c: ascii(c) - 48))[:-2], lambda p, c: p + c, 0)", 6),
+    ("lists", "(list_transform(string_split('1239', ''), lambda c: ascii(c) - 48))[-1]", 9),
+    ("days", "TIMESTAMP '1899-12-30' + to_seconds(3892752000)", dt.datetime(2023, 5, 9)),
+    ("days", "DATE '2024-02-29' + to_years(1) < DATE '2025-03-01'", True),
+    ("time zones", "DATE '1988-09-01' + to_days(30) = DATE '1988-10-01'", True),
 ]  # fmt: skip
 
 

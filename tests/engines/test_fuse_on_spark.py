@@ -49,6 +49,22 @@ DIFFERENCES = [
     ("SELECT strlen(a) FROM t", "SELECT OCTET_LENGTH(a) FROM t"),
     ("SELECT try_strptime(a, '%Y%m%d') FROM t", "SELECT TRY_TO_TIMESTAMP(a, 'yyyyMMdd') FROM t"),
     ("SELECT 18446462598749617920::UBIGINT FROM t", "SELECT CAST(-281474959933696 AS BIGINT) FROM t"),
+    ("SELECT left(a, -4) FROM t", "SELECT SUBSTRING(a, 1, LENGTH(a) + -4) FROM t"),
+    ("SELECT a[2:-2] FROM t", "SELECT SUBSTRING(a, 2, LENGTH(a) + -2) FROM t"),
+    ("SELECT (f(a))[:-2] FROM t", "SELECT SLICE((F(a)), 1, SIZE((F(a))) + -1) FROM t"),
+    ("SELECT (f(a))[-1] FROM t", "SELECT TRY_ELEMENT_AT((F(a)), -1) FROM t"),
+    ("SELECT list_sum(a) FROM t", "SELECT AGGREGATE(a, CAST(0 AS BIGINT), (a, b) -> a + b) FROM t"),
+    (
+        "SELECT list_transform(a, lambda c, i: c * i) FROM t",
+        "SELECT TRANSFORM(a, (c, i) -> c * (i + 1)) FROM t",
+    ),
+    ("SELECT string_split(a, '') FROM t", "SELECT SPLIT(a, '') FROM t"),
+    (
+        "SELECT regexp_extract(a, '(x)', ['y']) FROM t",
+        "SELECT STRUCT(REGEXP_EXTRACT(a, '(x)', 1) AS y) FROM t",
+    ),
+    ("SELECT a + to_years(1) FROM t", "SELECT a + MAKE_YM_INTERVAL(1) FROM t"),
+    ("SELECT a + to_days(1) FROM t", "SELECT CAST(a AS TIMESTAMP_NTZ) + MAKE_DT_INTERVAL(1) FROM t"),
     ("SELECT * EXCLUDE (a) FROM t", "SELECT * EXCEPT (a) FROM t"),
 ]
 

@@ -54,6 +54,9 @@ def seed_registers(rooms: Rooms) -> None:
     _write(rooms, "credit_repair", ("repair_no", "entity_name", "uscc", "subject", "repaired_on", "updated_at"), [
         ("XF1", "邵阳双清澄砚机械制造有限公司", HOLDER, "行政处罚公示信息", f"{TODAY - dt.timedelta(days=20)}", f"{TODAY}"),
     ])  # fmt: skip
+    _write(rooms, "market_shareholder", ("record_no", "uscc", "holder", "share"), [
+        ("CZ1", HOLDER, "夏小满", "60"), ("CZ2", HOLDER, "欧阳立春", "40"), ("CZ3", uscc(1), "周谷雨", "100"),
+    ])  # fmt: skip
     with rooms.database.connection() as connection:
         declared = [_fed(one) for one in registers() if one.name != "legal_entity"]
         for one in declared:

@@ -135,6 +135,9 @@ def test_a_companys_page_has_its_licences_and_its_credit(
     assert (page["live_licences"], page["ending_soon"], len(page["licences"])) == (3, 1, 5)
     assert {row["name"] for row in page["credit"]} >= {"行政处罚", "经营异常名录"}
     assert page["live_credit"] == 1
+    beside = {(person["role"], person["name"], person["told"]) for person in page["persons"]}
+    assert {("股东", "夏**", "出资比例（%） 60"), ("股东", "欧***", "出资比例（%） 40")} <= beside
+    assert "夏小满" not in signed_in("steward").get(f"/companies/{one}").text
 
 
 def test_one_search_goes_through_all_registers_and_names_no_person(
@@ -160,6 +163,11 @@ def test_a_judgement_at_the_desk_closes_the_case_and_a_stranger_may_not(
     assert signed_in("provider").post(path, verdict="join", note="电话核实过").status_code == 403
     steward = signed_in("steward")
     assert "宏大" in steward.get("/registers/review").text
+    case_page = steward.get(f"/cases/{case}").text
+    assert "两边的记录" in case_page
+    assert case_page.count("宏大") >= 2  # in the title and beside the other record
+    assert "相同" in case_page
+    assert "不同" in case_page
     assert steward.post(path, verdict="join", note="").status_code == 422
     assert steward.post(path, verdict="join", note="电话核实过").status_code == 303
     with rooms.database.connection() as connection:

@@ -82,6 +82,12 @@ def _go_on(platform: Platform, name: str) -> None:
         held = connection.execute(sql.held_again, {"batches": row["batches"]}).fetchall()
     if held:
         ids = [one["id"] for one in held]
-        refine(ids, database=platform.database, store=platform.store, release=True)
+        refine(
+            ids,
+            database=platform.database,
+            store=platform.store,
+            release=True,
+            settings=platform.settings,
+        )
     with platform.database.connection() as connection:
         connection.execute(sql.finish, {"id": row["id"]})

@@ -86,7 +86,13 @@ def refine_waiting(
 
     Held batches go to their keepers, cases are re-checked.
     """
-    refined = refine.refine(batches, database=platform.database, store=platform.store, progress=tell)
+    refined = refine.refine(
+        batches,
+        database=platform.database,
+        store=platform.store,
+        progress=tell,
+        settings=platform.settings,
+    )
     if batches is None:
         refine.refine_again(database=platform.database, store=platform.store, progress=tell)
     refine.follow_up(platform.database, platform.store, refined)

@@ -53,12 +53,14 @@ from jutong.fuse.likeness import settings as likeness_model
 from jutong.fuse.names import NameParts, split_name
 from jutong.fuse.quality import ItemQuality, Quality, ResidueCount, SourceQuality, quality
 from jutong.fuse.register import Register, RegisterSource, with_sources
-from jutong.fuse.reviewing import Doubt, doubts
+from jutong.fuse.reviewing import Doubt, doubt_of, doubts
+from jutong.fuse.ties import Beside, ties_of
 
 __all__ = [
     "LISTS",
     "PUBLISHED_WITHIN",
     "STATES",
+    "Beside",
     "Doubt",
     "Evaluation",
     "Event",
@@ -81,6 +83,7 @@ __all__ = [
     "credit_counts",
     "credit_of",
     "declare_register",
+    "doubt_of",
     "doubts",
     "evaluate",
     "evaluate_csv",
@@ -106,6 +109,7 @@ __all__ = [
     "register_to",
     "register_yaml",
     "split_name",
+    "ties_of",
     "timeliness",
     "versions",
     "with_sources",

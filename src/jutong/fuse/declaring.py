@@ -18,6 +18,8 @@ survivorship: {address: recency}
 designated: {insured_people: standard.social_employer}
 links:
   - {role: holder, label: 持证主体, register: legal_entity, item: holder_code, to_item: uscc}
+ties:
+  - {label: 股东, dataset: standard.market_shareholder, item: uscc, to_item: uscc, name: holder, shown: {share: 出资比例（%）}}
 sources:
   - {dataset: standard.market_entity, label: 市场主体登记信息, trust: 1, time_item: updated_at, mapping: {uscc: uscc}}
 ```
@@ -38,7 +40,7 @@ from psycopg.types.json import Jsonb
 
 from jutong.database import Connection, named_sql
 from jutong.fuse.comparing import Comparison
-from jutong.fuse.register import Holds, KeyPart, Likeness, Link, MatchKey, Register, RegisterSource
+from jutong.fuse.register import Holds, KeyPart, Likeness, Link, MatchKey, Register, RegisterSource, Tie
 from jutong.store import DatasetSpec, Store
 from jutong.terms import BadInput, Item, NotFound, Zone
 
@@ -46,7 +48,8 @@ _sql = named_sql(__file__, "queries.sql")
 _MATCHED = re.compile(r"\s*(\w+)/(.*\(.+\).*)/\s*")
 _PART = re.compile(r"\s*(\w+)(?:\[(\d+):(\d+)\])?\s*")
 _TOP = {
-    "name", "label", "prefix", "items", "match", "survivorship", "designated", "links", "holds", "sources",
+    "name", "label", "prefix", "items", "match", "survivorship", "designated", "links", "holds", "ties",
+    "sources",
 }  # fmt: skip
 _MATCH = {"keys", "compare", "blocks", "threshold", "lead", "review", "prior", "crowd"}
 
@@ -80,6 +83,7 @@ def register_from(given: Mapping[str, Any]) -> Register:
             dict(given.get("designated") or {}),
             tuple(Link(**one) for one in given.get("links") or ()),
             Holds(**(given.get("holds") or {})),
+            tuple(Tie(**one) for one in given.get("ties") or ()),
         )
     except KeyError as problem:
         raise _bad(f"缺少 {problem.args[0]}") from None
@@ -116,6 +120,7 @@ def register_to(register: Register) -> dict[str, Any]:
         "designated": dict(register.designated),
         "links": [asdict(link) for link in register.links],
         "holds": asdict(register.holds),
+        "ties": [{**asdict(tie), "shown": dict(tie.shown)} for tie in register.ties],
         "sources": [_source_row(source) for source in register.sources],
     }
 
@@ -127,7 +132,7 @@ def register_yaml(register: Register) -> str:
 def declare_register(connection: Connection, register: Register) -> None:
     """Save a register with its sources; the declaration replaces the one before."""
     plain = register_to(register)
-    rules = {name: plain[name] for name in ("match", "survivorship", "designated", "links", "holds")}
+    rules = {name: plain[name] for name in ("match", "survivorship", "designated", "links", "holds", "ties")}
     connection.execute(
         _sql.save_register,
         {

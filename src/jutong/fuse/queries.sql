@@ -88,6 +88,10 @@ FROM fuse_pair p LEFT JOIN case_file c ON c.id = p.case_id
 WHERE p.register = %(register)s
 ORDER BY c.closed_at IS NOT NULL, p.case_id IS NULL, p.weight DESC, p.id LIMIT %(limit)s;
 
+-- name: doubt_of
+SELECT p.*, CASE WHEN c.state IN ('same', 'different') THEN c.state END AS verdict
+FROM fuse_pair p JOIN case_file c ON c.id = p.case_id WHERE p.case_id = %(case_id)s;
+
 -- name: dataset_owners
 SELECT name, department_code FROM dataset WHERE name LIKE 'standard.%%';
 

@@ -108,6 +108,19 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Tie:
+    """Who stands beside an entity (股东, 高管): rows of another standard dataset whose ``item`` is the entity's
+    ``to_item``; ``name`` is the item that names the person, ``shown`` what else is told: item → label."""
+
+    label: str
+    dataset: str
+    item: str
+    to_item: str
+    name: str
+    shown: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Holds:
     """When a run waits for a person: a source with ``grow`` times its rows or less than ``shrink`` of them, or more
     than these shares of all entities merged or split; never below ``at_least`` of them."""
@@ -138,6 +151,7 @@ class Register:
     designated: Mapping[str, str] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
     holds: Holds = field(default_factory=Holds)
+    ties: tuple[Tie, ...] = ()
 
     def __post_init__(self) -> None:
         known = {item.name for item in self.items}
@@ -147,6 +161,7 @@ class Register:
         told += [(one.item, f"比较 {one.name}") for one in self.likeness.comparisons]
         told += [(name, "取值规则") for name in (*self.survivorship, *self.designated)]
         told += [(link.item, f"关联 {link.role}") for link in self.links]
+        told += [(tie.to_item, f"相关 {tie.label}") for tie in self.ties]
         for name, where in told:
             if name not in known:
                 raise BadInput("fuse.bad_register", f"基础库 {self.name} 没有信息项 {name}（{where}）")

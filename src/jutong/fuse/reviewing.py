@@ -116,13 +116,20 @@ def _called(register: Register, row: Mapping[str, str]) -> str:
 def doubts(connection: Connection, register: str, limit: int = 50) -> list[Doubt]:
     """Pairs of a register for people, those that wait first, the most alike before others."""
     rows = connection.execute(_sql.doubts, {"register": register, "limit": limit}).fetchall()
-    return [
-        Doubt(
-            row["register"], row["dataset_l"], row["key_l"], row["dataset_r"], row["key_r"], float(row["weight"]),
-            row["rows"], row["case_id"], row["verdict"] or "",
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [_doubt(row) for row in rows]
+
+
+def doubt_of(connection: Connection, case_id: int) -> Doubt | None:
+    """The pair a case is about; None when it is no longer in doubt."""
+    row = connection.execute(_sql.doubt_of, {"case_id": case_id}).fetchone()
+    return _doubt(row) if row else None
+
+
+def _doubt(row: Mapping[str, Any]) -> Doubt:
+    return Doubt(
+        row["register"], row["dataset_l"], row["key_l"], row["dataset_r"], row["key_r"], float(row["weight"]),
+        row["rows"], row["case_id"], row["verdict"] or "",
+    )  # fmt: skip
 
 
 def _object(register: Register, control: Connection, duck: duckdb.DuckDBPyConnection, desk: str) -> None:

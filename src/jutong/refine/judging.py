@@ -15,8 +15,11 @@ from jutong.store import table_sql
 from jutong.terms import literal, quote
 
 
-def steps(plan: Plan, batch_id: str) -> list[tuple[str, str]]:
-    """The layers from the raw rows to what was found in each, as (name, SELECT over the one before)."""
+def steps(plan: Plan, batch_id: str, rows: str | None = None) -> list[tuple[str, str]]:
+    """The layers from the raw rows to what was found in each, as (name, SELECT over the one before).
+
+    ``rows``: a table that holds the raw rows in the place of the lake's.
+    """
     places = list(enumerate(plan.items, start=1))
     given = ", ".join(f"{given_sql(planned)} AS g{place}" for place, planned in places)
     cleaned = ", ".join(f"{planned.element.clean(f'g{place}')} AS t{place}" for place, planned in places)
@@ -26,7 +29,10 @@ def steps(plan: Plan, batch_id: str) -> list[tuple[str, str]]:
         for place, planned in places
     )
     found = [
-        ("given", f"SELECT _row, {given} FROM {table_sql(plan.raw)} WHERE _batch = {literal(batch_id)}"),
+        (
+            "given",
+            f"SELECT _row, {given} FROM {rows or table_sql(plan.raw)} WHERE _batch = {literal(batch_id)}",
+        ),
         ("cleaned", f"SELECT *, {cleaned} FROM given"),
         ("valued", f"SELECT *, {values} FROM cleaned"),
         ("asked", f"SELECT *, {asked} FROM valued"),
@@ -60,7 +66,13 @@ def element_verdict_sql(
 
 
 def staged_sql(plan: Plan, batch_id: str, day: dt.date, stage: str) -> str:
-    """A temporary table of the batch: the standard items, and what was found in each row.
+    """A temporary table of the batch, as ``stage_select`` has it."""
+    # Not materialised: every layer is one projection of one scan.
+    return f"CREATE TEMP TABLE {stage} AS {stage_select(plan, batch_id, day, kept='NOT MATERIALIZED ')}"
+
+
+def stage_select(plan: Plan, batch_id: str, day: dt.date, rows: str | None = None, kept: str = "") -> str:
+    """The batch judged: the standard items, and what was found in each row.
 
     ``_rejected`` · ``_questioned`` (any fault at all) · ``_faults`` list of {i: item, n: fault, g: given,
     t: cleaned}, NULL for a row without a question · ``_key`` the key as text, for rows with one.
@@ -70,12 +82,8 @@ def staged_sql(plan: Plan, batch_id: str, day: dt.date, stage: str) -> str:
         outputs.append(f"{_fingerprint(plan)} AS {quote(ROW_KEY)}")
     faults = f"CASE WHEN _questioned THEN {_faults(plan)} END AS _faults"
     key = f"CASE WHEN _questioned THEN {_key_text(plan)} END AS _key"
-    # Not materialised: every layer is one projection of one scan.
-    layers = ", ".join(f"{name} AS NOT MATERIALIZED ({sql})" for name, sql in steps(plan, batch_id))
-    sql = (
-        f"CREATE TEMP TABLE {stage} AS WITH {layers} "
-        f"SELECT _row, {', '.join(outputs)}, _rejected, _questioned, {faults}, {key} FROM judged"
-    )
+    layers = ", ".join(f"{name} AS {kept}({sql})" for name, sql in steps(plan, batch_id, rows))
+    sql = f"WITH {layers} SELECT _row, {', '.join(outputs)}, _rejected, _questioned, {faults}, {key} FROM judged"
     return pinned(sql, day)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,9 @@ from jutong.refine.outcomes import Outcome, Refinement, finish, note, settle
 from jutong.refine.plan import ROW_KEY, Fault, Plan
 from jutong.refine.pooling import Pool
 from jutong.refine.rules import KINDS, batch_complaint
+from jutong.refine.sparking import Elsewhere, elsewhere
 from jutong.refine.tasks import Task, open_tasks
+from jutong.settings import Settings
 from jutong.store import AlreadyCommitted, DatasetSpec, Store, Writer
 from jutong.terms import Broken, DatasetName, Item, JutongError, Zone
 
@@ -83,11 +85,13 @@ def refine(
     store: Store,
     release: bool = False,
     progress: Progress | None = None,
+    settings: Settings | None = None,
 ) -> list[Refinement]:
     """Refine these batches, or all that were received; earlier batches of the same tables come along.
 
     ``release``: batches that were held are let through.  A batch that cannot be refined keeps its state and
-    those behind it wait; the others are refined all the same, and then the first problem is raised.
+    those behind it wait; the others are refined all the same, and then the first problem is raised.  Where
+    ``settings`` name another engine, it judges the large batches.
     """
     with alone(database):
         settle(database, store)
@@ -99,8 +103,9 @@ def refine(
         done: list[Refinement] = []
         problems: dict[str, Exception] = {}
         filled = {str(row["dataset"]) for row in store.usage() if row["rows"]}
+        other = elsewhere(settings, store)
         for group in _groups(tasks):
-            for refinement in _refine_group(group, database, store, problems, filled):
+            for refinement in _refine_group(group, database, store, problems, filled, other):
                 done.append(refinement)
                 if progress:
                     progress(len(done), len(tasks), refinement.dataset.partition(".")[2])
@@ -157,51 +162,63 @@ def _refine_group(
     store: Store,
     problems: dict[str, Exception],
     filled: set[str],
+    other: Elsewhere | None = None,
 ) -> Iterator[Refinement]:
     """The group in one transaction; if that fails each batch by itself, so that one does not stop the others."""
     ready = [task for task in group if task.plan.source_table not in problems]
     if not ready:
         return
     try:
-        yield from _commit(ready, database, store, filled)
+        yield from _commit(ready, database, store, filled, other)
     except (JutongError, duckdb.Error) as problem:
         if len(ready) == 1 or (isinstance(problem, JutongError) and problem.temporary):
             problems.update(dict.fromkeys((task.plan.source_table for task in ready), problem))
             return
         for task in ready:
-            yield from _refine_group([task], database, store, problems, filled)
+            yield from _refine_group([task], database, store, problems, filled, other)
 
 
-def _commit(group: Sequence[Task], database: Database, store: Store, filled: set[str]) -> list[Refinement]:
+def _commit(
+    group: Sequence[Task], database: Database, store: Store, filled: set[str], other: Elsewhere | None
+) -> list[Refinement]:
     commit_id = f"refine:{secrets.token_hex(12)}"
     names = [*(task.plan.standard for task in group), ISSUE]
 
     def body(writer: Writer) -> list[Outcome]:
-        outcomes = _write(writer, group, dt.datetime.now(dt.UTC), filled)
+        outcomes = _write(writer, group, dt.datetime.now(dt.UTC), filled, made)
         note(database, commit_id, outcomes)
         return outcomes
 
     try:
-        outcomes, snapshot = store.write(commit_id, *names, author="refine", body=body)
+        # Outside the transaction: what another engine takes its time for holds no fence.
+        with other.judged(group) if other else nullcontext(dict[int, str]()) as made:
+            outcomes, snapshot = store.write(commit_id, *names, author="refine", body=body)
     except AlreadyCommitted:
         return settle(database, store)
     filled.update(outcome.dataset for outcome in outcomes if outcome.inserted)
     return finish(database, commit_id, snapshot, outcomes)
 
 
-def _write(writer: Writer, group: Sequence[Task], now: dt.datetime, filled: set[str]) -> list[Outcome]:
+def _write(
+    writer: Writer,
+    group: Sequence[Task],
+    now: dt.datetime,
+    filled: set[str],
+    made: Mapping[int, str],
+) -> list[Outcome]:
+    """``made``: stages another engine has judged already, as SELECTs by their place in the group."""
     writer.run(settling.found_sql())
     small = {
         number: task
         for number, task in enumerate(group)
-        if task.given <= _SMALL_ROWS and pooling.may_pool(task.plan)
+        if task.given <= _SMALL_ROWS and number not in made and pooling.may_pool(task.plan)
     }
     pool = Pool.of(task.plan for task in small.values()) if len(small) > 1 else None
     staged = _judge_pool(writer, pool, small) if pool else {}
     writer.register("_texts", _texts(group, staged, pool, now))
     outcomes = []
     for number, task in enumerate(group):
-        batch = staged.get(number) or judge_one(writer, task, number)
+        batch = staged.get(number) or judge_one(writer, task, number, made.get(number))
         outcomes.append(_settle(writer, task, batch, now, filled))
     counted = rule_counts(writer)
     if counted:
@@ -252,9 +269,13 @@ def _judge_pool(writer: Writer, pool: Pool, tasks: Mapping[int, Task]) -> dict[i
     return staged
 
 
-def judge_one(writer: Writer, task: Task, number: int) -> Staged:
+def judge_one(writer: Writer, task: Task, number: int, made: str | None = None) -> Staged:
+    """Judge a batch by itself; ``made`` is a SELECT of its rows where they are judged already."""
     plan, stage, lost = task.plan, f"_stage_{number}", None
-    writer.run(judging.staged_sql(plan, task.batch_id, task.day, stage))
+    if made:
+        writer.run(f"CREATE TEMP TABLE {stage} AS {made}")
+    else:
+        writer.run(judging.staged_sql(plan, task.batch_id, task.day, stage))
     for place, rule in enumerate(plan.rules):
         if rule.kind == "unique" and not plan.answered_by_key(rule):
             writer.run(settling.unique_sql(plan, stage, place))

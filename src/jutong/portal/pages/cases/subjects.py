@@ -9,9 +9,11 @@ from typing import Any
 from jutong.casework import CaseFile, find_case
 from jutong.catalogue import Entry, entry_items, find_entry
 from jutong.database import named_sql
+from jutong.fuse import doubt_of, find_register
 from jutong.portal import saying
 from jutong.portal.names import GRANT_STATES, METHODS, SHARE_TYPES
 from jutong.portal.pages.catalogue.examples import look_of
+from jutong.portal.pages.registers.pairs import Pair, pair_of
 from jutong.portal.visits import Visit
 from jutong.share import EntryItem, Request, filter_sql, find_application, mask_for, request_of_case
 from jutong.terms import NotFound
@@ -50,6 +52,8 @@ class Subject:
     items: tuple[AskedItem, ...] = ()
     #: The grade of all of it: its strictest item's.
     grade: int = 0
+    #: Two rows that may be one entity.
+    pair: Pair | None = None
 
 
 def subject_of(visit: Visit, case: CaseFile, names: Mapping[str, str]) -> Subject:
@@ -284,6 +288,27 @@ def _drift(visit: Visit, case: CaseFile, _: Mapping[str, str]) -> Subject:
     )
 
 
+def _merge(visit: Visit, case: CaseFile, _: Mapping[str, str]) -> Subject:
+    """Both records side by side; personal values stay masked, as on the review desk."""
+    doubt = doubt_of(visit.connection, case.id)
+    if doubt is None:
+        raise NotFound("portal.no_case", "这对记录已不在待判断之列")
+    pair = pair_of(find_register(visit.connection, doubt.register), doubt)
+    same = [one.label for one in pair.items if one.same]
+    differ = [one.label for one in pair.items if not one.same and one.left and one.right]
+    rows = [
+        SubjectRow("相同", "、".join(same) or "—"),
+        SubjectRow("不同", "、".join(differ) or "—"),
+        SubjectRow("归并复核", visit.tell("看全部待判断的"), href="/registers/review"),
+    ]
+    return Subject(
+        "是不是同一主体",
+        tuple(rows),
+        visit.tell("判断会记住，以后每次融合照办；判为同一主体，下次融合时合并，编号不变。"),
+        pair=pair,
+    )
+
+
 _VIEWS: dict[str, Callable[[Visit, CaseFile, Mapping[str, str]], Subject]] = {
     "share_request": _request,
     "catalogue_entry": _entry,
@@ -291,4 +316,5 @@ _VIEWS: dict[str, Callable[[Visit, CaseFile, Mapping[str, str]], Subject]] = {
     "demand": _demand,
     "extension": _extension,
     "gather_drift": _drift,
+    "merge_review": _merge,
 }

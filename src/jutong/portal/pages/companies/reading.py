@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jutong.fuse import Register, credit_of, find_entities, find_register, licences_of
+from jutong.fuse import Register, credit_of, find_entities, find_register, licences_of, ties_of
 from jutong.portal.pages.registers.life import Record, of_fact, of_licence
+from jutong.portal.pages.registers.why import masked
 from jutong.portal.visits import Visit
-from jutong.terms import NotFound, quote
+from jutong.terms import Item, NotFound, quote
 
 REGISTER = "legal_entity"
 #: Values of items from this grade up are masked for everybody.
@@ -42,6 +43,29 @@ class Related:
     name: str
     state: str
     why: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody beside a company, never by the whole name."""
+
+    name: str
+    role: str
+    told: str
+
+
+def persons(visit: Visit, register: Register, golden: Mapping[str, Any]) -> tuple[Person, ...]:
+    """The representative and whoever the register's ties name, masked."""
+    name = Item("name", "姓名", element="person_name")
+    told = [
+        (one.name, one.label, "；".join(f"{label} {value}" for label, value in one.told))
+        for one in ties_of(visit.rooms.store, register, golden)
+    ]
+    first = next((item for item in register.items if item.element == "person_name"), None)
+    if first is not None and golden.get(first.name):
+        told.insert(0, (str(golden[first.name]), first.label, ""))
+    shown = masked(name, (one for one, _, _ in told))
+    return tuple(Person(shown[one], role, what) for one, role, what in told)
 
 
 def register_of(visit: Visit, name: str = REGISTER) -> Register | None:

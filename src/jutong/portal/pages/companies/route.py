@@ -17,8 +17,10 @@ from jutong.portal.pages.companies.reading import (
     MASKED_FROM,
     REGISTER,
     CompanyRow,
+    Person,
     Related,
     find,
+    persons,
     records,
     register_of,
     related,
@@ -95,6 +97,7 @@ class Company:
     live_credit: int
     disputed: int
     life: Life
+    persons: tuple[Person, ...]
     related: tuple[Related, ...]
     happenings: tuple[HappeningView, ...]
     sightings: tuple[SightingView, ...]
@@ -180,6 +183,7 @@ def build(visit: Visit, _: NoQuestion) -> Company:
         live_credit=sum(one.against for one in credit),
         disputed=sum(one.disputed for one in items),
         life=life(founded if isinstance(founded, dt.date) else None, "设立", licences, credit, visit.today),
+        persons=persons(visit, register, told.golden),
         related=related(visit, register, told.entity, told.golden),
         happenings=happenings_of(told),
         sightings=_sightings(visit, uscc) if sees and uscc else (),

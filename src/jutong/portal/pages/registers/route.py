@@ -12,7 +12,6 @@ from pydantic import Field
 from jutong.casework import find_case, move
 from jutong.database import named_sql
 from jutong.fuse import (
-    Doubt,
     Quality,
     Register,
     doubts,
@@ -23,7 +22,7 @@ from jutong.fuse import (
     list_registers,
     quality,
 )
-from jutong.portal.pages.registers.why import masked
+from jutong.portal.pages.registers.pairs import Pair, pair_of
 from jutong.portal.routes import Act, Done, NoQuestion, Page
 from jutong.portal.visits import Visit
 from jutong.terms import NotFound
@@ -118,30 +117,6 @@ class Find:
     rows: tuple[RegisterRow, ...]
     groups: tuple[FoundIn, ...]
     persons: int
-
-
-@dataclass(frozen=True)
-class Compared:
-    label: str
-    left: str
-    right: str
-    same: bool
-    hidden: bool
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two rows that may be one entity, side by side."""
-
-    register: str
-    left: str
-    right: str
-    source_left: str
-    source_right: str
-    weight: float
-    case_id: int | None
-    verdict: str
-    items: tuple[Compared, ...]
 
 
 @dataclass(frozen=True)
@@ -265,7 +240,7 @@ def review(visit: Visit, asked: ReviewQuestion) -> Review:
     registers = [one for one in list_registers(visit.connection) if one.likeness.blocks]
     chosen = [one for one in registers if asked.register in ("", one.name)]
     pairs = [
-        (one.case_id, one.verdict, _pair(register, one))
+        (one.case_id, one.verdict, pair_of(register, one))
         for register in chosen
         for one in doubts(visit.connection, register.name, _PAIRS * 3)
     ]
@@ -280,40 +255,6 @@ def review(visit: Visit, asked: ReviewQuestion) -> Review:
         sum(row.doubtful for row in rows if asked.register in ("", row.name)) - len(waiting),
         visit.can("register:read") and "steward" in visit.who.roles,
     )
-
-
-def _pair(register: Register, one: Doubt) -> Pair:
-    """Personal values (grade 3) stay masked; whether they are equal is told."""
-    left, right = one.rows["left"], one.rows["right"]
-    compared = []
-    for item in register.items:
-        values = [str(row[item.name]) for row in (left, right) if row.get(item.name)]
-        if not values:
-            continue
-        hidden = item.grade >= 3
-        shown = masked(item, values) if hidden else {}
-        compared.append(
-            Compared(
-                label=item.label,
-                left=shown.get(left.get(item.name, ""), left.get(item.name, "")),
-                right=shown.get(right.get(item.name, ""), right.get(item.name, "")),
-                same=left.get(item.name) == right.get(item.name),
-                hidden=hidden,
-            )
-        )
-    name = register.item_of("legal_name") or register.item_of("person_name") or ""
-    label = next((item.label for item in register.items if item.name == name), "")
-    head = next((it for it in compared if it.label == label), None)
-    return Pair(
-        register.label, head.left if head else one.key_l, head.right if head else one.key_r,
-        _source(register, one.dataset_l), _source(register, one.dataset_r), round(one.weight, 1), one.case_id,
-        one.verdict, tuple(compared),
-    )  # fmt: skip
-
-
-def _source(register: Register, dataset: str) -> str:
-    source = register.source_of(dataset)
-    return source.label if source else dataset
 
 
 def judge(visit: Visit, form: VerdictForm) -> Done:
