@@ -67,12 +67,13 @@ class Survey:
             data, self._held = data[:-1], data[-1:]
             after = self._held[0]
         if data:
-            self._look(data, np.frombuffer(data, np.uint8), after)
+            # At the file's end a quote is followed by as good as a line end, and a return stands alone.
+            self._look(data, np.frombuffer(data, np.uint8), after, 0 if last else after)
         if last:
             self._finish()
 
-    def _look(self, data: bytes, seen: _Bytes, after: int) -> None:
-        ends = _line_ends(data, seen, after)
+    def _look(self, data: bytes, seen: _Bytes, after: int, after_return: int) -> None:
+        ends = _line_ends(data, seen, after_return)
         quotes = self._quotes(data, seen)
         if quotes is not None:
             inside = (np.searchsorted(quotes, ends) + self._open) & 1
