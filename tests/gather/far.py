@@ -1,20 +1,26 @@
-"""Real servers on this machine: SFTP by asyncssh, FTP by pyftpdlib; both may be cut off in the middle of a file."""
+"""Real servers on this machine: SFTP by asyncssh, FTP and FTPS by pyftpdlib; all may be cut off in the middle of a
+file."""
 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import threading
 import warnings
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import asyncssh
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pyftpdlib.authorizers import DummyAuthorizer
-    from pyftpdlib.handlers import DTPHandler, FTPHandler
+    from pyftpdlib.handlers import DTPHandler, FTPHandler, TLS_DTPHandler, TLS_FTPHandler
     from pyftpdlib.servers import FTPServer
 
 logging.getLogger("pyftpdlib").setLevel(logging.ERROR)
@@ -99,15 +105,19 @@ class SftpServer:
 
 
 class Ftp:
-    """A folder behind FTP; ``old``: a server that knows neither MLSD nor UTF-8 names."""
+    """A folder behind FTP; ``old``: a server that knows neither MLSD nor UTF-8 names; ``certificate``: a PEM file of
+    key and certificate, and nothing is said or sent but within TLS (RFC 4217)."""
 
-    def __init__(self, folder: Path, *, old: bool = False) -> None:
+    def __init__(self, folder: Path, *, old: bool = False, certificate: Path | None = None) -> None:
         outer = self
         self.fail_after: int | None = None
         authorizer = DummyAuthorizer()
         authorizer.add_user("d23", "s3cret", str(folder), perm="elr")
 
-        class Data(DTPHandler):
+        talks: Any = TLS_FTPHandler if certificate else FTPHandler
+        sends: Any = TLS_DTPHandler if certificate else DTPHandler
+
+        class Data(sends):
             def send(self, data: bytes) -> int:
                 if outer.fail_after is not None:
                     outer.fail_after -= len(data)
@@ -119,16 +129,17 @@ class Ftp:
                 return int(super().send(data))
 
         commands = {
-            name: value
-            for name, value in FTPHandler.proto_cmds.items()
-            if not old or name not in ("MLSD", "MLST")
+            name: value for name, value in talks.proto_cmds.items() if not old or name not in ("MLSD", "MLST")
         }
 
-        class Handler(FTPHandler):
+        class Handler(talks):
             proto_cmds = commands
             dtp_handler = Data
             encoding = "gb18030" if old else "utf8"
 
+        if certificate:
+            Handler.certfile = str(certificate)
+            Handler.tls_control_required = Handler.tls_data_required = True
         Handler.authorizer = authorizer
         Handler.use_sendfile = False
         self._server = FTPServer(("127.0.0.1", 0), Handler)
@@ -136,6 +147,28 @@ class Ftp:
         self._stop = False
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    @staticmethod
+    def certified(folder: Path) -> Path:
+        """A PEM file with a key and its own certificate, made out to this machine."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+        now = dt.datetime.now(dt.UTC)
+        made = (
+            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .sign(key, hashes.SHA256())
+        )  # fmt: skip
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        file = folder / "ftps.pem"
+        file.write_bytes(pem + made.public_bytes(serialization.Encoding.PEM))
+        return file
 
     def _run(self) -> None:
         while not self._stop:

@@ -275,6 +275,33 @@ def test_an_old_ftp_server_is_asked_name_by_name_in_its_own_encoding(city: City,
         server.stop()
 
 
+def test_within_tls_nothing_is_said_in_the_open_and_a_stranger_is_not_spoken_to(
+    city: City, folder: Path, tmp_path: Path
+) -> None:
+    pem = Ftp.certified(tmp_path)
+    server = Ftp(folder.parent, certificate=pem)
+    try:
+        plain = {"host": "127.0.0.1", "port": server.port, "user": "d23", "folder": "/out"}
+        with pytest.raises(BadInput) as bare:
+            open_remote("ftp", plain, "s3cret")
+        assert bare.value.code == "outside.remote_refused"
+        with pytest.raises(BadInput) as stranger:
+            open_remote("ftp", {**plain, "tls": True}, "s3cret")
+        assert stranger.value.code == "outside.remote_refused"
+        assert "证书" in stranger.value.sentence
+        declared(city, "ftp", {**plain, "tls": True, "certificate": str(pem)})
+        (folder / "企业.csv").write_bytes(LARGE)
+        server.fail_after = 2 << 20
+        assert round_of(city) == []
+        assert state(city)[0] == "outside.remote_vanished"
+        assert round_of(city) == ["企业.csv taken"]
+        digest = hashlib.sha256(LARGE).hexdigest()
+        assert (city.home / "files" / digest[:2] / digest).read_bytes() == LARGE
+        assert round_of(city) == []
+    finally:
+        server.stop()
+
+
 def test_folders_below_are_looked_into_as_deep_as_declared(
     city: City, folder: Path, far: tuple[str, dict[str, Any], Any]
 ) -> None:

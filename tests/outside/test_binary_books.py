@@ -115,10 +115,15 @@ def test_every_count_of_digits_is_kept_or_told(tmp_path: Path) -> None:
 
 def test_a_small_xls_and_a_large_one_keep_their_zeros(tmp_path: Path) -> None:
     """A stream under 4 096 bytes lies among the small sectors; one over seven megabytes has a table of tables."""
-    for count in (1, 60, 60_000):
-        rows = [["行政区划", "名称"], *([Cell(number, "000000"), f"乡镇{number}"] for number in range(count))]
-        _, given = read(tmp_path, "表.xls", xls(rows))
-        assert given == [[f"{number:06}", f"乡镇{number}"] for number in range(count)]
+    for count, label in ((1, ""), (60, ""), (3_500, "邵" * 1_100)):
+        rows = [
+            ["行政区划", "名称"],
+            *([Cell(number, "000000"), f"{number}{label}"] for number in range(count)),
+        ]
+        content = xls(rows)
+        _, given = read(tmp_path, "表.xls", content)
+        assert given == [[f"{number:06}", f"{number}{label}"] for number in range(count)]
+    assert len(content) > 109 * 128 * 512
 
 
 def test_columns_of_numbers_that_share_a_record_keep_their_zeros(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +73,7 @@ class Reading:
     gaps: list[int] = field(default_factory=list)
     #: Rows kept out of the batches because they do not fit the header; each is a notice.
     set_aside: int = 0
+    _kinds: Counter[str] = field(default_factory=Counter)
 
     def clerk_row(self, number: int) -> int:
         """The row a clerk sees in the file for the data row ``number``, counted from 1."""
@@ -83,7 +85,8 @@ class Reading:
 
     def notice(self, code: str, sentence: str, address: Address) -> None:
         self.noticed += 1
-        if len(self.notices) < NOTICES_KEPT:
+        self._kinds[code] += 1
+        if self._kinds[code] <= NOTICES_KEPT:
             self.notices.append(Notice(code, sentence, address))
 
 

@@ -52,11 +52,19 @@ def find_shape(rows: Sequence[Row]) -> Shape | None:
     if first is None:
         return None
     if _is_data(rows, first):
-        return Shape(0, 0, ("第一行就是数据，没有表头",))
-    top = first
+        begin = first
+        while begin and (
+            not _filled(rows[begin - 1]) or any(_typed(_text(cell)) for cell in rows[begin - 1])
+        ):
+            begin -= 1  # blank rows, and rows of data that are too sparse to be taken for a header
+        top = _layers(rows, begin, width)
+        if top == begin:
+            return Shape(0, 0, ("第一行就是数据，没有表头",))
+        return Shape(top + 1, begin - top, (f"表头有 {begin - top} 行",))
+    top = min(first, _layers(rows, first + 1, width))
     while top and _is_group(rows[top - 1], rows[top]):
         top -= 1
-    last = first
+    last = _deepest(rows, top, first, width)
     while last + 1 < len(rows) and last - top + 1 < _MOST_HEADER_ROWS and _continues(rows, top, last):
         last += 1
     if last + 1 < len(rows) and _is_numbering(rows[last + 1]):
@@ -75,7 +83,7 @@ def header_names(rows: Sequence[Row]) -> list[str]:
     rows = [row for place, row in enumerate(rows) if not (place and _is_numbering(row))]
     width = max((len(row) for row in rows), default=0)
     grids = [[_cell(row, place) for place in range(width)] for row in rows]
-    for upper, lower in itertools.pairwise(grids):
+    for lower, upper in itertools.pairwise(reversed(grids)):
         for place in range(1, width):
             if not upper[place] and upper[place - 1] and lower[place] and lower[place - 1]:
                 upper[place] = upper[place - 1]  # a merged group's name stands over all its columns
@@ -189,6 +197,38 @@ def _continues(rows: Sequence[Row], top: int, last: int) -> bool:
     fills = bool(named) and any(not filled for filled in above)
     rest = rows[last + 2 :]
     return fills and any(_typed(_cell(other, column)) for other in rest for column in range(_span(other)))
+
+
+def _layers(rows: Sequence[Row], first: int, width: int) -> int:
+    """Where a header begins whose rows above the data are each too sparse to be one, but name every column together."""
+    top = first
+    while top and first - top < _MOST_HEADER_ROWS and _filled(rows[top - 1]) > 1 and _may_name(rows[top - 1]):
+        top -= 1
+        if _names_all(rows[top:first], width):
+            return top
+    return first
+
+
+def _deepest(rows: Sequence[Row], top: int, first: int, width: int) -> int:
+    """The last row of a header of layers: below names that are merged downwards, until every column has one."""
+    for last in range(first, min(top + _MOST_HEADER_ROWS, len(rows) - 1)):
+        if last > first and (_cell(rows[last], 0) or not _may_name(rows[last])):
+            break
+        if _names_all(rows[top : last + 1], width):
+            data = any(_typed(_text(cell)) for row in rows[last + 1 :] for cell in row)
+            return last if data else first
+    return first
+
+
+def _may_name(row: Row) -> bool:
+    texts = [_text(cell) for cell in row if _text(cell)]
+    return bool(texts) and not any(
+        _typed(text) or _LABELLED.fullmatch(text) or len(text) > 20 for text in texts
+    )
+
+
+def _names_all(rows: Sequence[Row], width: int) -> bool:
+    return all(any(_cell(row, place) for row in rows) for place in range(width))
 
 
 def _is_numbering(row: Row) -> bool:

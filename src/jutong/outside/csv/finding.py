@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,13 +18,14 @@ from typing import Any
 
 from jutong.outside.csv.dialect import Dialect, delimiter_name, named
 from jutong.outside.csv.encoding import find_encoding
-from jutong.outside.csv.feed import decoded
+from jutong.outside.csv.feed import decoded, tail_of
 from jutong.outside.csv.survey import MAX_RECORD
 from jutong.outside.shape import HEAD_ROWS, TAIL_ROWS, find_footer, find_shape
 from jutong.terms import Address, BadInput
 
 _LOOK = 1 << 20
 _DELIMITERS = (",", "\t", ";", "|", "^", "~", "\x01", "\x1f")
+_LINE_END = re.compile(r"\r\n|\n|\r")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 
 csv.field_size_limit(2 * MAX_RECORD)
@@ -51,9 +53,11 @@ def find_dialect(path: Path, name: str, declared: Mapping[str, Any]) -> FoundDia
         fixed["encoding"] = encoding.encoding
         grounds.append(encoding.ground)
     text, whole = _head(path, named(str(fixed["encoding"])))
-    if not text.strip() or fixed.get("widths") or not _readable(path, named(str(fixed["encoding"]))):
+    if not text.strip() or fixed.get("widths"):
         return _told(Dialect.of(fixed), declared, grounds)
     fixed |= _separators(text, fixed, grounds)
+    if not _readable(path, named(str(fixed["encoding"]))):
+        return _told(Dialect.of(fixed), declared, grounds)
     dialect = Dialect.of({"columns": ("?",), **fixed})
     rows = _rows(text, dialect)[:HEAD_ROWS]
     if not whole and len(rows) > 1:
@@ -200,15 +204,11 @@ def _footer(path: Path, dialect: Dialect, width: int, known: Sequence[Sequence[s
     if known is not None:
         rows = [row for row in known if any(cell.strip() for cell in row)]
         return min(find_footer(rows[-TAIL_ROWS:], width), max(len(rows) - 1, 0))
-    with path.open("rb") as opened:
-        size = path.stat().st_size
-        opened.seek(max(0, size - (64 << 10)) // 4 * 4)
-        tail = opened.read()
-    encoding = dialect.encoding
-    if encoding in ("utf-16", "utf-32"):
-        return 0
-    lines = decoded(tail, encoding).splitlines()[-TAIL_ROWS - 1 :][1:]
-    if dialect.quote and any(line.count(dialect.quote) % 2 for line in lines):
-        return 0
-    rows = [row for row in _cut("\n".join(lines), dialect.delimiter, dialect.quote) if any(row)]
-    return find_footer(rows, width)
+    tail, encoding = tail_of(path, dialect.encoding, 64 << 10)
+    text = decoded(tail, dialect.encoding if dialect.encoding == "mixed" else encoding)
+    starts = [found.end() for found in itertools.islice(_LINE_END.finditer(text), 40)]
+    for start in starts:  # where a quoted value is open at a line's start, the rows do not come out right
+        rows = [row for row in _cut(text[start:], dialect.delimiter, dialect.quote, len(text)) if any(row)]
+        if sum(len(row) == width for row in rows) * 2 > len(rows):
+            return find_footer(rows[-TAIL_ROWS:], width)
+    return 0

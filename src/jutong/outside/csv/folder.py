@@ -223,7 +223,7 @@ def _parsed(feed: Feed, dialect: Dialect, names: list[str], ragged: _Ragged) -> 
 
 def _complete(feed: Feed, columns: _Columns, ragged: _Ragged, reading: Reading, name: str) -> None:
     """Nothing may be missing at the end: the parser's rows against the survey's own count."""
-    survey, width, rows = feed.survey, len(reading.columns), columns.rows
+    survey, rows = feed.survey, columns.rows
     above, blank_above = feed.above
     records = survey.records - above
     if columns.width == 1:
@@ -237,14 +237,14 @@ def _complete(feed: Feed, columns: _Columns, ragged: _Ragged, reading: Reading, 
     if ragged.count:
         for number, actual in ragged.first:
             where = Address(file=name, row=reading.clerk_row(number))
-            reading.notice("outside.csv_ragged", f"这一行有 {actual} 个值，应有 {width} 个", where)
+            reading.notice("outside.csv_ragged", f"这一行有 {actual} 个值，应有 {columns.width} 个", where)
         reading.noticed += ragged.count - len(ragged.first)
         reading.set_aside = ragged.count
         number, actual = ragged.first[0]
         if not ragged.set_aside or not rows:
             raise BadInput(
                 "outside.csv_ragged",
-                f"有 {ragged.count} 行的列数与表头不符，第一处有 {actual} 个值，应有 {width} 个",
+                f"有 {ragged.count} 行的列数与表头不符，第一处有 {actual} 个值，应有 {columns.width} 个",
                 Address(file=name, row=reading.clerk_row(number)),
             )
     if rows + ragged.count != records:

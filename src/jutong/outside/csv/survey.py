@@ -45,7 +45,8 @@ class Survey:
         self._file = file
         self._delimiter = ord(dialect.delimiter)
         self._quote = ord(dialect.quote) if dialect.quote else None
-        self._held = b""  # the last byte waits for its successor
+        self._held = b""  # a return or a quote at the end waits for its successor
+        self._waits = (_CR, self._quote)
         self._before = _LF
         self._offset = 0
         self._start = 0
@@ -59,20 +60,20 @@ class Survey:
 
     def look(self, data: bytes, *, last: bool = False) -> None:
         """Raises BadInput ``outside.csv_nul``, ``csv_quote``, ``csv_quote_open`` or ``csv_line_too_long``."""
-        data = self._held + data
+        if self._held:
+            data, self._held = self._held + data, b""
         after = _LF
-        if last:
-            self._held = b""
-        else:
+        if data and not last and data[-1] in self._waits:
             data, self._held = data[:-1], data[-1:]
-            after = self._held[0] if self._held else _LF
+            after = self._held[0]
         if data:
-            self._look(data, np.frombuffer(data, np.uint8), after)
+            # At the file's end a quote is followed by as good as a line end, and a return stands alone.
+            self._look(data, np.frombuffer(data, np.uint8), after, 0 if last else after)
         if last:
             self._finish()
 
-    def _look(self, data: bytes, seen: _Bytes, after: int) -> None:
-        ends = _line_ends(data, seen, after)
+    def _look(self, data: bytes, seen: _Bytes, after: int, after_return: int) -> None:
+        ends = _line_ends(data, seen, after_return)
         quotes = self._quotes(data, seen)
         if quotes is not None:
             inside = (np.searchsorted(quotes, ends) + self._open) & 1

@@ -27,9 +27,13 @@ _CHUNK = 4 << 20
 _LONGEST = 32 << 20
 _CELL = re.compile(
     rb'<c r="([A-Z]{1,3})(\d+)"(?: s="(\d+)")?(?: t="(\w+)")?(?: [a-z]+="[^"]*")*'
-    rb"(?:/>|>(?:<f[^>]*?(?:/>|>[^<]*</f>))?(?:<v(?: xml:space=\"preserve\")?>([^<]*)</v>|<v/>|<is>(.*?)</is>)?"
+    rb"(?: ?/>|>(?:<f[^>]*?(?:/>|>[^<]*</f>))?(?:<v(?: xml:space=\"preserve\")?>([^<]*)</v>|<v ?/>|<is>(.*?)</is>)?"
     rb"(?:<extLst>.*?</extLst>)?</c>)",
     re.DOTALL,
+)
+#: A formula whose result is not in the file: programs write it so and leave the reckoning to Excel.
+_UNCACHED = re.compile(
+    rb'<c r="([A-Z]{1,3})(\d+)"([^>]*)>(?:<f[^>]*?/>|<f[^>]*?>[^<]*</f>)(?:<v ?/>|<v></v>)?</c>'
 )
 _HIDDEN_ROW = re.compile(rb'<row\b[^>]*\bhidden="(?:1|true)"')
 _MERGED = re.compile(rb'<mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"')
@@ -50,6 +54,7 @@ class Told:
     rounded: list[tuple[int, int, str]] = field(default_factory=list)
     errors: list[tuple[int, int]] = field(default_factory=list)
     impossible: list[tuple[int, int, str]] = field(default_factory=list)
+    uncached: list[tuple[int, int]] = field(default_factory=list)
     hidden_rows: int = 0
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
 
@@ -160,6 +165,13 @@ class Cells:
             self.told.hidden_rows += len(_HIDDEN_ROW.findall(block))
         if b"<mergeCell " in block:
             self.told.merged += merged_in(block)
+        if b"<f" in block:
+            columns = _Columns()
+            self.told.uncached += [
+                (int(row) - 1, columns[letters])
+                for letters, row, kind in _UNCACHED.findall(block)
+                if b't="str"' not in kind  # an empty text is a result
+            ]
 
     def _number(self, row: int, column: int, style: bytes, value: bytes) -> str | None:
         if not value:
@@ -177,6 +189,9 @@ class Cells:
             real = float(value)
         except ValueError:
             raise self._broken(f"数字 {value.decode(errors='replace')[:40]} 读不懂", row) from None
+        if value.isdigit():  # longer than Excel keeps: programs write such, and as it stands it is right
+            self.told.rounded.append((row, column, value.decode()))
+            return value.decode()
         if real.is_integer() and abs(real) < 1e22:
             text = f"{Decimal(repr(real)):f}".removesuffix(".0")
             if abs(real) >= EXACT:

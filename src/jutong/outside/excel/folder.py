@@ -202,6 +202,15 @@ def _teller(cells: Cells, address: Address) -> Any:
             places.hidden_rows = 0
         _notice_rounded(reading, places.rounded, address)
         _notice_errors(reading, places.errors, address)
+        for row, column in places.uncached:
+            _notice_cell(
+                reading,
+                "outside.excel_formula_uncached",
+                "单元格是公式，文件里没有存它的结果，没有值可取；请用表格软件打开、保存后再交",
+                row,
+                column,
+                address,
+            )
         for row, column, text in places.impossible:
             _notice_cell(
                 reading,
@@ -211,7 +220,7 @@ def _teller(cells: Cells, address: Address) -> Any:
                 column,
                 address,
             )
-        for told in (places.rounded, places.errors, places.impossible):
+        for told in (places.rounded, places.errors, places.impossible, places.uncached):
             told.clear()
 
     return tell
@@ -222,7 +231,7 @@ def _notice_rounded(reading: Reading, rounded: Sequence[tuple[int, int, str]], a
         _notice_cell(
             reading,
             "outside.excel_precision_lost",
-            f"{text} 是以数字保存的，Excel 只保留 15 位有效数字，末尾几位已经丢失；请把这一列改为文本",
+            f"{text} 是以数字保存的，Excel 只保留 15 位有效数字，末尾几位已经丢失或不可靠；请把这一列改为文本",
             row,
             column,
             address,
@@ -286,7 +295,7 @@ def _read_slowly(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
 
     chosen, others = _chosen(sheets, declared.get("sheet"), name, lambda one: sheet_of(one).start is not None)
     address = Address(file=name, sheet=chosen.name)
-    marks = marks_of(path, chosen.name)
+    marks = marks_of(path, chosen.name, name)
     rounded: list[tuple[int, int, str]] = []
     rows = slow_rows(sheet_of(chosen), marks, rounded)
     ranges = tuple((*top, *bottom) for top, bottom in (sheet_of(chosen).merged_cell_ranges or ()))

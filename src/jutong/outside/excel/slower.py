@@ -20,6 +20,7 @@ import python_calamine as calamine
 
 from jutong.outside.excel.binary import marks_of_xls, marks_of_xlsb
 from jutong.outside.excel.cells import EXACT
+from jutong.outside.excel.document import marks_of_ods
 from jutong.outside.excel.marks import Marks
 from jutong.terms import Address, BadInput
 
@@ -35,14 +36,16 @@ _CELL = re.compile(rb"<c\b[^>]*>")
 _ZEROS = re.compile(r"0{2,}")
 
 
-def marks_of(path: Path, sheet: str) -> Marks:
-    """Scan one sheet; an .ods gives no marks, it stores what it shows."""
+def marks_of(path: Path, sheet: str, name: str) -> Marks:
+    """Scan one sheet."""
     if not zipfile.is_zipfile(path):
         return marks_of_xls(path, sheet)
     marks = Marks()
     with zipfile.ZipFile(path) as book:
         if "xl/workbook.bin" in book.namelist():
             return marks_of_xlsb(book, sheet)
+        if "content.xml" in book.namelist():
+            return marks_of_ods(book, sheet, name)
         part = _part_of(book, sheet)
         if part:
             _scan(book, part, _zero_styles(book), marks)

@@ -19,7 +19,7 @@ def read_json(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
     """NDJSON line by line; a JSON array of objects, or an object that holds one (``rows`` names it), whole.
 
     Raises BadInput ``outside.json_broken``, ``json_not_rows``, ``json_duplicate_key``, ``json_encoding``,
-    ``json_line_too_long``, ``json_too_large``, with the line.
+    ``json_line_too_long``, ``json_too_large``, ``json_nul``, with the line.
     """
     if _by_line(path, name):
         return read_records(partial(_lines, path, name), name, declared)
@@ -90,6 +90,13 @@ def _rows_of(value: Any, wanted: str | None, name: str) -> list[Any]:
 def _record(value: Any, name: str, number: int) -> dict[str, str | None] | BadInput:
     if not isinstance(value, dict):
         return BadInput("outside.json_not_rows", "这一行不是一个对象", Address(name, row=number))
+    for key, inner in value.items():
+        if isinstance(inner, str) and "\0" in inner:
+            return BadInput(
+                "outside.json_nul",
+                "值里有空字符（\\u0000），没有系统收得下",
+                Address(name, row=number, item=key),
+            )
     return {key: _plain(inner) for key, inner in value.items()}
 
 
@@ -99,7 +106,7 @@ def _plain(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return value.replace("\0", "")
+        return value
     return _dumped(value)
 
 
