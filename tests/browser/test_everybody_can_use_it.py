@@ -22,7 +22,7 @@ PAGES = (
     "/campaign", "/projects", "/cloud", "/people", "/notices", "/me", "/security", "/search?q=企业",
     "/accessibility", "/scale", "/api", "/persons", "/licences", "/licences/expiring", "/credit",
     "/registers/find", "/registers/find?q=澄砚", "/registers/review", "/registers/licence", "/plans",
-    "/plans/market_daily", "/plans/runs/1", "/sources/scjg_hand", "/sources/scjg_far",
+    "/plans/market_daily", "/plans/market_daily/edit", "/plans/new", "/plans/runs/1", "/sources/scjg_hand", "/sources/scjg_far",
     "/services/ent_basic_query/console", "/nowhere",
 )  # fmt: skip
 #: The other themes change colours alone.

@@ -80,6 +80,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "/retention/holds": {"what": "全部", "case": "想冻就冻"},
     "/retention/holds/{hold_id:int}": {"reason": "想解就解"},
     "/retention/parts/{part_id:int}": {"reason": "想毁就毁"},
+    "/plans": {"name": "intruding", "source": "scjg_files", "label": "外人的计划"},
+    "/plans/{name}/edit": {"label": "外人改的"},
     "/plans/{name}": {"do": "run"},
     "/arrivals": {"table": "sole_trader"},
     "/arrivals/{arrival_id}/read": {"encoding": "big5"},
@@ -117,7 +119,7 @@ def counted(rooms: Rooms) -> dict[str, Any]:
         "case_file", "case_move", "request", "share_grant", "service", "application",
         "cloud_allocation", "app_user", "user_role", "task_report", "demand", "arrival", "form",
         "form_row", "front_machine", "retention_rule", "legal_hold", "backup_plan", "standard_draft",
-        "standard_version", "source_token",
+        "standard_version", "source_token", "gather_plan",
     )  # fmt: skip
     with rooms.database.connection() as connection:
         sums = {

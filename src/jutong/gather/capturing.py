@@ -517,12 +517,6 @@ def release(source: Source, database: Database, keys: KeyProvider | None) -> boo
     return True
 
 
-def log_kept(database: Database, source: str) -> dict[str, Any] | None:
-    """slot, behind (bytes of log kept for us), seen_at; None for a source without a slot."""
-    with database.connection() as connection:
-        return connection.execute(_sql.behind, {"source": source}).fetchone()
-
-
 def capture_standing(
     source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None
 ) -> tuple[list[str], int | None]:

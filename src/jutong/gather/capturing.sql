@@ -37,4 +37,12 @@ UPDATE batch SET notices = %(notices)s || notices, noticed = noticed + jsonb_arr
 DELETE FROM captured WHERE source_table = ANY(%(tables)s);
 
 -- name: behind
-SELECT source_name, slot, behind, seen_at FROM capture WHERE source_name = %(source)s;
+SELECT c.source_name, c.position, c.behind, c.seen_at, s.kind
+FROM capture c JOIN source s ON s.name = c.source_name WHERE c.source_name = %(source)s;
+
+-- name: captures
+SELECT c.source_name, c.slot, c.position, c.mark, c.behind, c.seen_at, s.kind, s.label, s.department_code
+FROM capture c JOIN source s ON s.name = c.source_name WHERE s.state = 'active' ORDER BY c.source_name;
+
+-- name: steward
+SELECT code FROM department WHERE steward ORDER BY code LIMIT 1;
