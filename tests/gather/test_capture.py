@@ -7,11 +7,8 @@ import random
 import secrets
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -23,27 +20,7 @@ import jutong.gather.capturing as capturing
 import jutong.gather.taking as taking
 from jutong.database import EmbeddedPostgres
 from jutong.gather import Batch, find_source, find_tables, probe_source, release, verify
-from jutong.outside.postgres.decoding import lsn, lsn_text
-from jutong.settings import Settings
-
-_CHILD = """
-import sys
-from dataclasses import replace
-from pathlib import Path
-import jutong.gather.capturing as capturing
-from jutong.database import open_database
-from jutong.gather import find_tables, take_many
-from jutong.settings import read_settings
-from jutong.store import Store
-capturing.CHUNK_CHANGES = 400
-settings = replace(read_settings(Path(sys.argv[1]), {}), database_url=sys.argv[2], lake_memory="1GB")
-with open_database(settings) as database, Store.open(database, settings) as store:
-    with database.connection() as connection:
-        tables = find_tables(connection, sys.argv[3])
-    print("ready", flush=True)
-    take_many(tables, database=database, store=store, home=settings.home)
-    print("done", flush=True)
-"""
+from jutong.outside import lsn, lsn_text
 
 
 @pytest.fixture(scope="module")
@@ -436,43 +413,3 @@ def _nothing_doubled(city: City) -> None:
         [rows] = view.rows(f"SELECT count(*) AS n, count(DISTINCT (_batch, _row)) AS d FROM {name}")
     assert spans == []  # no transaction landed in two batches
     assert rows["n"] == rows["d"]
-
-
-@pytest.mark.slow
-def test_sigkills_while_changes_are_captured_lose_and_double_nothing(
-    city: City, settings: Settings, firms: Foreign
-) -> None:
-    chance = random.Random(20250810)
-    kills = rounds = 0
-    while kills < 30:
-        rounds += 1
-        assert rounds < 120
-        for _ in range(chance.randrange(5, 60)):
-            _writes(firms, chance)
-        if rounds % 25 == 0:
-            firms.execute("TRUNCATE firm")
-            firms.execute("INSERT INTO firm VALUES (1, 'x', 1, NULL)")
-        kills += _killed(settings, city, chance)
-        if kills % 6 == 5:
-            city.take()
-            assert _same(city)
-    city.take()
-    assert _same(city)
-    _nothing_doubled(city)
-
-
-def _killed(settings: Settings, city: City, chance: random.Random) -> int:
-    child = subprocess.Popen(
-        [sys.executable, "-c", _CHILD, str(settings.home), settings.database_url, city.source],
-        stdout=subprocess.PIPE, cwd=Path(__file__).parents[2], env=os.environ,
-    )  # fmt: skip
-    assert child.stdout
-    child.stdout.readline()
-    time.sleep(chance.uniform(0, 1.2))
-    killed = child.poll() is None
-    if killed:
-        child.send_signal(signal.SIGKILL)
-    said = child.stdout.read()
-    child.stdout.close()
-    child.wait()
-    return int(killed and b"done" not in said)

@@ -12,7 +12,8 @@ from tests.mariadb import MariaDb, started
 
 @pytest.fixture(scope="session")
 def mariadb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
-    with started(tmp_path_factory.mktemp("mariadb")) as server:
+    log = ("--log-bin=bin", "--server-id=7", "--binlog-format=ROW")
+    with started(tmp_path_factory.mktemp("mariadb"), *log) as server:
         yield server
 
 

@@ -96,6 +96,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "/purges": {"what": "91430502MA4L000115", "basis": "想清就清", "reason": "没有"},
     "/purges/{purge_id:int}/confirm": {},
     "/purges/{purge_id:int}/refuse": {"why": "不想清"},
+    "/plans": {"name": "intruding", "source": "scjg_files", "label": "外人的计划"},
+    "/plans/{name}/edit": {"label": "外人改的"},
     "/plans/{name}": {"do": "run"},
     "/arrivals": {"table": "sole_trader"},
     "/arrivals/{arrival_id}/read": {"encoding": "big5"},
@@ -133,7 +135,7 @@ def counted(rooms: Rooms) -> dict[str, Any]:
         "case_file", "case_move", "request", "share_grant", "service", "application",
         "cloud_allocation", "app_user", "user_role", "task_report", "demand", "arrival", "form",
         "form_row", "front_machine", "retention_rule", "legal_hold", "purge", "backup_plan",
-        "standard_draft", "standard_version", "source_token", "rule_set",
+        "standard_draft", "standard_version", "source_token", "rule_set", "gather_plan",
     )  # fmt: skip
     with rooms.database.connection() as connection:
         sums = {

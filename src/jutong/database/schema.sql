@@ -332,11 +332,14 @@ CREATE TABLE jutong.capture (
     "position" text NOT NULL,
     made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     behind bigint,
-    seen_at timestamp with time zone
+    seen_at timestamp with time zone,
+    mark text DEFAULT ''::text NOT NULL
 );
-COMMENT ON TABLE jutong.capture IS '变更捕获: the replication slot of a source, one for all its captured tables';
-COMMENT ON COLUMN jutong.capture."position" IS 'how far the slot has been moved by us (an LSN); noted before it is moved';
-COMMENT ON COLUMN jutong.capture.behind IS 'bytes of log the source keeps for us, when it was last looked at';
+COMMENT ON TABLE jutong.capture IS '变更捕获: where a source''s log has been read to, one place for all its captured tables';
+COMMENT ON COLUMN jutong.capture.slot IS 'the replication slot; a server of the MySQL family has none, there it only names this beginning';
+COMMENT ON COLUMN jutong.capture."position" IS 'how far the log is done with: an LSN, or a binary log''s number and offset; noted before a slot is moved';
+COMMENT ON COLUMN jutong.capture.behind IS 'bytes of log from there to its end, when it was last looked at; a slot keeps them on the source''s disk';
+COMMENT ON COLUMN jutong.capture.mark IS 'what proves that a binary log''s position still means the same place: server, birth of the file, GTID';
 CREATE TABLE jutong.captured (
     source_table text NOT NULL,
     batch_id text NOT NULL,

@@ -25,6 +25,7 @@ from jutong.flows.jobs import ask
 from jutong.flows.platform import Platform
 from jutong.flows.retention import retain
 from jutong.flows.stages import Progress
+from jutong.gather import watch_logs
 from jutong.ledger import Exchange
 from jutong.store import AlreadyCommitted, DatasetSpec, History, room_of
 from jutong.terms import DatasetName, Item, JutongError
@@ -282,6 +283,7 @@ def _measure(turn: _Turn) -> str:
     room = room_of(turn.platform.settings.lake_folder)
     lake = sum(int(str(row["bytes"])) for row in turn.platform.store.usage())
     turn.pieces = lake
+    watch_logs(turn.platform.database, turn.platform.keys)
     if room is None:
         return "数据湖在对象存储上，没有磁盘可量"
     with turn.platform.database.connection() as connection:

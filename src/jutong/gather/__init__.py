@@ -22,7 +22,7 @@ from jutong.gather.arrivals import (
     take_arrivals,
     withdraw,
 )
-from jutong.gather.capturing import log_kept, release
+from jutong.gather.capturing import release
 from jutong.gather.declaring import (
     Source,
     SourceTable,
@@ -102,12 +102,14 @@ from jutong.gather.tokens import (
     source_of_token,
 )
 from jutong.gather.verifying import Verified, verify
+from jutong.gather.watching import LogKept, log_kept, watch_logs
 
 __all__ = [
     "Arrival",
     "Batch",
     "Form",
     "GatherPlan",
+    "LogKept",
     "Outcome",
     "Plan",
     "PlanRun",
@@ -209,6 +211,7 @@ __all__ = [
     "under_way",
     "verdict",
     "verify",
+    "watch_logs",
     "whole_files",
     "withdraw",
     "write_row",

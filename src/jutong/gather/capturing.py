@@ -1,10 +1,12 @@
 """Change capture 变更捕获 of one source's tables (UC-GATHER-05).
 
 1. What the source lacks for it is told, and nothing begins.
-2. The slot is found, or made; one that has lost changes is made anew, and every table is taken whole again.
+2. The slot, or our place in the log, is found or made; one that has lost changes is made anew, and every table is taken
+   whole again.
 3. A table without a whole snapshot is taken whole; changes since the slot's place come on top of it.  Some of them the
    snapshot holds already: a row's newest version comes last, so nothing is lost and nothing is doubled.
-4. Changes are read without taking them, whole transactions at a time, and land in one lake commit for all tables:
+4. A table whose changes the log does not tell in full (it was altered, its rows are partial) is taken whole again.
+   Changes are read without taking them, whole transactions at a time, and land in one lake commit for all tables:
    the newest version of each row in ``raw.<table>``, every change, deletes too, in ``raw.<table>_change``.
 5. Receipts become batches; only then the slot is moved.  A killed run's commit is known by where it began.
 """
@@ -18,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import pyarrow as pa
+from psycopg.types.json import Jsonb
 
 from jutong.database import Database, named_sql
 from jutong.gather.changes import CHANGE, Changed, change_dataset, newest_of
@@ -28,7 +31,18 @@ from jutong.gather.landing import landed_spec
 from jutong.gather.receipts import Batch, batch_id, note, notice_row, problem_row, save_batches, settle
 from jutong.gather.verifying import as_text
 from jutong.keys import KeyProvider
-from jutong.outside import Divisible, Notice, PostgresCapture, Widened, lsn, lsn_text, open_source
+from jutong.outside import (
+    Divisible,
+    Name,
+    Notice,
+    Widened,
+    capturable,
+    default_schema,
+    lsn,
+    lsn_text,
+    open_capture,
+    open_source,
+)
 from jutong.outside import Source as OpenedSource
 from jutong.store import AlreadyCommitted, DatasetSpec, Store, Writer
 from jutong.terms import Address, BadInput, Broken, Item, JutongError, literal, quote
@@ -60,13 +74,10 @@ class _Table:
     text: frozenset[str] = frozenset()
     notices: list[Notice] = field(default_factory=list)
 
-    @property
-    def name(self) -> tuple[str, str]:
-        return table_name(self.table)
 
-
-def table_name(table: SourceTable) -> tuple[str, str]:
-    return str(table.locator.get("schema") or "public"), str(table.locator.get("table", ""))
+def table_name(locator: Mapping[str, Any], schema: str) -> Name:
+    """``schema``: of a locator that names none."""
+    return str(locator.get("schema") or schema), str(locator.get("table", ""))
 
 
 class Capturing:
@@ -76,19 +87,22 @@ class Capturing:
         self, source: Source, tables: Sequence[SourceTable], run_id: str, *, database: Database, store: Store,
         keys: KeyProvider | None,
     ) -> None:  # fmt: skip
-        if source.kind != "postgres":
+        if not capturable(source.kind):
             raise BadInput(
                 "gather.no_capture", f"数据源 {source.name} 的种类还不能按变更捕获，请改用增量或全量"
             )
         self._source, self._tables, self._run_id = source, list(tables), run_id
         self._database, self._store = database, store
         self._secret = source.secret(keys)
-        self._there = PostgresCapture(source.config, self._secret, source.name)
+        self._there = open_capture(source.kind, source.config, self._secret, source.name)
+        self._schema = default_schema(source.kind, source.config)
         self._slot, self._position = "", 0
         self._told: list[Notice] = []
+        #: Why tables are taken whole again: of one table, or of all.
+        self._anew: list[tuple[str | None, Notice]] = []
         self._number = 0
         self._empty = {table.name for table in tables}
-        #: Whether a table was emptied by TRUNCATE: it is to be taken whole again.
+        #: Whether a table was emptied by TRUNCATE, or altered: it is to be taken whole again.
         self.emptied = False
 
     def __enter__(self) -> Self:
@@ -99,20 +113,21 @@ class Capturing:
 
     def begin(self) -> list[SourceTable]:
         """Steps 1 and 2; the tables to be taken whole first. Raises BadInput ``gather.capture_not_ready``."""
-        lacks = self._there.missing([table_name(table) for table in self._tables])  # 1
+        lacks = self._there.missing([self._name(table) for table in self._tables])  # 1
         if lacks:
             raise BadInput(
                 "gather.capture_not_ready", f"来源还不能捕获变更：{'；'.join(lacks)}", self._address()
             )
+        noted, mark = 0, ""
         with self._database.connection() as connection:
             row = connection.execute(_sql.capture, {"source": self._source.name}).fetchone()
             if row is not None:
-                self._slot = row["slot"]
+                self._slot, noted, mark = row["slot"], lsn(row["position"]), row["mark"]
                 landed = connection.execute(
                     _sql.landed, {"source": self._source.name, "made_at": row["made_at"]}
                 ).fetchone()
-                self._position = max(lsn(row["position"]), lsn((landed or {}).get("landed") or "0/0"))
-        if not self._slot or self._lost():  # 2
+                self._position = max(noted, lsn((landed or {}).get("landed") or "0/0"))
+        if not self._slot or self._lost(noted, mark):  # 2
             self._begin_anew()
         self._move(self._position)
         with self._database.connection() as connection:
@@ -120,16 +135,27 @@ class Capturing:
                 found["source_table"]
                 for found in connection.execute(_sql.whole, {"tables": [one.name for one in self._tables]})
             }
-        return [table for table in self._tables if table.name not in whole]
+        due = [table for table in self._tables if table.name not in whole]
+        if due:
+            self._there.settle(self._position)
+        return due
 
-    def stand_on(self, batches: Mapping[str, Batch]) -> None:
-        """Step 3: these tables have been taken whole, after the slot stood where it stands."""
+    def stand_on(self, batches: Mapping[str, Batch]) -> dict[str, Batch]:
+        """Step 3: these tables have been taken whole, after the slot stood where it stands; the batches, told why."""
+        stood = {}
         with self._database.connection() as connection:
             for name, batch in batches.items():
                 connection.execute(
                     _sql.stand_on, {"table": name, "batch": batch.id, "position": lsn_text(self._position)}
                 )
+                told = [notice_row(notice) for table, notice in self._anew if table in (None, name)]
+                connection.execute(_sql.tell, {"batch": batch.id, "notices": Jsonb(told)})
+                stood[name] = replace(
+                    batch, notices=(*told, *batch.notices), noticed=batch.noticed + len(told)
+                )
                 self._empty.discard(name)
+        self._anew = []
+        return stood
 
     def follow(self) -> list[Batch]:
         """Steps 4 and 5, up to where the source's log stands now; a batch for every table with changes."""
@@ -140,6 +166,9 @@ class Capturing:
         with open_source(self._source.kind, self._source.config, self._secret) as opened:
             tables, failed = self._described(opened)
         batches += failed
+        upto, unread = self._there.bounds(self._position, upto, list(tables))
+        for name, why in unread.items():
+            self._take_anew(tables.pop(name).table, why)
         self._store.declare([spec for one in tables.values() for spec in _specs(one)])
         with Engine() as engine:
             while self._position < upto:
@@ -151,20 +180,27 @@ class Capturing:
         self._see()
         return batches + self._nothing(batches, tables)
 
-    def _lost(self) -> bool:
+    def _take_anew(self, table: SourceTable, why: str) -> None:
+        with self._database.connection() as connection:
+            connection.execute(_sql.take_anew, {"tables": [table.name]})
+        told = f"{why}，这张表重新取一遍全量，其间的变更不再逐条保留"
+        self._anew.append((table.name, Notice("gather.capture_altered", told, self._address(table))))
+        self.emptied = True
+
+    def _lost(self, noted: int, mark: str) -> bool:
         """Whether changes are missing between where we stand and where the slot does."""
-        slot = self._there.slot(self._slot)
+        slot = self._there.slot(self._slot, noted, mark)
         if slot is None:
             why = "复制槽不见了"
         elif slot.lost:
-            why = "源库没有再为我们保留日志"
+            why = slot.why or "源库没有再为我们保留日志"
         elif slot.confirmed > self._position:
             why = "复制槽被别人往前推过"
         else:
             return False
         if self._position:  # else an earlier run was killed while it made the slot
             told = f"{why}，各表重新取一遍全量"
-            self._told.append(Notice("gather.capture_restarted", told, self._address()))
+            self._anew.append((None, Notice("gather.capture_restarted", told, self._address())))
         return True
 
     def _begin_anew(self) -> None:
@@ -174,28 +210,39 @@ class Capturing:
         with self._database.connection() as connection:
             connection.execute(_sql.take_anew, {"tables": [table.name for table in self._tables]})
             # Its name is noted before it is made: one that a killed run left is found, and found lost.
-            values = {"source": self._source.name, "slot": self._slot, "position": "0/0"}
+            values = {"source": self._source.name, "slot": self._slot, "position": "0/0", "mark": ""}
             connection.execute(_sql.begin, values)
         self._position = self._there.make_slot(self._slot)
         with self._database.connection() as connection:
-            connection.execute(_sql.begin, {**values, "position": lsn_text(self._position)})
+            connection.execute(
+                _sql.begin,
+                {**values, "position": lsn_text(self._position), "mark": self._there.mark(self._position)},
+            )
 
     def _move(self, to: int) -> None:
         """Noted here first: a slot that stands further than we know has lost us something."""
         self._position = to
         with self._database.connection() as connection:
-            connection.execute(_sql.move, {"source": self._source.name, "position": lsn_text(to)})
+            connection.execute(
+                _sql.move,
+                {"source": self._source.name, "position": lsn_text(to), "mark": self._there.mark(to)},
+            )
         self._there.advance(self._slot, to)
 
     def _warn(self) -> None:
         """A source that keeps much of its log for us may run out of disk."""
-        slot = self._there.slot(self._slot)
+        slot = self._there.slot(self._slot, self._position)
         if slot is not None and slot.behind > MUCH_LOG:
-            told = f"源库为我们留着 {slot.behind / (1 << 30):.1f} GB 日志，归集停久了会占满它的磁盘"
+            much = f"{slot.behind / (1 << 30):.1f} GB 日志"
+            told = (
+                f"源库为我们留着 {much}，归集停久了会占满它的磁盘"
+                if self._there.kept(self._slot) is not None
+                else f"源库还有 {much}没有读，被它清除就要重新取全量"
+            )
             self._told.append(Notice("gather.log_kept", told, self._address()))
 
     def _see(self) -> None:
-        slot = self._there.slot(self._slot)
+        slot = self._there.slot(self._slot, self._position)
         behind = slot.behind if slot else None
         with self._database.connection() as connection:
             connection.execute(_sql.see, {"source": self._source.name, "behind": behind})
@@ -203,7 +250,7 @@ class Capturing:
     def _described(self, opened: OpenedSource) -> tuple[dict[tuple[str, str], _Table], list[Batch]]:
         """The tables as the source has them now; one whose columns have changed is held, and later taken whole."""
         assert isinstance(opened, Divisible)
-        found = {table_name_of(each.locator): each for each in opened.find()}
+        found = {table_name(each.locator, self._schema): each for each in opened.find()}
         tables: dict[tuple[str, str], _Table] = {}
         failed: list[Batch] = []
         with self._database.connection() as connection:
@@ -220,8 +267,8 @@ class Capturing:
                     columns = opened.read(table.locator).columns
                     agreed, notices = agree(connection, table, columns)
                 text = as_text(opened, agreed, landed_spec(self._store, raw_dataset(table.name)))
-                keys = found[table_name(table)].keys
-                tables[table_name(table)] = self._table(
+                keys = found[self._name(table)].keys
+                tables[self._name(table)] = self._table(
                     opened, agreed, keys, text, notices, whole[table.name]
                 )
             except JutongError as problem:
@@ -253,7 +300,7 @@ class Capturing:
     def _land(self, tables: dict[tuple[str, str], _Table], upto: int, engine: Engine) -> list[Batch] | None:
         """One chunk; None when there is none left."""
         end, again, changed = 0, False, {name: Changed(one.keys) for name, one in tables.items()}
-        for transaction in self._there.peek(self._slot, upto, CHUNK_CHANGES):
+        for transaction in self._there.peek(self._slot, self._position, upto, CHUNK_CHANGES):
             if transaction.end <= self._position:
                 again = True  # the source had crashed, and its slot stood further back
                 continue
@@ -387,6 +434,9 @@ class Capturing:
         self._empty.discard(table.name)
         return batch
 
+    def _name(self, table: SourceTable) -> Name:
+        return table_name(table.locator, self._schema)
+
     def _address(self, table: SourceTable | None = None) -> Address:
         return Address(self._source.name, str(table.locator.get("table")) if table else None)
 
@@ -395,10 +445,6 @@ def _said(one: _Table, key: Sequence[Any]) -> list[str]:
     """A key as its columns are kept: the log pads texts of fixed length."""
     kinds = [one.types.get(name) for name in one.keys]
     return [str(v).rstrip(" ") if kind == "bpchar" else str(v) for v, kind in zip(key, kinds, strict=True)]
-
-
-def table_name_of(locator: Mapping[str, Any]) -> tuple[str, str]:
-    return str(locator.get("schema") or "public"), str(locator.get("table", ""))
 
 
 def _specs(one: _Table) -> list[DatasetSpec]:
@@ -465,26 +511,21 @@ def release(source: Source, database: Database, keys: KeyProvider | None) -> boo
         row = connection.execute(_sql.capture, {"source": source.name}).fetchone()
         if row is None:
             return False
-        with PostgresCapture(source.config, source.secret(keys), source.name) as there:
+        with open_capture(source.kind, source.config, source.secret(keys), source.name) as there:
             there.drop_slot(row["slot"])
         connection.execute(_sql.forget, {"source": source.name})
     return True
-
-
-def log_kept(database: Database, source: str) -> dict[str, Any] | None:
-    """slot, behind (bytes of log kept for us), seen_at; None for a source without a slot."""
-    with database.connection() as connection:
-        return connection.execute(_sql.behind, {"source": source}).fetchone()
 
 
 def capture_standing(
     source: Source, tables: Sequence[SourceTable], keys: KeyProvider | None
 ) -> tuple[list[str], int | None]:
     """What a source lacks for its captured tables, in sentences, and the bytes of log it keeps for our slots."""
-    captured = [table_name(table) for table in tables if table.mode == "capture"]
-    if not captured or source.kind != "postgres":
+    schema = default_schema(source.kind, source.config)
+    captured = [table_name(table.locator, schema) for table in tables if table.mode == "capture"]
+    if not captured or not capturable(source.kind):
         return [], None
-    with PostgresCapture(source.config, source.secret(keys), source.name) as there:
+    with open_capture(source.kind, source.config, source.secret(keys), source.name) as there:
         return there.missing(captured, only_look=True), there.kept(slot_prefix(source))
 
 

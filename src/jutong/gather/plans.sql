@@ -1,13 +1,14 @@
 -- Plans, their runs and the runs' logs.
 
 -- name: save_plan
-INSERT INTO gather_plan (name, label, source_name, tables, cron, every, after, from_hour, to_hour, seconds, retries)
+INSERT INTO gather_plan (name, label, source_name, tables, cron, every, after, from_hour, to_hour, seconds, retries,
+                         changed_by)
 VALUES (%(name)s, %(label)s, %(source_name)s, %(tables)s, %(cron)s, %(every)s, %(after)s, %(from_hour)s, %(to_hour)s,
-        %(seconds)s, %(retries)s)
+        %(seconds)s, %(retries)s, %(changed_by)s)
 ON CONFLICT (name) DO UPDATE SET label = EXCLUDED.label, source_name = EXCLUDED.source_name,
     tables = EXCLUDED.tables, cron = EXCLUDED.cron, every = EXCLUDED.every, after = EXCLUDED.after,
     from_hour = EXCLUDED.from_hour, to_hour = EXCLUDED.to_hour, seconds = EXCLUDED.seconds,
-    retries = EXCLUDED.retries;
+    retries = EXCLUDED.retries, changed_by = coalesce(EXCLUDED.changed_by, gather_plan.changed_by), changed_at = now();
 
 -- name: plans
 SELECT p.*, s.department_code FROM gather_plan p JOIN source s ON s.name = p.source_name

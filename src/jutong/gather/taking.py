@@ -209,10 +209,10 @@ class _Run:
                     )  # fmt: skip
                     run.take_source(source, [replace(table, mode="full") for table in due], keys)
                     run.land()
-                    self.batches += run.batches
-                    capturing.stand_on(
+                    stood = capturing.stand_on(
                         {one.source_table: one for one in run.batches if one.state != "failed"}
                     )
+                    self.batches += [stood.get(one.source_table, one) for one in run.batches]
                 self.batches += capturing.follow()
                 if not capturing.emptied:
                     return

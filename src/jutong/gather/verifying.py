@@ -16,7 +16,7 @@ from jutong.gather.changes import change_dataset, newest_of
 from jutong.gather.counting import Engine
 from jutong.gather.declaring import BATCH, ROW, SourceTable, find_source, raw_columns, raw_dataset
 from jutong.keys import KeyProvider
-from jutong.outside import Divisible, Source, lsn, open_source
+from jutong.outside import Divisible, Source, default_schema, lsn, open_source
 from jutong.store import DatasetSpec, Store
 from jutong.store import Reading as LakeReading
 from jutong.terms import (
@@ -71,7 +71,9 @@ def verify(
         columns = reading.columns
         raw = raw_columns(columns, table.items, Address(table.source_name))
         with store.reading() as view:
-            rows = _captured(view, table, opened, raw, whole) or _newest(view, table, raw, last["id"])
+            rows = _captured(
+                view, table, opened, raw, whole, default_schema(source.kind, source.config)
+            ) or _newest(view, table, raw, last["id"])
             found = view.rows(set_hash_sql(rows, [(item.name, item.type) for item in raw], "duckdb"))[0]
         here = combine(found["n"], [found[f"q{place}"] for place in range(4)])
         there = _there(opened, table, raw, text)
@@ -103,13 +105,18 @@ def _stands_on(table: SourceTable, database: Database, store: Store) -> tuple[st
 
 
 def _captured(
-    view: LakeReading, table: SourceTable, opened: Source, raw: Sequence[Item], whole: tuple[str, int] | None
+    view: LakeReading,
+    table: SourceTable,
+    opened: Source,
+    raw: Sequence[Item],
+    whole: tuple[str, int] | None,
+    schema: str,
 ) -> str | None:
     """A captured table as its snapshot and the changes after it make it."""
     if whole is None:
         return None
     columns = opened.read(table.locator).columns
-    wanted = (str(table.locator.get("schema") or "public"), str(table.locator.get("table")))
+    wanted = (str(table.locator.get("schema") or schema), str(table.locator.get("table")))
     found = next(
         each for each in opened.find() if (each.locator.get("schema"), each.locator.get("table")) == wanted
     )

@@ -6,6 +6,7 @@ this table as Arrow batches.  PostgreSQL is also written to (``jutong.outside.po
 ``merge_rows``, ``delete_rows``), always inside the caller's transaction.
 """
 
+from jutong.outside.changes import UNCHANGED, Change, Name, Transaction, lsn, lsn_text
 from jutong.outside.files import FileFolder, kind_of, read_file
 from jutong.outside.http import Caller as HttpCaller
 from jutong.outside.http import Digits, checked_url
@@ -17,18 +18,12 @@ from jutong.outside.mysql import (
     mysql_name,
     writing_session,
 )
-from jutong.outside.opening import KINDS, open_source
+from jutong.outside.opening import KINDS, Capture, capturable, default_schema, open_capture, open_source
 from jutong.outside.postgres import (
-    UNCHANGED,
-    Change,
-    PostgresCapture,
-    Transaction,
     connect_postgres,
     content_hash,
     copy_rows,
     create_table_sql,
-    lsn,
-    lsn_text,
     merge_sql,
 )
 from jutong.outside.ranges import Part
@@ -41,15 +36,16 @@ __all__ = [
     "MARKS",
     "REMOTE_KINDS",
     "UNCHANGED",
+    "Capture",
     "Change",
     "Digits",
     "Divisible",
     "FileFolder",
     "Found",
     "HttpCaller",
+    "Name",
     "Notice",
     "Part",
-    "PostgresCapture",
     "Reading",
     "Remote",
     "RemoteFile",
@@ -57,6 +53,7 @@ __all__ = [
     "Source",
     "Transaction",
     "Widened",
+    "capturable",
     "checked_url",
     "connect_mysql",
     "connect_postgres",
@@ -64,6 +61,7 @@ __all__ = [
     "copy_rows",
     "create_table_sql",
     "data_files",
+    "default_schema",
     "delete_rows",
     "insert_rows",
     "kind_of",
@@ -72,6 +70,7 @@ __all__ = [
     "merge_rows",
     "merge_sql",
     "mysql_name",
+    "open_capture",
     "open_remote",
     "open_source",
     "read_file",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
+from jutong.outside.changes import Name, Slot, Transaction
 from jutong.outside.csv import CsvFolder
 from jutong.outside.excel import ExcelFolder
 from jutong.outside.files import FileFolder
 from jutong.outside.http import HttpSource
-from jutong.outside.postgres import PostgresSource
+from jutong.outside.postgres import PostgresCapture, PostgresSource
 from jutong.outside.reading import Found, Reading, Since, Source
 from jutong.outside.remote import REMOTE_KINDS, RemoteFolder, open_remote
 from jutong.outside.sqlite import SqliteSource
@@ -58,6 +59,76 @@ def open_source(kind: str, config: Mapping[str, Any], secret: str | None = None)
     if kind in REMOTE_KINDS:
         return _Given(RemoteFolder(lambda: open_remote(kind, config, secret)), {})
     raise BadInput("outside.kind_unknown", f"没有「{kind}」这种数据源，可用的有 {'、'.join(KINDS)}")
+
+
+class Capture(Protocol):
+    """A source whose log tells changes.  Positions are numbers that only grow, told as ``lsn_text``."""
+
+    def missing(self, tables: Sequence[Name], *, only_look: bool = False) -> list[str]:
+        """What must be seen to before these tables can be captured, in sentences."""
+        ...
+
+    def kept(self, prefix: str) -> int | None:
+        """Bytes of log the server keeps for slots of this name; None where it keeps its log by its own rules."""
+        ...
+
+    def slot(self, name: str, position: int = 0, mark: str = "") -> Slot | None: ...
+
+    def make_slot(self, name: str) -> int:
+        """Where it begins: what committed before is seen by every reading from now on, the rest is told."""
+        ...
+
+    def drop_slot(self, name: str) -> None: ...
+
+    def mark(self, position: int) -> str:
+        """What proves later that ``position`` still means the same place."""
+        ...
+
+    def settle(self, position: int) -> None:
+        """Returns when every reading that begins now sees what the log tells before ``position``."""
+        ...
+
+    def now(self) -> int: ...
+
+    def bounds(self, position: int, upto: int, tables: Sequence[Name]) -> tuple[int, dict[Name, str]]:
+        """How far to follow, and the tables whose changes up to there cannot be read, with the reason."""
+        ...
+
+    def peek(self, slot: str, position: int, upto: int, limit: int) -> Iterator[Transaction]:
+        """Whole transactions behind ``position``; about ``limit`` changes, never half of one."""
+        ...
+
+    def advance(self, slot: str, to: int) -> None: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *problem: object) -> None: ...
+
+
+def capturable(kind: str) -> bool:
+    return kind in ("postgres", "mysql")
+
+
+def open_capture(kind: str, config: Mapping[str, Any], secret: str | None, source: str) -> Capture:
+    """Raises BadInput ``outside.kind_unknown`` for a kind without a log, Unavailable when it cannot be reached."""
+    if kind == "postgres":
+        return PostgresCapture(config, secret, source)
+    if kind == "mysql":
+        from jutong.outside.mysql import MysqlCapture
+
+        return MysqlCapture(config, secret)
+    raise BadInput("outside.kind_unknown", f"「{kind}」这种数据源没有可以捕获的日志")
+
+
+def default_schema(kind: str, config: Mapping[str, Any]) -> str:
+    """The schema of a table whose locator names none."""
+    if kind == "mysql":
+        from jutong.outside.mysql import parts_of
+
+        return str(parts_of(config).get("database") or "")
+    return "public"
 
 
 def _dialect(config: Mapping[str, Any], secret: str | None) -> Source:

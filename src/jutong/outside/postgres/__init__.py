@@ -1,7 +1,6 @@
 """PostgreSQL both ways: read through ADBC in one snapshot, written by COPY in the caller's transaction."""
 
 from jutong.outside.postgres.capturing import PostgresCapture
-from jutong.outside.postgres.decoding import UNCHANGED, Change, Transaction, lsn, lsn_text
 from jutong.outside.postgres.reading import PostgresSource
 from jutong.outside.postgres.writing import (
     connect_postgres,
@@ -12,16 +11,11 @@ from jutong.outside.postgres.writing import (
 )
 
 __all__ = [
-    "UNCHANGED",
-    "Change",
     "PostgresCapture",
     "PostgresSource",
-    "Transaction",
     "connect_postgres",
     "content_hash",
     "copy_rows",
     "create_table_sql",
-    "lsn",
-    "lsn_text",
     "merge_sql",
 ]

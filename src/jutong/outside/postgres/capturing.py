@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Self
 
 import psycopg
@@ -16,7 +15,8 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from jutong.database import named_sql
-from jutong.outside.postgres.decoding import Transaction, lsn, lsn_text, transactions
+from jutong.outside.changes import Name, Slot, Transaction, lsn, lsn_text
+from jutong.outside.postgres.decoding import transactions
 from jutong.outside.postgres.reading import conninfo_of
 from jutong.terms import Address, BadInput, JutongError, Unavailable, quote
 
@@ -24,19 +24,6 @@ _sql = named_sql(__file__, "capturing.sql")
 #: As a reading sees it, so that a value's text is the same both ways.
 _SESSION = "-c timezone=Asia/Shanghai -c datestyle=ISO,YMD -c extra_float_digits=1 -c bytea_output=hex"
 _FETCH = 5_000
-
-Name = tuple[str, str]
-"""(schema, table)"""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """``confirmed``: everything before it is done with; ``behind``: bytes of log the server keeps for us."""
-
-    confirmed: int
-    behind: int
-    lost: bool
-    active: bool
 
 
 class PostgresCapture:
@@ -73,7 +60,7 @@ class PostgresCapture:
             row = self._connection.execute(_sql.kept, {"prefix": prefix}).fetchone()
         return int((row or {}).get("kept") or 0)
 
-    def slot(self, name: str) -> Slot | None:
+    def slot(self, name: str, position: int = 0, mark: str = "") -> Slot | None:  # noqa: ARG002  the slot knows
         with self._explained():
             row = self._connection.execute(_sql.slot, {"slot": name}).fetchone()
         if row is None:
@@ -91,13 +78,23 @@ class PostgresCapture:
         with self._explained():
             self._connection.execute(_sql.drop_slot, {"slot": name})
 
+    def mark(self, position: int) -> str:  # noqa: ARG002  a slot belongs to its server and ends with it
+        return ""
+
+    def settle(self, position: int) -> None:
+        """A commit is in the log here only when every reading sees it."""
+
+    def bounds(self, position: int, upto: int, tables: Sequence[Name]) -> tuple[int, dict[Name, str]]:  # noqa: ARG002
+        """How far to follow, and the tables whose changes up to there cannot be read, with the reason."""
+        return upto, {}
+
     def now(self) -> int:
         with self._explained():
             row = self._connection.execute(_sql.now).fetchone()
         assert row is not None
         return lsn(row["lsn"])
 
-    def peek(self, slot: str, upto: int, limit: int) -> Iterator[Transaction]:
+    def peek(self, slot: str, position: int, upto: int, limit: int) -> Iterator[Transaction]:  # noqa: ARG002
         """Transactions not yet let go of that committed before ``upto``; about ``limit`` changes, never half of one.
 
         A source that crashed may tell again what it told before.

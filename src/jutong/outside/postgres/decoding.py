@@ -4,51 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from struct import Struct
-from typing import Literal
+
+from jutong.outside.changes import UNCHANGED, Change, Relation, Transaction, Value
 
 _SHORT, _INT, _LONG = Struct(">H"), Struct(">I"), Struct(">q")
 _EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
-
-
-class Unchanged:
-    """Stands for a long value that an UPDATE left alone, and that the server therefore does not repeat."""
-
-    def __repr__(self) -> str:
-        return "UNCHANGED"
-
-
-UNCHANGED = Unchanged()
-Value = str | None | Unchanged
-
-
-@dataclass(frozen=True)
-class Relation:
-    schema: str
-    table: str
-    columns: tuple[str, ...]
-    #: Whether each column is part of the replica identity.
-    keys: tuple[bool, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """``op``: insert, update, delete, truncate.  ``values`` in the relation's order, as the server's text; of a
-    delete only the identity is told for sure."""
-
-    op: Literal["i", "u", "d", "t"]
-    relation: Relation
-    values: tuple[Value, ...]
-
-
-@dataclass(frozen=True)
-class Transaction:
-    """``end``: the log position behind its commit, by which it is known."""
-
-    end: int
-    at: dt.datetime
-    changes: list[Change]
 
 
 def transactions(messages: Iterable[bytes]) -> Iterator[Transaction]:
@@ -124,13 +85,3 @@ def _tuple(message: bytes, at: int) -> tuple[tuple[Value, ...], int]:
 def _text(message: bytes, at: int) -> tuple[str, int]:
     end = message.index(0, at)
     return message[at:end].decode(), end + 1
-
-
-def lsn(text: str) -> int:
-    """``16/B374D848`` as a number."""
-    high, _, low = text.partition("/")
-    return (int(high, 16) << 32) + int(low, 16)
-
-
-def lsn_text(position: int) -> str:
-    return f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -12,7 +13,7 @@ from jutong import gather
 from jutong.portal.names import department_names
 from jutong.portal.routes import Act, Done, NoQuestion, Page
 from jutong.portal.visits import Visit
-from jutong.terms import NotFound
+from jutong.terms import Conflict, NotFound
 
 _STATES = {
     "waiting": ("wait", "等着"), "running": ("now", "正在取"), "done": ("ok", "取完"), "partly": ("near", "部分取到"),
@@ -69,6 +70,7 @@ class Plans:
     running: int
     #: Plans whose newest run ended badly.
     troubled: int
+    may_make: bool
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,57 @@ class PlanPage:
     retries: int
     changed_by: str
     runs: tuple[RunRow, ...]
+    may_edit: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    value: str
+    label: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Writing:
+    """A plan as its form shows it; ``name`` is empty for a new one, whose source is chosen first."""
+
+    name: str
+    label: str
+    source: str
+    source_label: str
+    sources: tuple[Choice, ...]
+    tables: tuple[Choice, ...]
+    after: tuple[Choice, ...]
+    cron: str
+    minutes: str
+    from_hour: int
+    to_hour: int
+    seconds: int
+    retries: int
+
+
+@dataclass(frozen=True)
+class SourceQuestion:
+    source: Annotated[str, Field(title="数据源", max_length=62)] = ""
+
+
+@dataclass(frozen=True)
+class ChangeForm:
+    label: Annotated[str, Field(title="叫什么", min_length=1, max_length=60)]
+    tables: Annotated[tuple[str, ...], Field(title="哪些表", max_length=500)] = ()
+    after: Annotated[tuple[str, ...], Field(title="排在之后", max_length=50)] = ()
+    cron: Annotated[str, Field(title="按钟点（cron）", max_length=60)] = ""
+    minutes: Annotated[str, Field(title="每隔多少分钟", pattern=r"^\d{0,6}$")] = ""
+    from_hour: Annotated[int, Field(title="时段从几点", ge=0, le=23)] = 0
+    to_hour: Annotated[int, Field(title="时段到几点", ge=0, le=23)] = 0
+    seconds: Annotated[int, Field(title="最长，秒", ge=1, le=604_800)] = 14_400
+    retries: Annotated[int, Field(title="再试，次", ge=0, le=20)] = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPlanForm(ChangeForm):
+    name: Annotated[str, Field(title="计划名称", pattern=r"^[a-z][a-z0-9_]{0,61}$")]
+    source: Annotated[str, Field(title="数据源", max_length=62)]
 
 
 @dataclass(frozen=True)
@@ -137,6 +190,7 @@ def listed(visit: Visit, _: NoQuestion) -> Plans:
         rows,
         sum(one.state == _STATES["running"] for one in newest),
         sum(one.state[0] in ("over", "near") for one in newest),
+        bool(_sources(visit)),
     )
 
 
@@ -147,7 +201,7 @@ def build(visit: Visit, _: NoQuestion) -> PlanPage:
     runs = gather.plan_runs(visit.connection, plan.name, _RUNS)
     return PlanPage(
         row, plan.tables, plan.after, plan.seconds, plan.retries, plan.changed_by or "",
-        tuple(_run(one) for one in runs),
+        tuple(_run(one) for one in runs), visit.can("source:edit", {"department_code": plan.department_code}),
     )  # fmt: skip
 
 
@@ -188,6 +242,74 @@ def do(visit: Visit, form: PlanForm) -> Done:
     again = form.since.strip() if form.do == "backfill" else None
     run = gather.ask_by_hand(visit.connection, plan.name, visit.who.login, backfill=again, now=visit.now)
     return Done(f"/plans/runs/{run}", "已排上，几秒内开始", value={"run": run})
+
+
+def blank(visit: Visit, asked: SourceQuestion) -> Writing:
+    """A new plan of a source."""
+    sources = _sources(visit)
+    if not sources:
+        raise NotFound("gather.no_source", "没有您能安排归集的数据源")
+    source = next((one for one in sources if one.name == asked.source), sources[0])
+    return _writing(visit, gather.GatherPlan("", "", source.name), sources)
+
+
+def changing(visit: Visit, _: NoQuestion) -> Writing:
+    """One plan to be changed."""
+    plan = _visible(visit)
+    visit.must("source:edit", {"department_code": plan.department_code})
+    return _writing(visit, plan, ())
+
+
+def make(visit: Visit, form: NewPlanForm) -> Done:
+    """Make a plan; one that is there already is changed on its own page."""
+    if form.name in ("new", "runs") or gather.list_plans(visit.connection, [form.name]):
+        raise Conflict("gather.plan_there", f"已有归集计划 {form.name}，请换个名称，或到它的页面修改")
+    return _saved(visit, form.name, form.source, form, "已建好，到点就取")
+
+
+def change(visit: Visit, form: ChangeForm) -> Done:
+    """Change a plan; its name and its source stay."""
+    plan = _visible(visit)
+    visit.must("source:edit", {"department_code": plan.department_code})
+    return _saved(visit, plan.name, plan.source_name, form, "已改好")
+
+
+def _saved(visit: Visit, name: str, source_name: str, form: ChangeForm, told: str) -> Done:
+    source = gather.find_source(visit.connection, source_name)
+    visit.must("source:edit", {"department_code": source.department_code})
+    unseen = [one for one in form.after if not _sees(visit, gather.find_plan(visit.connection, one))]
+    if unseen:
+        raise NotFound("gather.no_plan", f"没有归集计划 {unseen[0]}，或不是您部门的")
+    every = dt.timedelta(minutes=int(form.minutes)) if form.minutes else None
+    plan = gather.GatherPlan(
+        name, form.label.strip(), source_name, tuple(filter(None, form.tables)), form.cron.strip() or None, every,
+        tuple(filter(None, form.after)), form.from_hour, form.to_hour, form.seconds, form.retries,
+        changed_by=visit.who.login,
+    )  # fmt: skip
+    gather.declare_plans(visit.connection, [plan])
+    return Done(f"/plans/{name}", told, value={"plan": name})
+
+
+def _sources(visit: Visit) -> list[gather.Source]:
+    return [one for one in gather.list_sources(visit.connection) if visit.can("source:edit", one)]
+
+
+def _writing(visit: Visit, plan: gather.GatherPlan, sources: Sequence[gather.Source]) -> Writing:
+    source = gather.find_source(visit.connection, plan.source_name)
+    others = [
+        one for one in gather.list_plans(visit.connection) if one.name != plan.name and _sees(visit, one)
+    ]
+    minutes = str(int(plan.every.total_seconds()) // 60) if plan.every else ""
+    return Writing(
+        plan.name, plan.label, source.name, source.label,
+        tuple(Choice(one.name, one.label, one.name == source.name) for one in sources),
+        tuple(
+            Choice(one.name, one.label, one.name in plan.tables)
+            for one in gather.find_tables(visit.connection, source.name)
+        ),
+        tuple(Choice(one.name, one.label, one.name in plan.after) for one in others),
+        plan.cron or "", minutes, plan.from_hour, plan.to_hour, plan.seconds, plan.retries,
+    )  # fmt: skip
 
 
 def _sees(visit: Visit, plan: gather.GatherPlan) -> bool:
@@ -253,7 +375,22 @@ def _run(run: gather.PlanRun) -> RunRow:
 _PLAN = "/plans/{name}"
 PAGES = (
     Page("plans", "/plans", listed, may="source:read", stop="gather", tab="plans"),
+    Page(
+        "plans.edit", "/plans/new", blank, may="source:edit", stop="gather", tab="plans", asks=SourceQuestion
+    ),
+    Page("plans.edit", "/plans/{name}/edit", changing, may="source:edit", stop="gather", tab="plans"),
     Page("plans.plan", _PLAN, build, may="source:read", stop="gather", tab="plans"),
     Page("plans.run", "/plans/runs/{run:int}", watched, may="source:read", stop="gather", tab="plans"),
 )
-ACTS = (Act("plans.do", _PLAN, do, PlanForm, may="source:run", shown_on=_PLAN),)
+ACTS = (
+    Act("plans.make", "/plans", make, NewPlanForm, may="source:edit", shown_on="/plans/new"),
+    Act(
+        "plans.change",
+        "/plans/{name}/edit",
+        change,
+        ChangeForm,
+        may="source:edit",
+        shown_on="/plans/{name}/edit",
+    ),
+    Act("plans.do", _PLAN, do, PlanForm, may="source:run", shown_on=_PLAN),
+)

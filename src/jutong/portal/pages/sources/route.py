@@ -11,9 +11,11 @@ from pydantic import Field
 
 from jutong.database import named_sql
 from jutong.gather import (
+    LogKept,
     find_source,
     find_tables,
     list_tokens,
+    log_kept,
     new_token,
     probe_source,
     remote_state,
@@ -157,6 +159,8 @@ class SourcePage:
     pushed: bool
     may_token: bool
     tokens: tuple[TokenRow, ...]
+    #: Of a source whose changes are captured: how far its log is read, and what is left of it.
+    log: LogKept | None
 
 
 @dataclass(frozen=True)
@@ -326,6 +330,7 @@ def build(visit: Visit, _: NoQuestion) -> SourcePage:
             TokenRow(one.number, one.label, one.tail, one.made_at, one.made_by, one.used_at, one.ends_at)
             for one in (list_tokens(visit.connection, source.name) if may_token else ())
         ),
+        log=log_kept(visit.connection, source.name),
     )
 
 
