@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import secrets
-import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import hypothesis
@@ -51,37 +49,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             (rank for rank, name in enumerate(_LONGEST) if item.nodeid.startswith(name)), len(_LONGEST)
         )
     )
-
-
-class _Interrupted:
-    """An interrupt ends the run and is no test's failure, wherever it arrives.
-
-    In the middle of a query DuckDB tells it as ``RuntimeError: Query interrupted``; in a thread, a child or a
-    ``finally`` it may come out as anything.  A test that was under way then was not reached.
-    """
-
-    def __init__(self) -> None:
-        self.heard = False
-
-    def hear(self, number: int, frame: FrameType | None) -> None:
-        self.heard = True
-        signal.default_int_handler(number, frame)
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
-        if self.heard and (report.failed or call.when == "teardown"):
-            raise KeyboardInterrupt
-        return report
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        interrupted = _Interrupted()
-        config.pluginmanager.register(interrupted)
-        signal.signal(signal.SIGINT, interrupted.hear)
 
 
 @pytest.fixture(scope="session")
