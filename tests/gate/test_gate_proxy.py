@@ -368,6 +368,5 @@ def test_the_sample_citys_live_interface_answers_what_it_holds(city, gate, appli
         (one["filingNo"], one["content"]) for one in wanted
     ]
     assert [one["date_5"] for one in told] == [
-        dt.datetime.strptime(one["filedOn"], "%Y/%m/%d").date().isoformat()
-        for one in wanted
+        dt.datetime.strptime(one["filedOn"], "%Y/%m/%d").date().isoformat() for one in wanted
     ]
