@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from jutong.portal.visits import Rooms
+from jutong.share import LiveInterface, attach_interface, declare_interface, publish_service
+from jutong.terms import Item
 
 from .conftest import Browser
 
@@ -123,3 +125,50 @@ def test_an_officer_drafts_a_service_and_a_head_publishes_it(signed_in: Callable
     assert "至少提前" in head.get(page).text
     assert head.post(f"{page}/end", last_day="2099-12-31", note="试验").status_code == 303
     assert "2099" in officer.get(page).text
+
+
+def test_a_live_interface_has_its_pages_and_shows_no_secret(
+    rooms: Rooms, signed_in: Callable[[str], Browser]
+) -> None:
+    with rooms.database.connection() as connection:
+        row = connection.execute(
+            "SELECT id, department_code FROM entry WHERE dataset IS NULL AND state = 'published'"
+            " AND share_type < 3 ORDER BY id LIMIT 1"
+        ).fetchone()
+        assert row is not None
+        named = connection.execute(
+            "SELECT name, label FROM item WHERE entry_id = %s ORDER BY no", (row["id"],)
+        )
+        items = tuple(Item(one["name"], one["label"]) for one in named)
+        config = {"url": "http://10.43.2.8:8080/filings?v=1", "auth": {"type": "bearer"}}
+        made = LiveInterface(
+            "live.filings", "备案查询", row["department_code"], (items[0].name,), items, config
+        )
+        declare_interface(connection, made, keys=rooms.keys, secret="never shown")
+        attach_interface(connection, row["id"], made.name)
+        publish_service(
+            connection,
+            name="filings",
+            entry_id=row["id"],
+            keys=[items[0].name],
+            kind="proxy",
+            label="备案实时查询",
+        )
+    wish = {**WISH, "entry": str(row["id"]), "items": [items[0].name]}
+    case = str(signed_in("consumer").post("/requests", **wish).headers["location"])
+    assert signed_in("consumer-head").post(f"{case}/moves", move="consent").status_code == 303
+    for who, move in (("provider", "propose"), ("provider-head", "approve")):
+        assert signed_in(who).get(case).status_code == 200
+        assert signed_in(who).post(f"{case}/moves", move=move, note="同意").status_code == 303
+    grant = re.search(r"/grants/(G\d+)", signed_in("consumer").get(case).text)
+    assert grant
+    assert items[0].label in signed_in("provider").get(grant[0]).text
+    steward, stranger = signed_in("steward"), signed_in("consumer")
+    assert "实时接口" in steward.get(f"/catalogue/{row['id']}").text
+    assert "10.43.2.8:8080" in steward.get("/services/filings").text
+    page = stranger.get("/services/filings").text
+    assert "代理" in page
+    assert "10.43.2.8" not in page
+    assert "never shown" not in page
+    assert stranger.get("/services/filings/openapi").status_code == 200
+    assert stranger.get("/services/filings/console").status_code == 200

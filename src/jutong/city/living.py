@@ -70,7 +70,8 @@ def declare_live(platform: Platform) -> int | None:
             },
         )  # fmt: skip
         share.declare_interface(connection, made, keys=platform.keys, secret=KEY)
-        share.attach_interface(connection, entry["id"], INTERFACE)
+        if entry["dataset"] != INTERFACE:
+            share.attach_interface(connection, entry["id"], INTERFACE)
         if SERVICE not in {service.name for service in share.services(connection)}:
             share.publish_service(
                 connection, name=SERVICE, entry_id=entry["id"], keys=("uscc_2",), kind="proxy",

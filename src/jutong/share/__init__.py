@@ -127,7 +127,7 @@ from jutong.share.seen import (
 from jutong.share.services import KINDS as SERVICE_KINDS
 from jutong.share.services import (
     Service,
-    column_types,
+    columns_of,
     find_service,
     publish_service,
     servable,
@@ -199,7 +199,7 @@ __all__ = [
     "attach_interface",
     "bound",
     "bound_of",
-    "column_types",
+    "columns_of",
     "day_of",
     "declare_interface",
     "deliver",

@@ -11,7 +11,7 @@ from typing import Any, Self
 from jutong.database import Connection, named_sql
 from jutong.share.bounds import EntryItem, dataset_columns, entry_items
 from jutong.share.requests import mark_provided
-from jutong.terms import BadInput, Conflict, NotFound, ShareType
+from jutong.terms import BadInput, Conflict, Item, NotFound, ShareType
 
 _SQL = named_sql(__file__)
 #: kind → its name in Chinese
@@ -230,6 +230,6 @@ def servable(connection: Connection, entry_id: int, dataset: str) -> tuple[list[
     return items, keys
 
 
-def column_types(connection: Connection, dataset: str) -> dict[str, str]:
-    """Item → type, of a lake dataset or a live interface."""
-    return {column.name: column.type for column in dataset_columns(connection, dataset)[0]}
+def columns_of(connection: Connection, dataset: str) -> dict[str, Item]:
+    """Name → column, of a lake dataset or a live interface.  Raises NotFound ``share.dataset_unknown``."""
+    return {column.name: column for column in dataset_columns(connection, dataset)[0]}

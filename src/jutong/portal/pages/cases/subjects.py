@@ -148,7 +148,7 @@ def _filter_told(visit: Visit, request: Request, entry: Entry) -> tuple[str, str
         f"{labels.get(one['item'], one['item'])}{_OPS[one['op']]}「{_value(one['value'])}」"
         for one in request.row_filter
     )
-    if not entry.dataset:
+    if not entry.dataset or entry.dataset.startswith("live."):
         return told or visit.tell("全部"), visit.tell("约定的行")
     try:
         spec = visit.rooms.store.spec(entry.dataset)

@@ -283,7 +283,7 @@ def _source(row: dict[str, Any]) -> SourceView:
 
 
 def _count(visit: Visit, dataset: str | None) -> int | None:
-    if not dataset:
+    if not dataset or dataset.startswith("live."):
         return None
     try:
         visit.rooms.store.spec(dataset)

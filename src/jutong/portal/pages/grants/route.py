@@ -19,6 +19,7 @@ from jutong.share import (
     Bound,
     Grant,
     bound_of,
+    columns_of,
     find_grant,
     resume_grant,
     services,
@@ -239,18 +240,17 @@ def build(visit: Visit, _: NoQuestion) -> GrantPage:
 
 
 def _labels(visit: Visit, grant: Grant) -> dict[str, str]:
-    spec = visit.rooms.store.spec(grant.dataset)
-    return {item.name: item.label for item in spec.items}
+    return {name: item.label for name, item in columns_of(visit.connection, grant.dataset).items()}
 
 
 def _items(visit: Visit, grant: Grant, decision: Bound | Refused) -> tuple[GivenItem, ...]:
-    spec = visit.rooms.store.spec(grant.dataset)
+    columns = columns_of(visit.connection, grant.dataset)
     leaving = (
         {out.item.name: out.mask for out in decision.outgoing.items} if isinstance(decision, Bound) else {}
     )
     shown = []
     for name in grant.items:
-        item = spec.item(name)
+        item = columns.get(name)
         mask = leaving.get(name, grant.masks.get(name)) or ""
         shown.append(
             GivenItem(

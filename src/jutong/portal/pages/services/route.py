@@ -24,7 +24,7 @@ from jutong.share import (
     NOTICE_DAYS,
     SERVICE_KINDS,
     Service,
-    column_types,
+    columns_of,
     describe,
     find_interface,
     find_service,
@@ -281,12 +281,12 @@ def _items(visit: Visit, service: Service) -> tuple[ServiceItem, ...]:
     """What it is asked by, then what it answers."""
     offered, _keys = servable(visit.connection, service.entry_id, service.dataset)
     known = {item.name: item for item in offered}
-    types = column_types(visit.connection, service.dataset)
+    columns = columns_of(visit.connection, service.dataset)
     return tuple(
         ServiceItem(
             name,
             known[name].label,
-            types[name],
+            columns[name].type,
             known[name].element or "",
             known[name].grade,
             name in service.keys,
