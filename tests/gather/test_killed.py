@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from tests.gather.foreign_city import City, Foreign
 from jutong.settings import Settings
 
 _CHILD = """
-import sys
+import os, signal, sys, threading
 from dataclasses import replace
 from pathlib import Path
 import jutong.gather.taking as taking
@@ -28,33 +27,44 @@ settings = replace(read_settings(Path(sys.argv[1]), {}), database_url=sys.argv[2
 with open_database(settings) as database, Store.open(database, settings) as store:
     with database.connection() as connection:
         tables = find_tables(connection, sys.argv[3])
-    print("ready", flush=True)
+    left = int(sys.argv[5])
+
+    def count(frame, event, argument):
+        global left
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.setprofile(count)
+    sys.setprofile(count)
     take_many(tables, database=database, store=store, home=settings.home, run_id=sys.argv[4])
-    print("done", flush=True)
+    sys.setprofile(None)
+    print("done", -left, flush=True)
 """
+
+
+def _taken(settings: Settings, city: City, run: str, steps: int) -> bool:
+    """Whether a taking that is killed after so many calls and returns comes through; 0 steps: it is let be.
+
+    Counted in steps of the program, so that the instant does not depend on how quick the machine is.
+    """
+    child = subprocess.run(
+        [
+            sys.executable, "-c", _CHILD, str(settings.home), settings.database_url, city.source, run, str(steps),
+        ],
+        capture_output=True, check=False, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert child.returncode in (0, -signal.SIGKILL), child.stderr.decode()
+    return b"done" in child.stdout
 
 
 def _killed_until_done(settings: Settings, city: City, run: str, chance: random.Random) -> int:
     """Start the taking again and again, each time killed at a random instant, until one comes through."""
-    kills = 0
-    for attempt in range(40):
-        child = subprocess.Popen(
-            [sys.executable, "-c", _CHILD, str(settings.home), settings.database_url, city.source, run],
-            stdout=subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
-        )
-        assert child.stdout
-        child.stdout.readline()
-        time.sleep(chance.uniform(0, 0.4 + attempt * 0.2))
-        if child.poll() is None:
-            child.send_signal(signal.SIGKILL)
-            kills += 1
-        said = child.stdout.read()
-        child.stdout.close()
-        child.wait()
-        if b"done" in said:
-            break
-    return kills
+    for attempt in range(12):
+        if _taken(settings, city, run, chance.randrange(1, 1_000 << attempt // 2)):
+            return attempt
+    assert _taken(settings, city, run, 0)
+    return 12
 
 
 @pytest.mark.slow
@@ -92,4 +102,5 @@ def test_sigkill_at_random_instants_loses_and_doubles_nothing(
             (expected["large"] + 1, expected["large"] + 7000),
         )
         expected["large"] += 7000
-    assert kills
+    print(f"{kills} kills")
+    assert kills >= 12
