@@ -192,7 +192,7 @@ def test_a_hundred_kills_and_cuts_of_agent_and_city_lose_and_double_nothing(
                 door.open()
                 door.wait()
     line.close()
-    take_arrivals(city.database, city.store, city.home)
+    city.take_all_that_came()
     print(f"{line.kills} kills of the agent, {fallen} of the city, {line.cuts} cuts, {rows} rows")
     assert fallen
     assert city.rows("rows", "count(*), count(DISTINCT id)", "1") == [(rows, rows)]

@@ -17,7 +17,7 @@ from tests.gather.cutting import CuttingProxy
 from tests.gather.foreign_city import City
 from tests.gather.test_agent import Door, door
 
-from jutong.gather import finish_sending, make_form, new_token, take_arrivals
+from jutong.gather import finish_sending, make_form, new_token
 from jutong.people import add_user, hash_password
 
 __all__ = ["door"]
@@ -147,7 +147,7 @@ def test_a_hundred_kills_and_cuts_of_pushing_lose_and_double_nothing(
             files[name] = hashlib.sha256(content).hexdigest()
         path = f"/api/v1/sources/{city.source}/batches"
         fallen += harassed(door, line, push_all, (line.port, path, token, str(tmp_path)))
-    take_arrivals(city.database, city.store, city.home)
+    city.take_all_that_came()
     assert city.rows("rows", "count(*), count(DISTINCT id)", "1") == [(rows, rows)]
     with city.database.connection() as connection:
         kept = connection.execute(
@@ -208,7 +208,7 @@ def test_a_hundred_kills_and_cuts_of_filling_in_lose_and_double_nothing(
     told["Authorization"] = f"Bearer {token}"
     insist(door.port, "POST", f"/api/v1/forms/{table}/send", told, b"{}")
     finish_sending(city.database, city.home)
-    take_arrivals(city.database, city.store, city.home)
+    city.take_all_that_came()
     assert city.rows("form", "count(*), count(DISTINCT id)", "1") == [(rows, rows)]
     print(f"{line.kills} kills of the browser, {fallen} of the city, {line.cuts} cuts, {rows} rows")
     assert fallen
