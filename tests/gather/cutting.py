@@ -1,4 +1,7 @@
-"""A network that fails: a door on this machine that passes bytes on and now and then cuts a line, as a reset does."""
+"""A network that fails: a door on this machine that passes bytes on and now and then cuts a line, as a reset does.
+
+It may also kill: a process is then gone after so many bytes have passed, however quick the machine is.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,19 @@ import random
 import socket
 import struct
 import threading
+from collections.abc import Callable
 
 
 class CuttingProxy:
-    """Of its lines, about ``share`` are cut after some bytes, on the way there or back; ``cuts`` counts them."""
+    """Of its lines, about ``share`` are cut after some bytes, on the way there or back; ``cuts`` counts them.
+
+    While there is a ``victim``, every second time it is called instead, which must kill who speaks through this door;
+    ``kills`` counts that."""
 
     def __init__(self, target: int, *, seed: int, share: float = 0.5, most: int = 60_000) -> None:
         self.cuts, self._target, self._share, self._most = 0, target, share, most
+        self.kills = 0
+        self.victim: Callable[[], None] | None = None
         self._chance, self._lock = random.Random(seed), threading.Lock()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
@@ -44,7 +53,14 @@ class CuttingProxy:
                 if limit is not None and len(data) >= limit:
                     right.sendall(data[:limit])
                     with self._lock:
-                        self.cuts += 1
+                        victim = self.victim if self._chance.random() < 0.5 else None
+                        if victim is None:
+                            self.cuts += 1
+                        else:
+                            self.victim = None
+                            self.kills += 1
+                    if victim is not None:
+                        victim()
                     for one in (left, right):  # no farewell: the other side meets a reset
                         one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                         one.shutdown(socket.SHUT_RDWR)  # wakes the other thread, which holds it open

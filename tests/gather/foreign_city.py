@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import secrets
+import time
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from jutong.database import Database
-from jutong.gather import Batch, Source, SourceTable, declare_sources, find_tables, take_many
+from jutong.gather import (
+    Batch,
+    Source,
+    SourceTable,
+    declare_sources,
+    find_tables,
+    take_arrivals,
+    take_many,
+)
 from jutong.store import Store
 
 Foreign = psycopg.Connection[tuple[Any, ...]]
@@ -51,6 +60,17 @@ class City:
             tables, database=self.database, store=self.store, home=self.home, run_id=run, **options
         )
         return {batch.source_table.removesuffix(f"_{self.tag}"): batch for batch in batches}
+
+    def take_all_that_came(self) -> None:
+        """Until nothing whole waits: what a portal is taking this moment is left to it, and looked for again."""
+        whole = "SELECT count(*) AS n FROM arrival WHERE state = 'whole' AND source_table LIKE %s"
+        while True:
+            take_arrivals(self.database, self.store, self.home)
+            with self.database.connection() as connection:
+                row = connection.execute(whole, (f"%{self.tag}",)).fetchone()
+            if not row or not row["n"]:
+                return
+            time.sleep(0.1)
 
     def rows(self, table: str, columns: str = "*", order: str = "_batch, _row") -> list[tuple[Any, ...]]:
         with self.store.reading() as view:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -168,36 +167,33 @@ def test_a_hundred_kills_and_cuts_of_agent_and_city_lose_and_double_nothing(
     foreign.execute("CREATE TABLE rows (id int, t text, at timestamp)")
     line = CuttingProxy(door.port, seed=20250810, share=0.35, most=12_000)
     plan = plan_file(city, tmp_path, declared(city), line.port, foreign_url)
-    chance = random.Random(20250810)
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["tests.gather.test_agent"])
-    kills, rows = 0, 0
+    fallen, rows = 0, 0
     door.open()
     door.wait()
-    while kills < 100 or line.cuts < 100:
+    while line.kills < 100 or line.cuts < 100:
         foreign.execute(
             "INSERT INTO rows SELECT g, repeat('x', 40), clock_timestamp()::timestamp FROM generate_series(%s::int, %s::int) g",
             (rows + 1, rows + 200),
         )
         rows += 200
-        ended, attempts = processes.Event(), 0
+        ended = processes.Event()
         while not ended.is_set():
-            attempts += 1
             child = processes.Process(target=one_round, args=(str(plan), ended))
             child.start()
-            if attempts <= 12 and kills < 100:
-                child.join(chance.uniform(0.02, 0.6))
-                if child.is_alive():
-                    child.kill()
-                    kills += 1
-                if kills in (30, 60, 90):
-                    door.kill()
-                    kills += 1
-                    door.open()
-                    door.wait()
+            before = line.kills
+            line.victim = child.kill if line.kills < 100 else None
             child.join()
+            line.victim = None
+            if line.kills > before and line.kills % 25 == 0:
+                door.kill()
+                fallen += 1
+                door.open()
+                door.wait()
     line.close()
-    take_arrivals(city.database, city.store, city.home)
-    print(f"{kills} kills, {line.cuts} cuts, {rows} rows")
+    city.take_all_that_came()
+    print(f"{line.kills} kills of the agent, {fallen} of the city, {line.cuts} cuts, {rows} rows")
+    assert fallen
     assert city.rows("rows", "count(*), count(DISTINCT id)", "1") == [(rows, rows)]
     assert not list((tmp_path / "state" / "spool").glob("*.data"))

@@ -61,6 +61,6 @@ def test_three_hundred_wild_files_are_taken_as_their_truth_says_or_refused_at_th
         if (said := ended(city, number, case, arrival))
     }
     assert wrong == {}
-    for case in cases:
+    for case in (one for one in cases if not one.refused):
         digest = hashlib.sha256(case.content).hexdigest()
         assert (city.home / "files" / digest[:2] / digest).read_bytes() == case.content

@@ -260,10 +260,10 @@ def _push_all(plan: Plan, spool: Spool, told: Told) -> None:
             spool.done(path)
             told.pushed.append(meta["table"])
         elif status in (413, 415, 422):
-            spool.refuse(path, meta, said)
-            told.refused.append(f"{meta['table']}：{said}")
+            spool.refuse(path, meta, said[:2000])
+            told.refused.append(f"{meta['table']}：{said[:2000]}")
         else:
-            raise Unavailable("gather.city_unreachable", f"平台没有收下（{status} {said}）")
+            raise Unavailable("gather.city_unreachable", f"平台没有收下（{status} {said[:200]}）")
 
 
 def _push(plan: Plan, path: Path, meta: Mapping[str, Any]) -> tuple[int, str]:
@@ -279,13 +279,12 @@ def _push(plan: Plan, path: Path, meta: Mapping[str, Any]) -> tuple[int, str]:
     status, answer, said = _ask(plan, "POST", begin, headers, b"")
     if status not in (200, 201, 202):
         return status, said
-    where = answer.get("location")
-    if where is None:
-        # A connection cut within the headers leaves those that had arrived, and no error.
-        raise Unavailable("gather.city_unreachable", "平台的答复不完整，连接在半路断开")
+    where, offset = answer.get("location"), answer.get("upload-offset", "0")
+    if where is None or not offset.isdecimal():
+        raise _cut_short()
     if answer.get("upload-complete") == "?1":
         return _ended(plan, where)
-    place = int(answer.get("upload-offset", "0"))
+    place = int(offset)
     with path.open("rb") as opened:
         opened.seek(place)
         while True:
@@ -300,10 +299,18 @@ def _push(plan: Plan, path: Path, meta: Mapping[str, Any]) -> tuple[int, str]:
             place += len(piece)
 
 
+def _cut_short() -> Unavailable:
+    """A connection cut within the headers leaves what had arrived of them, and no error."""
+    return Unavailable("gather.city_unreachable", "平台的答复不完整，连接在半路断开")
+
+
 def _ended(plan: Plan, where: str) -> tuple[int, str]:
     """What became of a file that had arrived whole before."""
     status, _, said = _ask(plan, "GET", where, {}, b"")
-    told = json.loads(said) if status == 200 else {}
+    try:
+        told = json.loads(said) if status == 200 else {}
+    except json.JSONDecodeError:
+        raise _cut_short() from None
     if told.get("state") == "refused":
         return 422, str((told.get("problem") or {}).get("sentence"))
     return status, said
@@ -327,7 +334,7 @@ def _ask(
         connection.request(method, path, body=body, headers=told)
         answer = connection.getresponse()
         said = answer.read().decode(errors="replace")
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, said[:2000]
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, said
     except (OSError, http.client.HTTPException) as problem:
         raise Unavailable("gather.city_unreachable", f"连不上平台：{problem}") from None
     finally:
