@@ -1,8 +1,7 @@
 """Seconds from a department's PostgreSQL into the lake, receipt included; the limit is the server's own binary COPY.
 
-The same nine columns throughout (measurements of the lake).  The peer is run by the interpreter ``JUTONG_PEERS`` names
-(default ``.venv-peers/bin/python`` with ``dlt[filesystem,parquet] sqlalchemy psycopg2-binary pymysql``) and left out
-where there is none.
+The same nine columns throughout (measurements of the lake).  The peer is run by the interpreter ``JUTONG_PEERS`` names,
+else by one of its own, made at first use, and left out where it cannot be installed.
 """
 
 from __future__ import annotations
@@ -21,12 +20,14 @@ from typing import Any
 import psycopg
 
 from bench.measure import Result, alternate
+from bench.peers import python_with
 from jutong.database import Database, EmbeddedPostgres, open_database
 from jutong.gather import Source, SourceTable, declare_sources, find_tables, take_many, verify
 from jutong.settings import Settings, read_settings
 from jutong.store import Store
 
 ROUNDS = 3
+_DLT = ("dlt[filesystem,parquet]==1.31.0", "sqlalchemy==2.1.9", "psycopg2-binary==2.9.13", "pymysql==1.2.4")
 _DEPARTMENT = (
     "INSERT INTO department (code, name, short_name, kind) VALUES ('D23', '邵阳市市场监督管理局', '市场监管局',"
     " 'department')"
@@ -131,9 +132,11 @@ def copied(url: str) -> int:
 
 
 def peers() -> str | None:
-    default = Path(__file__).parents[1] / ".venv-peers" / "bin" / "python"
-    python = os.environ.get("JUTONG_PEERS", str(default))
-    return python if Path(python).exists() else None
+    named = os.environ.get("JUTONG_PEERS")
+    if named:
+        return named if Path(named).exists() else None
+    made = python_with("dlt-gather", *_DLT)
+    return str(made) if made else None
 
 
 def by_dlt(python: str, url: str, home: Path) -> None:

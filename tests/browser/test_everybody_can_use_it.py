@@ -58,10 +58,12 @@ def test_axe_finds_nothing(desks: Callable[..., Desk], theme: str) -> None:
 
 def test_axe_finds_nothing_at_the_door_and_on_forms(desks: Callable[..., Desk]) -> None:
     found = {}
-    door, consumer = desks(), desks("consumer")
+    door, consumer, officer = desks(), desks("consumer"), desks("provider")
     for desk, path in (
         (door, "/sign-in"), (consumer, "/requests/new?entry=1"), (consumer, "/lists/demand/new"),
         (consumer, "/objections/new?entry=1"), (consumer, "/cases/1"), (consumer, "/extracts"), (consumer, "/applications/A03"), (consumer, "/applications/A03/developer"),
+        (consumer, "/objections/new?entry=1"), (consumer, "/cases/1"), (consumer, "/applications/A03"), (consumer, "/applications/A03/developer"),
+        (officer, "/plans/new"), (officer, "/plans/market_daily/edit"),
     ):  # fmt: skip
         violations = Axe().run(desk.go(path), options=RULES).response["violations"]
         if violations:
