@@ -1,15 +1,21 @@
-"""A file from the grant to the clerk's disk by forms and one link, and back to its recipient when it turns up."""
+"""What leaves and is looked after by hand: a file by one link and back to its recipient, a delivery compared and mended."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable
 
 import pytest
 
+from jutong.flows import prepare
+from jutong.people import party_of
+from jutong.portal.pages.deliveries.route import RESULTS
 from jutong.portal.visits import Rooms
+from jutong.share import add_delivery, ask, move_request
 
 from .conftest import Browser
+from .seed import wish
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +75,56 @@ def test_a_form_with_mistakes_is_told_in_words(signed_in: Callable[[str], Browse
     assert consumer.post("/extracts", grant="G000001", form="csv").status_code == 422
     assert consumer.post("/extracts", grant="G000001", form="docx").status_code == 422
     assert signed_in("provider").post("/extracts", grant="G000001", form="csv").status_code == 403
+
+
+@pytest.fixture(scope="module")
+def delivery(rooms: Rooms) -> str:
+    """A delivery of which nothing has arrived yet, and a comparison that ended in every way one can."""
+    prepare(rooms.database)
+    with rooms.database.connection() as connection:
+        consumer, heads = party_of(connection, "consumer"), ("consumer-head", "provider-head")
+        items = ("uscc", "name", "state")
+        request = ask(connection, consumer, wish(rooms, method="table", items=items))
+        move_request(connection, request.id, "consent", party_of(connection, heads[0]))
+        grant = move_request(connection, request.id, "approve", party_of(connection, heads[1])).grant
+        assert grant
+        add_delivery(
+            connection, rooms.keys, name="a03_entities", grant_id=grant.id, receiver={"dbname": "app_a03", "host": "far"},
+            password=None, table_name="entities",
+        )  # fmt: skip
+        for state in RESULTS:
+            connection.execute(
+                "INSERT INTO reconciliation (delivery_name, result, problem) VALUES ('a03_entities', %s, '原因')",
+                [state],
+            )
+        connection.execute(
+            "INSERT INTO reconciliation_key SELECT max(id), 1, 'missing', ARRAY['91430502MA4MG06T7C'] FROM reconciliation"
+        )
+    return "/deliveries/a03_entities"
+
+
+def test_a_delivery_s_page_tells_every_end_of_a_comparison_and_which_rows_differ(
+    delivery: str, signed_in: Callable[[str], Browser]
+) -> None:
+    page = signed_in("steward").get(delivery).text
+    assert [word for _, word in RESULTS.values() if word not in page] == []
+    assert "91430502MA4MG06T7C" in page
+    assert "对方缺" in page
+    assert "比较并补正" not in signed_in("auditor").get(delivery).text
+
+
+def test_who_may_run_a_delivery_has_it_compared_and_says_how_often(
+    delivery: str, rooms: Rooms, signed_in: Callable[[str], Browser]
+) -> None:
+    consumer = signed_in("consumer")
+    assert consumer.post(f"{delivery}/reconcile", do="mend").status_code == 303
+    assert consumer.post(f"{delivery}/schedule", every="6").status_code == 303
+    assert consumer.post(f"{delivery}/schedule", every="5").status_code == 422
+    assert signed_in("auditor").post(f"{delivery}/reconcile", do="mend").status_code == 403
+    with rooms.database.connection() as connection:
+        asked = connection.execute("SELECT arguments FROM job_run WHERE stage = 'reconcile'").fetchone()
+        every = connection.execute("SELECT reconcile_every FROM delivery").fetchone()
+    assert asked
+    assert asked["arguments"] == {"delivery": "a03_entities", "mend": True}
+    assert every
+    assert every["reconcile_every"] == dt.timedelta(hours=6)
