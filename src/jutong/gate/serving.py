@@ -68,21 +68,25 @@ def serve(settings: Settings, port: int | None = None) -> None:
         keeping = threading.Thread(target=_keep_keeper, args=(settings, ending), daemon=True)
         server.on_startup(keeping.start)
         try:
-            server.serve(target_loader=partial(make_worker, settings, database.url), wrap_loader=False)
+            server.serve(
+                target_loader=partial(make_worker, settings, database.url, os.getpid()), wrap_loader=False
+            )
         finally:
             ending.set()
             if keeping.is_alive():
                 keeping.join()
 
 
-def make_worker(settings: Settings, database_url: str) -> Any:
-    """In the worker process: the RSGI application that Granian runs."""
-    return Worker(settings, database_url, SoftwareKeys.open(settings.keys_folder))
+def make_worker(settings: Settings, database_url: str, parent: int) -> Any:
+    """In the worker process: the RSGI application that Granian runs; ``parent`` is the gate's process."""
+    return Worker(settings, database_url, SoftwareKeys.open(settings.keys_folder), parent)
 
 
-def keep(settings: Settings) -> None:
-    """The keeper's life until its parent is gone: replicas in one thread, the ledger in another."""
-    parent = os.getppid()
+def keep(settings: Settings, parent: int) -> None:
+    """The keeper's life until its parent is gone: replicas in one thread, the ledger in another.
+
+    ``parent`` is told, not looked up: a gate killed while its keeper starts would never be missed.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with open_database(settings) as database, Store.open(database, settings) as store:
         threading.Thread(target=_sequence, args=(settings, database), name="sequencer", daemon=True).start()
@@ -114,7 +118,9 @@ def _keep_keeper(settings: Settings, ending: threading.Event) -> None:
     keeper: BaseProcess | None = None
     while not ending.is_set():
         if keeper is None or not keeper.is_alive():
-            keeper = multiprocessing.get_context("spawn").Process(target=keep, args=(settings,), daemon=True)
+            keeper = multiprocessing.get_context("spawn").Process(
+                target=keep, args=(settings, os.getpid()), daemon=True
+            )
             keeper.start()
         ending.wait(0.5)
     if keeper is not None and keeper.is_alive():

@@ -39,7 +39,7 @@ _PUBLIC = ("/ledger/checkpoint", "/ledger/vkey")
 class Worker:
     """The RSGI application of one Granian worker process."""
 
-    def __init__(self, settings: Settings, database_url: str, keys: KeyProvider) -> None:
+    def __init__(self, settings: Settings, database_url: str, keys: KeyProvider, parent: int) -> None:
         self._settings, self._keys = settings, keys
         self._watch = Watch(database_url, settings.gate_lease, keys)
         self._replicas = Replicas(settings.gate_folder)
@@ -51,7 +51,7 @@ class Worker:
         self._nonces = Nonces(settings.gate_folder / "nonces.db")
         self._means = Means(self._replicas.get, _hasher(keys), self._nonces.take, self._limits.enter)
         self._live = Live(self._watch.rights, self._means.hashed)
-        self._parent = os.getppid()
+        self._parent = parent
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         # What is loaded stays: no use in looking through it for cycles ten thousand times a second.
