@@ -79,8 +79,15 @@ def push_all(port: int, path: str, token: str, folder: str, done: Any) -> None:
     done.set()
 
 
+def whole(headers: dict[str, str]) -> bool:
+    """A line that ends within the headers leaves those that had arrived, and no error."""
+    return headers.get("upload-complete") in ("?0", "?1") and headers.get("upload-offset", "").isdecimal()
+
+
 def in_pieces(port: int, path: str, told: dict[str, str], content: bytes) -> tuple[int, bytes]:
     status, headers, said = insist(port, "POST", path, {**told, "Upload-Complete": "?0"})
+    while not whole(headers) or "location" not in headers:
+        status, headers, said = insist(port, "POST", path, {**told, "Upload-Complete": "?0"})
     where = headers.get("location", "")
     while headers.get("upload-complete") == "?0":
         place = int(headers["upload-offset"])
@@ -90,8 +97,8 @@ def in_pieces(port: int, path: str, told: dict[str, str], content: bytes) -> tup
         try:
             status, headers, said = ask(port, "PATCH", where, sent, piece)
         except _GONE:
-            status = 0
-        if status not in (200, 201, 202):
+            status, headers = 0, {}
+        while status not in (200, 201, 202, 204) or not whole(headers):
             status, headers, said = insist(port, "HEAD", where, told)
             assert status == 204, (status, said)
     return (201 if status == 204 else status), said
