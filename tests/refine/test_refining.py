@@ -134,6 +134,15 @@ def test_a_table_without_a_key_is_known_by_its_rows(town: Town) -> None:
     assert (done.inserted, done.deleted) == (0, 1)
 
 
+def test_a_table_that_declares_no_items_has_those_it_came_with(town: Town) -> None:
+    items = [{"name": "no", "label": "编号"}, {"name": "age", "label": "年龄", "raw": "integer"}]
+    table = town.table(items)
+    with town.database.connection() as connection:
+        connection.execute("UPDATE source_table SET items = '[]' WHERE name = %s", (table,))
+    town.refine(town.land(table, [{"no": "1", "age": 7}, {"no": "2", "age": None}]))
+    assert [(row["no"], row["age"]) for row in town.rows(table)] == [("1", 7), ("2", None)]
+
+
 def test_earlier_batches_come_along_and_merge_in_their_order(town: Town) -> None:
     table = town.table(COMPANY)
     first = town.land(table, [good("A1", capital="1")])

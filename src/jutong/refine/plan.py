@@ -188,11 +188,13 @@ def make_plan(
     """A plan from the source table's row (name, label, mode, keys, items, watermark_item, department_code).
 
     An item without an element takes the one of its type.  ``raw`` None: every item is taken to be given.
+    A table that declares no items has those its raw rows came with.
     """
     keys = tuple(table["keys"])
     columns = None if raw is None else {item.name for item in raw.items}
     watermark = table.get("watermark_item")
-    items = tuple(_planned(row, keys, columns, watermark) for row in table["items"])
+    declared = table["items"] or [item.to_row() for item in (raw.content if raw else ())]
+    items = tuple(_planned(row, keys, columns, watermark) for row in declared)
     names = {planned.item.name for planned in items}
     used = {check.code for planned in items for check in planned.element.checks}
     return Plan(
