@@ -40,7 +40,7 @@ from jutong.terms import Broken, DatasetName, quote
 _SQL = named_sql(__file__, "sharing.sql")
 
 #: Who also takes a file, of what is delivered to it: application → form.
-FILES = {"A07": "excel", "A17": "csv"}
+FILES = {"A02": "csv", "A07": "excel"}
 #: Each application calls at least this often.
 CALLS = 500
 _THREADS = 6
