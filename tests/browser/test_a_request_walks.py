@@ -13,7 +13,13 @@ from jutong.share import fold
 from .conftest import Desk, Town
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+@pytest.mark.parametrize(
+    "scripts",
+    [
+        pytest.param(True, id="with scripts"),
+        pytest.param(False, id="without scripts", marks=pytest.mark.slow),
+    ],
+)
 def test_a_consumer_finds_requests_is_granted_calls_and_sees_the_evidence(
     town: Town, desks: Callable[..., Desk], scripts: bool
 ) -> None:

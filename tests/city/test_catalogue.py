@@ -81,6 +81,7 @@ def test_1773_demands_and_those_met_name_an_entry_of_somebody_else():
             assert row.provider_code == owner[row.entry_code]
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_catalogue():
     code = (
         "import hashlib; from jutong.city.catalogue import demands, entries; "

@@ -123,6 +123,7 @@ def answers_of(city, asked: list[tuple[str, int, str]]) -> list[object]:
     return answers
 
 
+@pytest.mark.slow
 def test_a_second_backup_shares_what_has_not_changed_and_stands_alone(sample, platform, folder, tmp_path):
     first = folder.parent / "first"
     shutil.copytree(folder, first, copy_function=_linked)

@@ -48,7 +48,7 @@ def store(database: Database, settings: Settings):  # type: ignore[no-untyped-de
 
 
 FEW = hypothesis_settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate),

@@ -308,6 +308,7 @@ def _done(world: World, purge: int) -> bool:
         return flows.find_purge(connection, purge).state == "done"
 
 
+@pytest.mark.slow
 def test_a_record_goes_by_its_key_and_a_hold_refuses(world: World) -> None:
     city, table, code = world.city, world.tables[1], CODES[20]
     with city.database.connection() as connection:

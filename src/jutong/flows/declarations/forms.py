@@ -209,6 +209,7 @@ class RegisterForm(Form):
     designated: dict[str, str] = {}
     links: tuple[dict[str, str], ...] = ()
     holds: dict[str, Any] = {}
+    ties: tuple[dict[str, Any], ...] = ()
     sources: tuple[dict[str, Any], ...] = ()
 
 

@@ -42,8 +42,8 @@ class Caller:
     rate: float = 10.0
     timeout: float = 30.0
     #: Bytes of one answer at most, and seconds it may take to come.
-    largest: int = LARGEST
-    slowest: float = SLOWEST
+    largest: int = field(default_factory=lambda: LARGEST)
+    slowest: float = field(default_factory=lambda: SLOWEST)
     _last: float = 0.0
     _token: tuple[str, float] = ("", 0.0)
 

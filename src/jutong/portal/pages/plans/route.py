@@ -376,7 +376,7 @@ _PLAN = "/plans/{name}"
 PAGES = (
     Page("plans", "/plans", listed, may="source:read", stop="gather", tab="plans"),
     Page(
-        "plans.edit", "/plans/new", blank, may="source:edit", stop="gather", tab="plans", asks=SourceQuestion
+        "plans.new", "/plans/new", blank, may="source:edit", stop="gather", tab="plans", asks=SourceQuestion
     ),
     Page("plans.edit", "/plans/{name}/edit", changing, may="source:edit", stop="gather", tab="plans"),
     Page("plans.plan", _PLAN, build, may="source:read", stop="gather", tab="plans"),

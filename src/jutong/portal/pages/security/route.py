@@ -24,6 +24,9 @@ LABELS = {
     "flows:retention:rule": "定留存规则", "flows:retention:end": "停用留存规则", "flows:hold:place": "冻结数据",
     "flows:hold:release": "解除冻结", "flows:archive:recall": "取回归档", "flows:archive:destroy": "销毁归档",
     "flows:backup:plan": "定备份计划",
+    "flows:purge:apply": "申请依法清除", "flows:purge:confirm": "确认依法清除", "flows:purge:refuse": "不同意清除",
+    "flows:purge:done": "依法清除完成",
+    "portal:extract:make": "生成文件", "portal:extract:trace": "查文件给过谁",
 }  # fmt: skip
 
 
