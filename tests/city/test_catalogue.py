@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections import Counter
 
+import pytest
+
 from jutong.catalogue import check
 from jutong.city import demands, departments, entries, entry_of_table, source_tables
 
