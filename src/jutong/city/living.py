@@ -66,7 +66,7 @@ def declare_live(platform: Platform) -> int | None:
             INTERFACE, "投资项目在线审批监管平台备案查询", PROVIDER, ("uscc_2",), items,
             {
                 "url": address, "auth": {"type": "header", "name": "X-API-Key"}, "records": "data.records",
-                "parameters": {"uscc_2": "creditCode"}, "mapping": _MAPPING, "timeout": 5, "max_age": 30,
+                "parameters": {"uscc_2": "creditCode"}, "mapping": _MAPPING, "timeout": 15, "max_age": 30, "concurrency": 8,
             },
         )  # fmt: skip
         share.declare_interface(connection, made, keys=platform.keys, secret=KEY)

@@ -214,9 +214,19 @@ def _walk_paths(port: int, token: str, paths: Sequence[str]) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     with contextlib.closing(connection):
         for path in paths:
-            status, body = _get(connection, token, path)
+            status, body = _patiently(connection, token, path)
             if status != 200:
                 raise Broken("city.call_refused", f"样例应用的调用被拒：{path} → {status} {body[:300]!r}")
+
+
+def _patiently(connection: http.client.HTTPConnection, token: str, path: str) -> tuple[int, bytes]:
+    """As a good client asks: a live interface that is busy or slow is asked again after a moment."""
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        status, body = _get(connection, token, path)
+        if status not in (503, 504) or time.monotonic() > deadline:
+            return status, body
+        time.sleep(0.5)
 
 
 def _get(connection: http.client.HTTPConnection, token: str, path: str) -> tuple[int, bytes]:
