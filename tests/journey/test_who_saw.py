@@ -18,7 +18,9 @@ from psycopg import sql
 
 from jutong import share
 from jutong.city import FILES, applications, taken_files
+from jutong.city.living import SERVICE
 from jutong.city.sharing import CALLS, _paths
+from jutong.city.systems.live import filings, live_interface
 from jutong.terms import quote
 
 pytestmark = pytest.mark.slow
@@ -116,23 +118,28 @@ def _called(connection, platform, told):
     began = connection.execute(
         "SELECT min(at) AS at FROM exchange WHERE event = 'share:service:answer'"
     ).fetchone()["at"]
-    then = SimpleNamespace(store=SimpleNamespace(reading=lambda: platform.store.reading(began)))
+    then = SimpleNamespace(
+        store=SimpleNamespace(reading=lambda: platform.store.reading(began)), settings=platform.settings
+    )
     indexed = {}
-    for application in applications():
-        paths = _paths(then, application, CALLS)
-        for path in [
-            paths[0],
-            *paths,
-        ]:  # the first is asked until the gate knows the token, and answered once more
+    with live_interface(platform.settings.home):
+        paths = {application.id: _paths(then, application, CALLS) for application in applications()}
+    for application, asked_for in paths.items():
+        # The first is asked until the gate knows the token, and answered once more.
+        for path in (asked_for[0], *asked_for):
             parts = urlsplit(path)
             service = parts.path.removeprefix("/v1/")
             asked = dict(parse_qsl(parts.query))
-            asked.pop("items")
-            names = tuple(asked)
-            if (service, names) not in indexed:
-                indexed[service, names] = _subjects_by(platform, began, service, names)
-            for subject in indexed[service, names].get(tuple(asked.values()), ()):
-                told[subject]["share:service:answer", service, application.id] += 1
+            asked.pop("items", None)
+            names, values = tuple(asked), tuple(asked.values())
+            if service == SERVICE:
+                there = {one["creditCode"] for one in filings(values[0])}
+            else:
+                if (service, names) not in indexed:
+                    indexed[service, names] = _subjects_by(platform, began, service, names)
+                there = indexed[service, names].get(values, ())
+            for subject in there:
+                told[subject]["share:service:answer", service, application] += 1
 
 
 def _subjects_by(platform, at, table, names):
