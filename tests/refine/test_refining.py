@@ -143,6 +143,21 @@ def test_a_table_that_declares_no_items_has_those_it_came_with(town: Town) -> No
     assert [(row["no"], row["age"]) for row in town.rows(table)] == [("1", 7), ("2", None)]
 
 
+def test_the_row_that_is_kept_is_named_as_the_clerk_counts(town: Town) -> None:
+    table = town.table([{"name": "no", "label": "编号"}, {"name": "what", "label": "内容"}])
+    batch = town.land(
+        table, [{"no": key, "what": key + text} for key, text in (("1", "a"), ("2", ""), ("1", "b"))]
+    )
+    with town.database.connection() as connection:
+        connection.execute("UPDATE batch SET row_offset = 1, gaps = '{1, 2, 3}' WHERE id = %s", (batch,))
+    town.refine(batch)
+    with town.store.reading() as reading:
+        [told] = reading.rows(
+            f"SELECT sentence FROM {reading.table('standard.issue')} WHERE batch = ?", [batch]
+        )
+    assert told["sentence"] == "主键与第 6 行相同而内容不同，保留第 6 行"
+
+
 def test_earlier_batches_come_along_and_merge_in_their_order(town: Town) -> None:
     table = town.table(COMPANY)
     first = town.land(table, [good("A1", capital="1")])

@@ -12,7 +12,7 @@ WITH wanted AS (
     SELECT b.source_table, b.received_at, b.id FROM batch b JOIN wanted w
       ON w.source_table = b.source_table AND w.last = (b.received_at, b.id)::text
 )
-SELECT b.id, b.source_table, b.mode AS batch_mode, b.row_offset, b.received_at, b.state,
+SELECT b.id, b.source_table, b.mode AS batch_mode, b.row_offset, b.gaps, b.received_at, b.state,
        b.given - coalesce((SELECT g.rows FROM purged_batch g WHERE g.batch_id = b.id), 0) AS given,
        t.label, t.mode, t.keys, t.items, t.watermark_item, s.department_code,
        (SELECT p.given FROM batch p WHERE p.source_table = b.source_table AND p.state = 'refined'
@@ -26,7 +26,7 @@ ORDER BY b.received_at, b.id;
 
 -- name: batches_again
 -- Refined and held batches of a table, the newest first; what is only received waits for its own turn.
-SELECT b.id, b.source_table, b.mode AS batch_mode, b.row_offset, b.received_at, b.state,
+SELECT b.id, b.source_table, b.mode AS batch_mode, b.row_offset, b.gaps, b.received_at, b.state,
        b.given - coalesce((SELECT g.rows FROM purged_batch g WHERE g.batch_id = b.id), 0) AS given,
        t.label, t.mode, t.keys, t.items, t.watermark_item, s.department_code,
        (SELECT p.given FROM batch p WHERE p.source_table = b.source_table AND p.state = 'refined'

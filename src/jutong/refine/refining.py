@@ -411,7 +411,13 @@ def _texts(
 
 
 _TEXT_SCHEMA = pa.schema(
-    [("_plan", pa.int32()), ("i", pa.int32()), ("n", pa.int32()), ("row_offset", pa.int64())]
+    [
+        ("_plan", pa.int32()),
+        ("i", pa.int32()),
+        ("n", pa.int32()),
+        ("row_offset", pa.int64()),
+        ("gaps", pa.list_(pa.int32())),
+    ]
     + [
         (name, pa.string())
         for name in (
@@ -446,6 +452,7 @@ def _text(task: Task, number: int, place: int, fault: Fault, now: dt.datetime) -
         "department_code": plan.department_code, "item": fault.item or (plan.keys[0] if plan.keys else ROW_KEY),
         "rule": fault.rule, "severity": fault.severity, "dimension": str(fault.dimension),
         "sentence": fault.sentence, "found_at": city_time(now), "row_offset": task.row_offset,
+        "gaps": task.gaps if place == 0 else (),
     }  # fmt: skip
 
 

@@ -154,12 +154,16 @@ def lost_issues_sql(plan: Plan, stage: str, lost: str, number: int) -> str:
     )
 
 
+#: The winner's row as the clerk counts: blank rows and lines set aside count there, and not in ``_row``.
+_SHEET_ROW = "CAST(f.cleaned AS BIGINT) + t.row_offset + len(list_filter(t.gaps, lambda gap: gap < CAST(f.cleaned AS BIGINT)))"
+
+
 def standard_issues_sql(texts: str) -> str:
     """The rows of ``standard.issue``: what was found joined with the words of ``texts``."""
     return (
         "SELECT t.batch, t.dataset, t.department_code, f.row_no, f.key, t.item, t.rule, t.severity, t.dimension, "
         "f.given AS value_given, CASE WHEN f.i = 0 THEN NULL ELSE f.cleaned END AS value_cleaned, "
-        "CASE WHEN f.i = 0 THEN replace(t.sentence, '{row}', CAST(CAST(f.cleaned AS BIGINT) + t.row_offset AS VARCHAR)) "
+        f"CASE WHEN f.i = 0 THEN replace(t.sentence, '{{row}}', CAST({_SHEET_ROW} AS VARCHAR)) "
         "ELSE t.sentence END AS sentence, "
         f"t.found_at FROM {FOUND} AS f JOIN {texts} AS t ON t._plan = f._plan AND t.i = f.i AND t.n = f.n"
     )

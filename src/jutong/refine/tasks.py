@@ -38,6 +38,8 @@ class Task:
     #: The version of the table's standard, and what of it decides about rows.
     standard: int | None = None
     meaning: str = ""
+    #: After how many rows each row stands that was passed over (``batch.gaps``).
+    gaps: tuple[int, ...] = ()
 
     @property
     def day(self) -> dt.date:
@@ -72,9 +74,10 @@ def _tasks(
         Task(
             row["id"], plans[row["source_table"]], row["given"], row["row_offset"], row["received_at"],
             row["batch_mode"] == "full", row["state"] == released, row["previous"],
-            *standards.get(row["source_table"], (None, "")),
+            version, meaning, tuple(row["gaps"]),
         )
         for row in rows
+        for version, meaning in (standards.get(row["source_table"], (None, "")),)
     ]  # fmt: skip
 
 
