@@ -83,10 +83,12 @@ def walk(database, store, settings, url, units):
     assert (first.recall, first.precision) == (1, 1), first.differing
     assert {kind: rates for kind, rates in first.by_kind.items() if min(rates) < 0.995} == {}
     if len(units) == 58:
-        fuse.fuse(legal_entity(), database=database, store=store, settings=settings)
+        fused = fuse.fuse(legal_entity(), database=database, store=store, settings=settings)
         evaluation = fuse.evaluate("legal_entity", home / "truth", database=database, store=store)
         assert min(evaluation.pair_f1, evaluation.cluster_f1) >= 0.99
-        assert store.count(DatasetName(Zone.BASE, "legal_entity")) == round(942_000 * SCALE)
+        # Until a person decides, both sides of a doubtful pair stand for themselves.
+        assert store.count(DatasetName(Zone.BASE, "legal_entity")) - fused.doubtful == round(942_000 * SCALE)
+        assert 0 < fused.doubtful < 5
         licences = [table for table in plan(SCALE).tables if table.template.group == "licence"]
         counted = sum(store.count(DatasetName(Zone.STANDARD, table.name)) for table in licences)
         assert counted == round(760_000 * SCALE)
