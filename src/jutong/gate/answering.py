@@ -433,10 +433,19 @@ def _ready(entitled: Entitled, caller: Caller, service: Served, asked: Asked, he
         f"SELECT {', '.join(map(quote, columns))}, _n FROM data"
         f" WHERE {' AND '.join(where) or '1'} ORDER BY _n LIMIT {limit + 1}"
     )
+    exchange = answered(service, entitled, names, held.opened)
+    booleans = tuple(name for name in names if entitled.columns[name].boolean)
+    return Ready(
+        entitled, held, names, booleans, sql, limit, orjson.dumps(by), Form(exchange), service.notice
+    )
+
+
+def answered(service: Served, entitled: Entitled, names: tuple[str, ...], at: dt.datetime) -> Exchange:
+    """An answer's exchange as far as service and grant say it; call and content are still to come."""
     bound = entitled.bound
-    exchange = Exchange(
+    return Exchange(
         event="share:service:answer",
-        at=held.opened,
+        at=at,
         consumer=bound.consumer,
         application=bound.application_id,
         provider=bound.provider,
@@ -447,10 +456,6 @@ def _ready(entitled: Entitled, caller: Caller, service: Served, asked: Asked, he
         purpose=bound.purpose,
         items=names,
         outcome="answered",
-    )
-    booleans = tuple(name for name in names if entitled.columns[name].boolean)
-    return Ready(
-        entitled, held, names, booleans, sql, limit, orjson.dumps(by), Form(exchange), service.notice
     )
 
 

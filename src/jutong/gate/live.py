@@ -17,13 +17,12 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
-from jutong.gate.answering import MOST_ROWS, Hasher, fresh, renewed
+from jutong.gate.answering import MOST_ROWS, Hasher, answered, fresh, renewed
 from jutong.gate.breaker import Breaker
 from jutong.gate.calls import Draft, Known, Pending, refusal
 from jutong.gate.proxying import Misanswered, Question, Record, fetch, narrowed, question_of
 from jutong.gate.rights import Entitled, Rights
 from jutong.gate.shape import Cell
-from jutong.ledger import Exchange
 from jutong.share import LiveInterface
 from jutong.terms import Denied, JutongError, Unavailable
 
@@ -220,7 +219,7 @@ class Live:
         told: Told,
     ) -> Draft:
         """7. The body, and the exchange that says what it holds."""
-        call, service, bound = pending.call, pending.service, ground.bound
+        call, service = pending.call, pending.service
         limit = min(pending.asked.limit or service.max_rows, service.max_rows, MOST_ROWS)
         more, rows = len(rows) > limit, rows[:limit]
         body = orjson.dumps({"rows": _objects(ground, names, rows), "next": None, "more": more})
@@ -228,20 +227,9 @@ class Live:
         subjects = {
             self._hashed(str(one), year) for row in rows for one in row[len(names) :] if one is not None
         }
-        exchange = Exchange(
-            event="share:service:answer",
-            at=call.at,
-            consumer=bound.consumer,
-            application=bound.application_id,
-            provider=bound.provider,
-            entry=bound.entry_code,
-            dataset=service.dataset,
-            resource=service.name,
-            grant=bound.grant_id,
-            purpose=bound.purpose,
-            items=names,
+        exchange = replace(
+            answered(service, ground, names, call.at),
             rows=len(rows),
-            outcome="answered",
             request_id=call.request_id,
             content=hashlib.sha256(body).hexdigest(),
             subjects=" ".join(sorted(subjects)),
