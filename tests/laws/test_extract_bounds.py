@@ -140,6 +140,18 @@ def test_a_file_holds_what_the_strictest_bound_lets_out_for_many_grants(city, of
     holds(city, offered, grant, form)
 
 
+@pytest.mark.parametrize("form", sorted(EXTRACT_FORMS))
+@pytest.mark.parametrize("items", [["capital"], ["capital", "staff"]])
+def test_rows_of_nothing_but_missing_values_are_rows(city, open_grant, form, items):
+    with city.database.connection() as connection:
+        connection.execute("UPDATE share_grant SET items = %s", [items])
+    city.merge([{**ROWS[0], "capital": None, "staff": None}, *ROWS[1:]])
+    made = make(city, open_grant, form)
+    leaving = take_extract(city.database, city.stream, city.folder, city.asker, made.link)
+    assert len(read(form, b"".join(leaving.blocks))) == len(ROWS)
+    city.merge(ROWS)
+
+
 @pytest.fixture
 def open_grant(city):
     """A grant of everything, as nothing has yet become stricter; committed for one test."""

@@ -1,7 +1,8 @@
 """The three forms of a file, and the zip round it: rows in, bytes on disk, never more than a chunk in memory.
 
 CSV is RFC 4180 in UTF-8 with a byte order mark (what Excel on a clerk's desk expects), its first line the visible
-watermark; a missing value is nothing between two commas, an empty text is ``""``.  Excel has the words on a sheet of
+watermark; a missing value is nothing between two commas, an empty text is ``""`` (so is a missing value of a file of
+one column: many readers skip an empty line, and a row would be lost).  Excel has the words on a sheet of
 their own; numbers of more than 15 digits, dates and instants are texts there, so that no digit and no day is lost.
 Parquet keeps every type and carries the words in its metadata.
 """
@@ -48,8 +49,9 @@ def form_columns(form: str, outgoing: Outgoing, marked: Sequence[str], digest: s
     """The SELECT list a form needs from the view of what leaves: whole CSV lines, or the columns themselves."""
     names = [name for name, _ in outgoing.columns]
     if form == "csv":
+        missing = '""' if len(names) == 1 else ""
         fields = [
-            _csv_field(name, item_type, form_sql(digest) if name == marked[0] else "false")
+            _csv_field(name, item_type, form_sql(digest) if name == marked[0] else "false", missing)
             for name, item_type in outgoing.columns
         ]
         return [f"concat_ws(',', {', '.join(fields)}) AS {LINE}"]
@@ -88,6 +90,8 @@ def write_excel(file: Path, words: str, outgoing: Outgoing, tables: Iterable[pa.
             for column, (values, look) in enumerate(zip(columns, looks[bool(form)], strict=True)):
                 if values[place] is not None:
                     _cell(sheet, row, column, values[place], look)
+                elif column == 0:  # a sheet ends at its last written cell, a file at its last row
+                    sheet.write_blank(row, column, None, look)
     sheet.activate()
     book.close()
 
@@ -131,11 +135,11 @@ def words_in_parquet(file: Path) -> str:
     return (pq.read_schema(file).metadata or {}).get(_METADATA, b"").decode()
 
 
-def _csv_field(name: str, item_type: str, marked: str) -> str:
+def _csv_field(name: str, item_type: str, marked: str, missing: str) -> str:
     column = quote(name) if item_type == "text" else f"CAST({quote(name)} AS VARCHAR)"
     forced = f"{column} = '' OR regexp_matches({column}, '[\",\\r\\n]')" if item_type == "text" else "false"
     return (
-        f"CASE WHEN {column} IS NULL THEN '' WHEN {forced} OR {marked}"
+        f"CASE WHEN {column} IS NULL THEN '{missing}' WHEN {forced} OR {marked}"
         f" THEN '\"' || replace({column}, '\"', '\"\"') || '\"' ELSE {column} END"
     )
 
