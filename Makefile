@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CITY ?= ./city
 SCALE ?= 0.002
-WORKERS ?= 2
+WORKERS ?= 3
 
 .DEFAULT_GOAL := check
 .PHONY: help check setup setup-dev demo test test-slow lint bench lock schema clean
