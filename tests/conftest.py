@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +18,8 @@ from jutong.database import Database, EmbeddedPostgres, open_database
 from jutong.settings import Settings, read_settings
 
 # How long an example takes says how busy the machine is, never whether the code is right.
-hypothesis.settings.register_profile("jutong", deadline=None)
+# A run repeats its examples, so that a red one says what changed; JUTONG_EXPLORE=1 looks for new ones.
+hypothesis.settings.register_profile("jutong", deadline=None, derandomize="JUTONG_EXPLORE" not in os.environ)
 hypothesis.settings.load_profile("jutong")
 
 #: They share one sample city, and the last takes new batches in it and watches who opens its truth.

@@ -127,7 +127,7 @@ questions = {"offered": entry_items, "grant": grants, "form": st.sampled_from(so
 quietly = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=25, suppress_health_check=quietly, derandomize=True)
+@settings(max_examples=25, suppress_health_check=quietly)
 @given(**questions)
 def test_a_file_holds_what_the_strictest_bound_lets_out(city, offered, grant, form):
     holds(city, offered, grant, form)

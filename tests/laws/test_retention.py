@@ -246,7 +246,7 @@ def city(settings: Any) -> Iterator[Platform]:
 
 def _obey(city: Platform, examples: int, steps: int) -> None:
     bounds = hypothesis_settings(
-        max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=examples < 10,
+        max_examples=examples, stateful_step_count=steps, deadline=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     run_state_machine_as_test(type("Retention", (Retention,), {"city": city}), settings=bounds)

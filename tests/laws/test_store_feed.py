@@ -281,5 +281,5 @@ def test_a_replayed_feed_equals_the_dataset_over_many_histories(store: Store) ->
 def _settings(examples: int, steps: int) -> Any:
     return hypothesis_settings(
         max_examples=examples, stateful_step_count=steps, deadline=None, database=None,
-        suppress_health_check=list(HealthCheck), derandomize=False,
+        suppress_health_check=list(HealthCheck),
     )  # fmt: skip

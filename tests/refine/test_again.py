@@ -313,7 +313,7 @@ modes = st.sampled_from(["full", "incremental"])
 SURE = {"no": "K0", "b": "0", "c": "x", "d": "2021-01-01"}
 
 
-@settings(max_examples=4, deadline=None, derandomize=True)
+@settings(max_examples=4, deadline=None)
 @given(before=standards, after=standards, mode=modes, batches=st.lists(rows, min_size=1, max_size=3))
 def test_carried_through_it_is_as_if_refined_from_scratch(
     town: Town, before: Any, after: Any, mode: str, batches: list[list[dict[str, str]]]
@@ -322,7 +322,7 @@ def test_carried_through_it_is_as_if_refined_from_scratch(
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 @given(before=standards, after=standards, mode=modes, batches=st.lists(rows, min_size=1, max_size=5))
 def test_carried_through_it_is_as_if_refined_from_scratch_many_times(
     town: Town, before: Any, after: Any, mode: str, batches: list[list[dict[str, str]]]
