@@ -281,17 +281,8 @@ def _shown(book: calamine.CalamineWorkbook) -> list[Any]:
     return [one for one in sheets if one.visible == visible] or []
 
 
-def _refuse_spread(marks: Marks, address: Address) -> None:
-    if marks.rows * marks.columns > _MOST_CELLS:
-        raise BadInput(
-            "outside.excel_too_large",
-            "工作表的单元格散布得太远，连空的在内有几千万个；请删去远处的内容，或另存为 .xlsx、CSV",
-            address,
-        )
-
-
-def _read_slowly(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
-    """.xls, .xlsb, .ods, and the .xlsx of programs with a hand of their own."""
+def _refuse_large(path: Path, name: str) -> None:
+    """What harms, and what the reader would hold in memory beyond measure."""
     refuse_ole(path, name)
     with path.open("rb") as opened:
         packed = opened.read(4) == b"PK\3\4"
@@ -308,6 +299,20 @@ def _read_slowly(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
         raise BadInput(
             "outside.excel_too_large", "工作簿超过 256 MB，请另存为 .xlsx 或 CSV", Address(file=name)
         )
+
+
+def _refuse_spread(marks: Marks, address: Address) -> None:
+    if marks.rows * marks.columns > _MOST_CELLS:
+        raise BadInput(
+            "outside.excel_too_large",
+            "工作表的单元格散布得太远，连空的在内有几千万个；请删去远处的内容，或另存为 .xlsx、CSV",
+            address,
+        )
+
+
+def _read_slowly(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
+    """.xls, .xlsb, .ods, and the .xlsx of programs with a hand of their own."""
+    _refuse_large(path, name)
     seen = marks_before_opening(path, name)
     for sheet_name, marks in seen.items():
         _refuse_spread(marks, Address(file=name, sheet=sheet_name))
