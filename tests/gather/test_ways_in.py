@@ -94,6 +94,28 @@ def test_a_whole_file_becomes_one_batch_and_the_same_key_the_same_one(city: City
     assert kept.read_bytes() == TEXT
 
 
+def test_a_file_that_went_with_a_purge_is_refused_when_it_is_pushed_again_and_lies_nowhere(
+    city: City,
+) -> None:
+    table = declared(city)
+    text = TEXT + "003,清除了的\n".encode("gb18030")  # what is purged here stays so for every later test
+    digest = hashlib.sha256(text).hexdigest()
+    first = taken(city, arrive(city, table, text, key="k-1"))
+    (city.home / "files" / digest[:2] / digest).unlink()
+    with city.database.connection() as connection:
+        connection.execute(
+            "WITH p AS (INSERT INTO purge (sought, digest, period, basis, reason, applied_by) VALUES"
+            " ('x', repeat('0', 64), '2026', '法', '案', 'a') RETURNING id)"
+            " INSERT INTO purge_file SELECT id, 'delivered', %s FROM p",
+            (digest,),
+        )
+    again = taken(city, arrive(city, table, text, key="k-2"))
+    assert (again.state, (again.problem or {})["code"]) == ("refused", "gather.purged_file")
+    assert again.id != first.id
+    assert [one for one in city.home.rglob("*") if one.is_file() and one.read_bytes() == text] == []
+    assert taken(city, arrive(city, table, text + b"004,\n", key="k-3")).state == "taken"
+
+
 def test_a_cut_file_is_gone_on_with_where_it_was_cut(city: City) -> None:
     table = declared(city)
     with city.database.connection() as connection:
@@ -200,6 +222,25 @@ def test_rows_are_counted_as_the_clerk_counts_them_whatever_was_passed_over(city
             assert row["given"] + row["set_aside"] == len(truth) + aside
             if name == "a.csv":
                 assert row["set_aside"] == aside
+
+
+def test_a_dropped_dbf_takes_the_name_of_its_encoding_along(city: City, tmp_path: Path) -> None:
+    from tests.outside.hostile.others import dbf_file
+
+    folder = tmp_path / "前置机"
+    folder.mkdir()
+    city.declare(
+        "file", {"folder": str(folder), "drop": True},
+        {"name": "ent", "locator": {"file": "ent"}, "items": ITEMS, "mode": "incremental", "watermark_item": "_sent",
+         "keys": ("code",)},
+    )  # fmt: skip
+    # The driver byte says GBK, which these bytes could also be read as: only the companion knows.
+    content = dbf_file([("CODE", "C", 6), ("NAME", "C", 20)], [[b"001", "东京".encode()]], language=0x4D)
+    (folder / "企业.cpg").write_text("UTF-8\n")
+    (folder / "企业.dbf").write_bytes(content)
+    assert [one.state for one in take_dropped(city.database, city.store, city.home, settled=0)] == ["taken"]
+    assert city.rows("ent", "code, name") == [("001", "东京")]
+    assert sorted(path.name for path in (folder / "taken").iterdir()) == ["企业.cpg", "企业.dbf"]
 
 
 def test_a_dropped_file_is_taken_only_when_it_is_whole(city: City, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,11 @@ FAMILIES: dict[str, Callable[[], Iterator[Case]]] = {
     "books": books.cases,
     "others": others.cases,
 }
+
+
+@functools.cache
+def cases_of(family: str) -> list[Case]:
+    return list(FAMILIES[family]())
 
 
 def outcome(case: Case, folder: Path) -> str:
@@ -56,7 +62,7 @@ def test_each_hostile_file_loads_as_its_truth_says_or_is_refused_at_its_place(
     family: str, tmp_path: Path
 ) -> None:
     wrong = {}
-    for case in FAMILIES[family]():
+    for case in cases_of(family):
         said = outcome(case, tmp_path)
         if said:
             wrong[case.name] = said
@@ -64,6 +70,6 @@ def test_each_hostile_file_loads_as_its_truth_says_or_is_refused_at_its_place(
 
 
 def test_the_corpus_is_large_and_every_case_has_a_name_of_its_own() -> None:
-    names = [case.name for cases in FAMILIES.values() for case in cases()]
+    names = [case.name for family in FAMILIES for case in cases_of(family)]
     assert len(names) >= 300
     assert len(set(names)) == len(names)

@@ -191,7 +191,7 @@ _ENTITY = (
     Item("uscc", "统一社会信用代码", element="uscc", key=True, required=True),
     Item("name", "企业名称", element="legal_name", required=True),
     Item("legal_rep", "法定代表人", element="person_name", grade=2, share_type=2),
-    Item("capital", "注册资本，万元", "decimal(18,2)", element="amount"),
+    Item("capital", "注册资本，元", "decimal(18,2)", element="amount"),
     Item("founded_on", "成立日期", "date", element="date"),
     Item("division_code", "行政区划", element="division_code"),
     Item("address", "住所", element="text", grade=2),

@@ -188,6 +188,15 @@ def append(
     return here
 
 
+def accompany(home: Path, arrival: Arrival, companion: Path) -> None:
+    """Lay what says how a file is to be read (``x.cpg`` beside ``x.dbf``) beside it; done again it gives the same."""
+    folder = _folder(home, arrival.id)
+    with disk_watched(Address(file=companion.name)):
+        part = folder / f"{_PART}-{secrets.token_hex(4)}"
+        shutil.copyfile(companion, part)
+        part.rename(folder / companion.name)
+
+
 def complete(
     connection: Connection, home: Path, arrival: Arrival, *, confirm: bool = False, sha256: str | None = None
 ) -> Arrival:
@@ -325,7 +334,8 @@ def _take_one(
         ended = find_arrival(connection, number)
         if batch:
             remember(connection, ended)
-    if batch:  # the batch keeps it byte for byte; what was refused stays here for the clerk
+    # The batch keeps it byte for byte; what was refused stays here for the clerk, but not what the law took away.
+    if batch or (problem and problem.code == "gather.purged_file"):
         shutil.rmtree(_folder(home, number), ignore_errors=True)
     return ended
 

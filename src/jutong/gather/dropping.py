@@ -18,7 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jutong.database import Database
-from jutong.gather.arrivals import Arrival, append, begin_arrival, complete, received, take_arrivals
+from jutong.gather.arrivals import (
+    Arrival,
+    accompany,
+    append,
+    begin_arrival,
+    complete,
+    received,
+    take_arrivals,
+)
 from jutong.gather.declaring import SourceTable, find_tables, list_sources
 from jutong.keys import KeyProvider
 from jutong.outside import HALF, MARKS
@@ -78,8 +86,22 @@ def _files(folder: Path) -> Iterator[Path]:
             and path.is_file()
             and not HALF.search(path.name)
             and path.suffix.lower() not in MARKS
+            and not _is_companion(path)
         ):
             yield path
+
+
+def _is_companion(path: Path) -> bool:
+    """``x.cpg`` beside ``x.dbf``: it goes with its table."""
+    return path.suffix.lower() == ".cpg" and any(
+        path.with_suffix(ending).exists() for ending in (".dbf", ".DBF", ".Dbf")
+    )
+
+
+def _companion(path: Path) -> Path | None:
+    if path.suffix.lower() != ".dbf":
+        return None
+    return next((one for end in (".cpg", ".CPG", ".Cpg") if (one := path.with_suffix(end)).is_file()), None)
 
 
 def table_of(name: str, tables: Sequence[SourceTable]) -> SourceTable | None:
@@ -128,7 +150,10 @@ def _take(
             arrival = begin_arrival(
                 connection, home, table=dropped.table.name, way="drop", file_name=path.name, key=key
             )
+            beside = _companion(path)
             if arrival.state == "arriving":
+                if beside is not None:
+                    accompany(home, arrival, beside)
                 append(home, arrival, received(home, arrival), _pieces(path, received(home, arrival)))
                 after = path.stat()
                 if (after.st_size, after.st_mtime_ns) != (stat.st_size, stat.st_mtime_ns):
@@ -187,6 +212,9 @@ def _put_away(dropped: Dropped, folder: Path, said: str) -> None:
         target = folder / f"{dropped.path.stem}-{number}{dropped.path.suffix}"
     if said:
         target.with_name(target.name + ".说明.txt").write_text(said + "\n", encoding="utf-8")
+    beside = _companion(dropped.path)
+    if beside is not None:
+        beside.rename(target.with_suffix(beside.suffix))
     dropped.path.rename(target)
     if dropped.mark is not None:
         dropped.mark.unlink(missing_ok=True)

@@ -150,10 +150,14 @@ def template(form: Form, rows: Sequence[Mapping[str, Any]] = ()) -> bytes:
 def meaning(form: Form, item: Mapping[str, Any]) -> str:
     """What is to be written into a column, in one sentence."""
     element = element_of(item.get("element"), str(item.get("type", "text")))
-    words = [f"{'必填。' if _needed(form, item) else ''}{element.label}"]
+    words = [] if element.label == item["label"] else [element.label]
     if item.get("values"):
-        words.append("可填：" + "、".join(str(value) for value in item["values"]))
-    return "；".join(words)
+        words.append("可填 " + "、".join(str(value) for value in item["values"]))
+    elif element.name != "text":
+        words.append(
+            f"如 {next((one for one, clean in element.passes if one == clean), element.passes[0][0])}"
+        )
+    return f"{'必填。' if _needed(form, item) else ''}{'，'.join(words)}"
 
 
 def _needed(form: Form, item: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jutong.outside.reading import Reading, header_columns, nameless
+from jutong.outside.reading import HEADER_WITHIN, Reading, header_columns, nameless
 from jutong.outside.shape import HEAD_ROWS, TAIL_ROWS, find_footer, find_shape, header_names, is_total
 from jutong.terms import Address, BadInput
 
@@ -198,11 +198,18 @@ class _Body:
             _missing_where_empty(self._grid.texts(list(values)))
             for values in zip(*(self._cut(row) for _, row in rows), strict=True)
         ]
-        self._notice_totals(rows, columns[0])
+        self._notice_odd_rows(rows, columns[0])
         self._grid.tell(self._reading)
         return pa.record_batch(columns, schema=self._reading.schema)
 
-    def _notice_totals(self, rows: Sequence[_NUMBERED], first: pa.Array[Any]) -> None:
+    def _notice_odd_rows(self, rows: Sequence[_NUMBERED], first: pa.Array[Any]) -> None:
+        names = tuple(item.name for item in self._reading.columns)
+        same: list[Any] = pc.indices_nonzero(pc.equal(first, pa.scalar(names[0]))).to_pylist()
+        for place in same if len(names) > 1 else ():
+            texts = self._grid.texts(self._cut(rows[place][1])).to_pylist()
+            if tuple(map(str, texts)) == names:
+                where = Address(self._grid.address.file, self._grid.address.sheet, rows[place][0] + 1)
+                self._reading.notice("outside.header_within", HEADER_WITHIN, where)
         places: list[Any] = pc.indices_nonzero(pc.ends_with(first, "计")).to_pylist()
         for place in places:
             if is_total([first[place].as_py()], 1):

@@ -40,6 +40,9 @@ def opened_zip(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
         check_members(
             ((one.filename, one.file_size, one.flag_bits & 1) for one in book.infolist()), path, name
         )
+        names = [one for one in book.namelist() if not one.endswith("/")]
+        if len(set(names)) != len(names):  # programs disagree about which of the two is meant
+            raise BadInput("outside.archive_unreadable", "压缩文件里有两个同名的文件", Address(file=name))
         yield book
 
 

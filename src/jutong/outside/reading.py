@@ -18,6 +18,8 @@ from jutong.terms import EMPTY_CONTENT, Address, BadInput, ContentHash, Item, co
 #: How many notices of one kind a reading keeps; the rest are counted.
 NOTICES_KEPT = 100
 
+HEADER_WITHIN = "这一行与表头相同，可能是几份表接在了一起，仍作为数据收下"
+
 _ARROW = {
     "text": pa.string(),
     "integer": pa.int64(),
@@ -190,7 +192,7 @@ def header_columns(
     seen: dict[str, int] = {}
     columns, places = [], []
     for place, raw in enumerate(header):
-        name = _one_line((raw or "").replace("\0", "").strip())
+        name = _one_line((raw or "").replace("\0", "").strip().strip("\ufeff\u200b").strip())
         where = Address(address.file, address.sheet, address.row, f"第 {place + 1} 列")
         if not name:
             continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +128,7 @@ def _refuse_mixed(path: Path, name: str) -> None:
             row += 1
             if line.isascii():
                 continue
-            kind = _tongue(line)
+            kind = tongue(line)
             utf8, other = utf8 + (kind == "utf-8"), other + (kind != "utf-8")
             if utf8 and other and first is None:
                 first = row, kind
@@ -152,7 +153,8 @@ def _may_hold_utf8(block: bytes) -> bool:
     return False
 
 
-def _tongue(line: bytes) -> str:
+def tongue(line: bytes) -> str:
+    """``utf-8`` for text that can hardly be anything else, else ``gb18030``."""
     try:
         line.decode("utf-8")
     except UnicodeDecodeError:
@@ -168,14 +170,14 @@ def _one_hanzi(line: bytes) -> bool:
 
 def _refuse_doubtful(head: bytes, name: str) -> None:
     text = head.decode("gb18030", errors="ignore")
-    hanzi = _HANZI.findall(text)
-    if len(hanzi) < _TOO_FEW:
+    hanzi = Counter(_HANZI.findall(text))
+    common = sum(count for char, count in hanzi.items() if _is_common(char))
+    if hanzi.total() < _TOO_FEW:
         return
-    common = sum(_is_common(char) for char in hanzi)
-    if common < _COMMON_ENOUGH * len(hanzi):
+    if common < _COMMON_ENOUGH * hanzi.total():
         raise BadInput(
             "outside.encoding_doubtful",
-            f"按 GB18030 解出的汉字里常用字只占 {common / len(hanzi):.0%}，编码恐怕不对（可能是 Big5）；请登记编码",
+            f"按 GB18030 解出的汉字里常用字只占 {common / hanzi.total():.0%}，编码恐怕不对（可能是 Big5）；请登记编码",
             Address(file=name, row=1),
         )
 

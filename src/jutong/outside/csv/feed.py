@@ -1,4 +1,4 @@
-"""A delivered file as surveyed UTF-8 without a byte order mark; Arrow reads it like any file."""
+"""A delivered file as surveyed UTF-8, or GB18030 as it stands, without a byte order mark; Arrow reads it like any file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from jutong.outside.csv.dialect import Dialect
 from jutong.outside.csv.encoding import check_utf8
 from jutong.outside.csv.gb18030 import corrected
 from jutong.outside.csv.survey import MAX_RECORD, Survey
+from jutong.outside.csv.unread import MARK, decoded_header
 from jutong.outside.shape import header_names
 from jutong.terms import Address, BadInput, JutongError, Unavailable
 
@@ -82,9 +83,12 @@ def _fits(line: bytes) -> bool:
 class Feed(io.RawIOBase):
     """``read`` gives what comes next without copying it: at least ``MAX_RECORD`` bytes until the end, and never more
     than asked for.  Problems are kept in ``problem``, because the parser calls from a thread of its own and words
-    them anew."""
+    them anew.
 
-    def __init__(self, path: Path, dialect: Dialect, name: str) -> None:
+    ``as_it_stands``: the bytes are the file's own (see ``unread``); nothing but the header is decoded here.
+    """
+
+    def __init__(self, path: Path, dialect: Dialect, name: str, *, as_it_stands: bool = False) -> None:
         self.survey = Survey(dialect, name)
         self.problem: JutongError | None = None
         #: Times U+FFFD was met: characters that somebody else's decoder has already lost.
@@ -93,6 +97,7 @@ class Feed(io.RawIOBase):
         self.above = (0, 0)
         self._path = path
         self._name = name
+        self.as_it_stands = as_it_stands
         self._dialect = dialect
         self._file: BinaryIO = path.open("rb")
         self._decoder = _decoder(dialect.encoding)
@@ -113,7 +118,7 @@ class Feed(io.RawIOBase):
         """The columns' names and the clerk's number of the header's last row; what follows is left to be read.
 
         Without a header in the dialect nothing is taken.  Raises BadInput ``outside.file_empty`` and
-        ``outside.header_row_missing``.
+        ``outside.header_row_missing``, and UnicodeDecodeError where the file is taken as it stands.
         """
         while self.survey.first is None and not self._ended:
             self._ready += self._next()
@@ -126,7 +131,8 @@ class Feed(io.RawIOBase):
         blank = sum(not self._ready[start:end].strip(b"\r\n") for start, end in self.survey.heads[:last])
         self.above = last - blank, blank
         self._ready = self._ready[self.survey.heads[last - 1][1] :]
-        return header_names([_fields(head.decode(), self._dialect) for head in heads]), last
+        texts = [decoded_header(head) if self.as_it_stands else head.decode() for head in heads]
+        return header_names([_fields(text, self._dialect) for text in texts]), last
 
     def _header_lines(self) -> tuple[int, int]:
         """First and last row of the header, as the clerk counts."""
@@ -149,6 +155,14 @@ class Feed(io.RawIOBase):
         while not self._ready and not self._ended:
             self._ready = self._next()
         return not self._ready
+
+    def keep_mark(self) -> None:
+        """The parser takes three bytes that look like UTF-8's mark for one, and drops them: content that begins so
+        (锘 and half of another character, in GB18030) gets a mark before it."""
+        while len(self._ready) < len(_MARK) and not self._ended:
+            self._ready += self._next()
+        if self._ready.startswith(_MARK):
+            self._ready = _MARK + self._ready
 
     def read(self, size: int = -1) -> bytes:
         parts, there = [self._ready], len(self._ready)
@@ -177,12 +191,17 @@ class Feed(io.RawIOBase):
             ) from None
         self._left -= len(chunk)
         self._ended = not chunk
-        plain = self._checked(chunk) if self._dialect.encoding == "utf-8" else self._written_anew(chunk)
+        plain = self._plain(chunk)
         if not self._begun and plain:
-            self._begun = True
-            plain = plain.removeprefix(_MARK)  # a byte order mark is not content
+            self._begun = True  # a byte order mark is not content
+            plain = plain.removeprefix(MARK if self.as_it_stands else _MARK)
         self.survey.look(plain, last=self._ended)
         return plain
+
+    def _plain(self, chunk: bytes) -> bytes:
+        if self.as_it_stands:
+            return chunk
+        return self._checked(chunk) if self._dialect.encoding == "utf-8" else self._written_anew(chunk)
 
     def _checked(self, chunk: bytes) -> bytes:
         """UTF-8 passes as it is."""
@@ -246,16 +265,26 @@ def _hint(path: Path, declared: str) -> str:
 
 
 def footer_start(path: Path, dialect: Dialect) -> int:
-    """The file's size, less its last ``footer_rows`` rows that are not blank."""
-    size = path.stat().st_size
+    """The file's size, less its last ``footer_rows`` rows that are not blank, and less DOS's end of file."""
+    size = path.stat().st_size - _dos_end(path, dialect.encoding)
     if not dialect.footer_rows:
         return size
     tail, encoding = tail_of(path, dialect.encoding, 256 << 10)
+    tail = tail[: len(tail) - _dos_end(path, dialect.encoding)]
     step = len("\n".encode(encoding))
     end = len(tail)
     for _ in range(dialect.footer_rows):
         end = _row_start(tail, end, encoding, step, dialect.quote)
     return size - len(tail) + end
+
+
+def _dos_end(path: Path, encoding: str) -> int:
+    """1 where the last byte is Ctrl-Z, with which DOS programs end a text; no character's last byte is below 0x30."""
+    if encoding.startswith(("utf-16", "utf-32")) or not path.stat().st_size:
+        return 0
+    with path.open("rb") as opened:
+        opened.seek(-1, io.SEEK_END)
+        return int(opened.read(1) == b"\x1a")
 
 
 def tail_of(path: Path, encoding: str, most: int) -> tuple[bytes, str]:

@@ -86,7 +86,9 @@ def _head(path: Path, encoding: str) -> tuple[str, bool]:
         head = opened.read(_LOOK)
         whole = not opened.read(1)
     text = decoded(head, encoding).removeprefix("\ufeff").replace("\0", "")
-    if not whole and (cut := max(text.rfind("\n"), text.rfind("\r")) + 1):
+    if whole:
+        text = text.removesuffix("\x1a")  # with which DOS programs end a text
+    elif cut := max(text.rfind("\n"), text.rfind("\r")) + 1:
         text = text[:cut]
     return text, whole
 
@@ -205,7 +207,7 @@ def _footer(path: Path, dialect: Dialect, width: int, known: Sequence[Sequence[s
         rows = [row for row in known if any(cell.strip() for cell in row)]
         return min(find_footer(rows[-TAIL_ROWS:], width), max(len(rows) - 1, 0))
     tail, encoding = tail_of(path, dialect.encoding, 64 << 10)
-    text = decoded(tail, dialect.encoding if dialect.encoding == "mixed" else encoding)
+    text = decoded(tail, dialect.encoding if dialect.encoding == "mixed" else encoding).removesuffix("\x1a")
     starts = [found.end() for found in itertools.islice(_LINE_END.finditer(text), 40)]
     for start in starts:  # where a quoted value is open at a line's start, the rows do not come out right
         rows = [row for row in _cut(text[start:], dialect.delimiter, dialect.quote, len(text)) if any(row)]

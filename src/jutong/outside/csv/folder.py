@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, Self, cast
@@ -17,14 +18,15 @@ from jutong.outside.csv.feed import Feed
 from jutong.outside.csv.finding import find_dialect
 from jutong.outside.csv.fixed import read_fixed
 from jutong.outside.csv.survey import MAX_RECORD
-from jutong.outside.reading import Found, Reading, Since, file_in, header_columns, nameless
+from jutong.outside.csv.unread import cuts_as_it_stands, decoded_batch
+from jutong.outside.reading import HEADER_WITHIN, Found, Reading, Since, file_in, header_columns, nameless
 from jutong.terms import Address, BadInput, JutongError
 
 _BLOCK = 2 * MAX_RECORD
 _SUFFIXES = (".csv", ".tsv", ".txt")
 #: Ragged rows named one by one before the rest are only counted.
 _RAGGED_NAMED, _RAGGED_PLACED = 100, 100_000
-_TOTALS = pa.array(["合计", "总计", "小计", "共计", "合 计", "总 计", "小 计"])
+_TOTAL_WORDS = ("合计", "总计", "小计", "共计", "合 计", "总 计", "小 计")
 
 
 class CsvFolder:
@@ -95,29 +97,57 @@ def read_csv(path: Path, dialect: Dialect, name: str) -> Reading:
     ``csv_line_too_long``, ``header_blank``, ``header_duplicate``, ``beyond_header``; the ones about rows while
     being consumed.  With ``wrong_rows`` set aside, ragged rows are notices and the rest is taken.
     """
-    feed = Feed(path, dialect, name)
-    try:
-        header, offset = feed.header()
-    finally:
-        feed.close()
+    header, offset = _header(path, dialect, name)
     columns, _ = header_columns(header, Address(file=name, row=offset or None))
     reading = Reading(columns, iter(()), row_offset=offset, manner=dialect.shown())
     reading.batches = _batches(path, dialect, name, reading)
     return reading
 
 
+def _header(path: Path, dialect: Dialect, name: str) -> tuple[list[str], int]:
+    if cuts_as_it_stands(dialect):
+        with (
+            suppress(JutongError, UnicodeError),
+            closing(Feed(path, dialect, name, as_it_stands=True)) as feed,
+        ):
+            return feed.header()
+    with closing(Feed(path, dialect, name)) as feed:
+        return feed.header()
+
+
 def _batches(path: Path, dialect: Dialect, name: str, reading: Reading) -> Iterator[pa.RecordBatch]:
-    feed = Feed(path, dialect, name)
+    """What can be is cut before it is decoded.  A file that has something wrong is read once more, decoded first:
+    that way knows the byte and the row, and goes on behind the rows that were given."""
+    given = 0
+    if cuts_as_it_stands(dialect):
+        try:
+            with closing(Feed(path, dialect, name, as_it_stands=True)) as feed:
+                for batch in _rows(feed, dialect, name, reading):
+                    given += batch.num_rows
+                    yield batch
+        except (JutongError, UnicodeError):
+            reading.gaps.clear()
+        else:
+            return
+    with closing(Feed(path, dialect, name)) as feed:
+        yield from _rows(feed, dialect, name, reading, given)
+
+
+def _rows(
+    feed: Feed, dialect: Dialect, name: str, reading: Reading, given: int = 0
+) -> Iterator[pa.RecordBatch]:
+    """All rows but the first ``given``. Raises UnicodeError where the feed is cut as it stands."""
     try:
         header, _ = feed.header()
         if feed.exhausted:
             raise BadInput("outside.header_only", "文件只有表头，没有数据行", Address(file=name))
+        feed.keep_mark()
         ragged = _Ragged(dialect.wrong_rows == "set_aside")
         columns = _Columns(reading, header, name)
         for batch in _parsed(feed, dialect, columns.names, ragged):
             _note_gaps(feed, reading)
-            kept = columns.checked(batch)
-            if not ragged.count or ragged.set_aside:
+            kept = columns.checked(columns.unknown(batch, given))
+            if kept.num_rows and (not ragged.count or ragged.set_aside):
                 yield kept
         _note_gaps(feed, reading)
         _complete(feed, columns, ragged, reading, name)
@@ -125,10 +155,6 @@ def _batches(path: Path, dialect: Dialect, name: str, reading: Reading) -> Itera
         if feed.problem:
             raise feed.problem from None
         raise BadInput("outside.csv_unreadable", f"文件无法解析：{problem}", Address(file=name)) from None
-    except JutongError:
-        raise
-    finally:
-        feed.close()
 
 
 def _note_gaps(feed: Feed, reading: Reading) -> None:
@@ -163,8 +189,16 @@ class _Columns:
         self._named = [place for place, name in enumerate(header) if name.strip("\0 \t\r\n")]
         self._blank = [place for place in range(self.width) if place not in set(self._named)]
         self.names = [f"\1{place}" for place in range(self.width)]
+        first = header[self._named[0]]
+        self._odd = pa.array([*_TOTAL_WORDS, first, f"\ufeff{first}"])
         for place, item in zip(self._named, reading.columns, strict=True):
             self.names[place] = item.name
+
+    def unknown(self, batch: pa.RecordBatch, given: int) -> pa.RecordBatch:
+        """What of a batch lies behind the rows that were given before."""
+        known = min(max(given - self.rows, 0), batch.num_rows)
+        self.rows += known
+        return batch.slice(known)
 
     def checked(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Only the columns with a name. Raises BadInput ``outside.header_blank`` and ``outside.beyond_header``."""
@@ -175,7 +209,7 @@ class _Columns:
                 raise self._valued(place, self.reading.clerk_row(self.rows + int(filled[0].as_py()) + 1))
         if self._blank:
             batch = batch.select(self._named)
-        self._notice_totals(batch)
+        self._notice_odd_rows(batch)
         self.rows += batch.num_rows
         return batch
 
@@ -185,15 +219,20 @@ class _Columns:
         sentence = f"表头只有 {self._named[-1] + 1} 列，这一行在第 {place + 1} 列还有值"
         return BadInput("outside.beyond_header", sentence, Address(file=self.file, row=row))
 
-    def _notice_totals(self, batch: pa.RecordBatch) -> None:
-        totals = pc.is_in(batch.column(0), value_set=_TOTALS)
-        if totals.true_count:
-            places: list[Any] = pc.indices_nonzero(totals).to_pylist()
-            for place in places:
-                self.reading.notice(
-                    "outside.totals_within", "这一行看起来是合计或小计，仍作为数据收下",
-                    Address(self.file, row=self.reading.clerk_row(self.rows + place + 1)),
-                )  # fmt: skip
+    def _notice_odd_rows(self, batch: pa.RecordBatch) -> None:
+        odd = pc.is_in(batch.column(0), value_set=self._odd)
+        if not odd.true_count:
+            return
+        places: list[Any] = pc.indices_nonzero(odd).to_pylist()
+        for place in places:
+            where = Address(self.file, row=self.reading.clerk_row(self.rows + place + 1))
+            first = str(batch.column(0)[place]).removeprefix("\ufeff").strip()
+            if first not in _TOTAL_WORDS:
+                row = (first, *(str(column[place].as_py()).strip() for column in batch.columns[1:]))
+                if row == tuple(item.name for item in self.reading.columns) and len(row) > 1:
+                    self.reading.notice("outside.header_within", HEADER_WITHIN, where)
+                continue
+            self.reading.notice("outside.totals_within", "这一行看起来是合计或小计，仍作为数据收下", where)
 
 
 def _parsed(feed: Feed, dialect: Dialect, names: list[str], ragged: _Ragged) -> Iterator[pa.RecordBatch]:
@@ -207,18 +246,25 @@ def _parsed(feed: Feed, dialect: Dialect, names: list[str], ragged: _Ragged) -> 
             escape_char=False,
             newlines_in_values=bool(dialect.quote),
             ignore_empty_lines=len(names) > 1,
-            invalid_row_handler=ragged.skip,
+            # Arrow hands the row's text over, which must be UTF-8 for that
+            invalid_row_handler=None if feed.as_it_stands else ragged.skip,
         ),
         convert_options=csv.ConvertOptions(
             check_utf8=False,  # the feed has looked, and knows the row
-            column_types=dict.fromkeys(names, pa.string()),
+            column_types=dict.fromkeys(names, pa.binary() if feed.as_it_stands else pa.string()),
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         ),
     )
     with parser:
-        yield from parser
+        for batch in parser:
+            if not feed.as_it_stands:
+                yield batch
+                continue
+            texts, lost = decoded_batch(batch)
+            feed.lost += lost
+            yield texts
 
 
 def _complete(feed: Feed, columns: _Columns, ragged: _Ragged, reading: Reading, name: str) -> None:

@@ -1,4 +1,5 @@
-"""What the cells of binary workbooks do not say by their values: zeros a number format draws, errors.
+"""What the cells of binary workbooks do not say by their values: zeros a number format draws, errors, formulas nobody
+has reckoned.
 
 Only as much of [MS-XLS], [MS-CFB] and [MS-XLSB] as that takes; a workbook it cannot follow gives no marks, for then
 the reader itself has the say.
@@ -17,6 +18,8 @@ from jutong.outside.excel.marks import Marks
 
 _ZEROS = re.compile(r"0{2,}")
 _TARGET = re.compile(r"<Relationship\b[^>]*>")
+#: Records that may stand between a formula and the text it gave: array, shared formula, table.
+_BETWEEN = (0x0221, 0x04BC, 0x0236)
 #: Sector numbers from here on end a chain.
 _LAST = 0xFFFFFFFA
 _BROKEN = (
@@ -121,13 +124,54 @@ def _marks_of_stream(stream: bytes, sheet: str) -> Marks:
         return marks
     widths = {style: zeros[shape] for style, shape in enumerate(styles) if shape in zeros}
     depth = 0
+    formulas = _Formulas(marks)
     for kind, body in _records(stream, begin):
         depth += (kind == 0x0809) - (kind == 0x000A)  # BOF, EOF: charts lie within
+        formulas.next(kind, body)
         if depth == 0:
             break
+        if kind == 0x0208:  # Row: fDyZero
+            marks.hidden_rows += body[12] >> 5 & 1
         if kind in (0x0203, 0x027E, 0x0006, 0x0205, 0x00BD):
             _cell_of_xls(kind, body, widths, marks)
+    formulas.end()
     return marks
+
+
+class _Formulas:
+    """[MS-XLS] 2.4.127: a formula's record always holds a result, so it takes more to see that there is none: a text
+    that is announced and does not come; 0 with the flag to reckon when opened; or empty texts and nothing else in the
+    whole sheet, as programs write that cannot reckon."""
+
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+        self._awaits: tuple[int, int] | None = None
+        self._empty: list[tuple[int, int]] = []
+        self._reckoned = False
+
+    def next(self, kind: int, body: bytes) -> None:
+        if self._awaits is not None and kind not in _BETWEEN:
+            if kind == 0x0207:
+                self._reckoned = True
+            else:
+                self._marks.uncached.append(self._awaits)
+            self._awaits = None
+        if kind != 0x0006:
+            return
+        row, column = struct.unpack_from("<HH", body)
+        number = body[12:14] != b"\xff\xff"
+        if number and not any(body[6:14]) and body[14] & 2:
+            self._marks.unsure.append((row, column))
+        elif number or body[6] in (1, 2):
+            self._reckoned = True
+        elif body[6] == 0:
+            self._awaits = row, column
+        else:
+            self._empty.append((row, column))
+
+    def end(self) -> None:
+        if not self._reckoned:
+            self._marks.uncached += self._empty
 
 
 def _cell_of_xls(kind: int, body: bytes, widths: dict[int, int], marks: Marks) -> None:
@@ -214,15 +258,26 @@ def _xlsb_zeros(book: zipfile.ZipFile) -> dict[int, int]:
 def _marks_of_records(data: bytes, widths: dict[int, int]) -> Marks:
     marks, row = Marks(), 0
     for kind, body in _xlsb_records(data):
-        if kind == 0:  # BrtRowHdr
+        if kind == 0:  # BrtRowHdr, with fDyZero
             row = struct.unpack_from("<I", body)[0]
-        elif kind in (3, 11):  # BrtCellError, BrtFmlaError
+            marks.hidden_rows += body[11] >> 4 & 1
+        if 2 <= kind <= 11:
+            marks.reach(row + 1, struct.unpack_from("<I", body)[0] + 1)
+        if kind in (3, 11):  # BrtCellError, BrtFmlaError
             marks.errors.append((row, struct.unpack_from("<I", body)[0]))
         elif kind in (2, 5, 9):  # numbers: RK, real, of a formula
             column, style = struct.unpack_from("<II", body)
             if style & 0xFFFFFF in widths:
                 marks.padded[row, column] = widths[style & 0xFFFFFF]
+        if kind in (8, 9) and _is_unsure(kind, body):
+            marks.unsure.append((row, struct.unpack_from("<I", body)[0]))
     return marks
+
+
+def _is_unsure(kind: int, body: bytes) -> bool:
+    """BrtFmlaString and BrtFmlaNum always hold a result; empty or 0 with fAlwaysCalc it may be none."""
+    end = _wide(body, 8)[1] if kind == 8 else 16
+    return not any(body[8:end]) and bool(body[end] & 2)
 
 
 def _zeros_of(number: int, shape: str) -> dict[int, int]:

@@ -7,8 +7,10 @@ that (namespaces with prefixes, cells without a place) is left to the slower rea
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -74,8 +76,15 @@ class Cells:
 
     def rows(self) -> Iterator[tuple[int, list[str | int | None]]]:
         """Rows that hold a cell, with their number from 0. Raises Irregular before the first one, if ever."""
+        at = [-1]
+        try:
+            yield from self._rows(at)
+        except (ValueError, OverflowError):  # a number, a date, a text's number or a text that is none
+            raise self._broken("有一个单元格的内容读不懂", max(at[0], 0)) from None
+
+    def _rows(self, reached: list[int]) -> Iterator[tuple[int, list[str | int | None]]]:
         columns = _Columns()
-        current, row = -1, []  # type: int, list[str | int | None]
+        current, row = -2, []  # type: int, list[str | int | None]
         values: dict[tuple[bytes, bytes], str | None] = {}
         for letters, number, style, kind, value, inline in chain.from_iterable(self._cells()):
             place = columns[letters]
@@ -85,12 +94,15 @@ class Cells:
                     raise self._broken("行号倒退")
                 if row:
                     yield current, row
-                if at >= _ROWS_IN_EXCEL or place >= _COLUMNS_IN_EXCEL:
+                if not 0 <= at < _ROWS_IN_EXCEL:
                     raise self._broken("单元格超出工作表")
                 current, row = at, []
+                reached[0] = at
             if place < len(row):
                 raise self._broken("列号倒退")
             if place > len(row):
+                if place >= _COLUMNS_IN_EXCEL:
+                    raise self._broken("单元格超出工作表", at)
                 row.extend([None] * (place - len(row)))
             if kind == b"s" and value:
                 row.append(int(value))
@@ -113,12 +125,13 @@ class Cells:
     def texts(self, values: list[str | int | None]) -> pa.Array[Any]:
         """A column's cells as texts; an empty text is a missing one, as in any workbook."""
         kinds = {type(value) for value in values}
-        if str not in kinds:
-            taken = self.shared.take(pa.array(values, pa.int32()))
-        else:
+        try:
+            if str not in kinds:
+                return self.shared.take(pa.array(values, pa.int32()))
             known = self._known({value for value in values if type(value) is int})
-            taken = pa.array([known[v] if type(v) is int else v for v in values], pa.string())
-        return taken
+        except (pa.ArrowException, IndexError, OverflowError):
+            raise self._broken("单元格指向没有的文字") from None
+        return pa.array([known[v] if type(v) is int else v for v in values], pa.string())
 
     def _known(self, numbers: set[int]) -> dict[int, str]:
         wanted = sorted(numbers)
@@ -131,7 +144,7 @@ class Cells:
             while True:
                 try:
                     chunk = xml.read(_CHUNK)
-                except (zipfile.BadZipFile, OSError, EOFError, ValueError) as problem:
+                except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError) as problem:
                     raise self._broken(str(problem)) from None
                 if not chunk:
                     break
@@ -157,7 +170,7 @@ class Cells:
                 cells = cells or bool(found)
                 yield found
             self._look(rest)
-            if not cells and (b":c " in rest or b":row" in rest):
+            if not cells and (b":c " in rest or b":row" in rest or b"\0" in rest):
                 raise Irregular
 
     def _look(self, block: bytes) -> None:
@@ -188,7 +201,9 @@ class Cells:
         try:
             real = float(value)
         except ValueError:
-            raise self._broken(f"数字 {value.decode(errors='replace')[:40]} 读不懂", row) from None
+            real = math.nan
+        if not math.isfinite(real):
+            raise self._broken(f"数字 {value.decode(errors='replace')[:40]} 读不懂", row)
         if value.isdigit():  # longer than Excel keeps: programs write such, and as it stands it is right
             self.told.rounded.append((row, column, value.decode()))
             return value.decode()
@@ -255,7 +270,7 @@ def merged_of(book: zipfile.ZipFile, part: str) -> tuple[tuple[int, int, int, in
     """All merged ranges of a sheet; they stand behind the cells, so this reads it once."""
     found: list[tuple[int, int, int, int]] = []
     rest = b""
-    with suppress(zipfile.BadZipFile, OSError, EOFError), book.open(part) as xml:
+    with suppress(zipfile.BadZipFile, zlib.error, OSError, EOFError), book.open(part) as xml:
         while chunk := xml.read(_CHUNK):
             block = rest + chunk
             cut = block.rfind(b">") + 1

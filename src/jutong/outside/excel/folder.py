@@ -9,8 +9,15 @@ from typing import Any, Self
 
 import python_calamine as calamine
 
-from jutong.outside.excel.cells import Cells, Irregular, merged_of
-from jutong.outside.excel.slower import marks_of, open_slowly, slow_rows, told_as_unreadable
+from jutong.outside.excel.cells import Cells, Irregular, Told, merged_of
+from jutong.outside.excel.marks import Marks
+from jutong.outside.excel.slower import (
+    marks_before_opening,
+    marks_of,
+    open_slowly,
+    slow_rows,
+    told_as_unreadable,
+)
 from jutong.outside.excel.workbook import Sheet, shared_texts, sheets_of, styles_of
 from jutong.outside.grid import Grid, read_grid
 from jutong.outside.packed import opened_zip, refuse_macros, refuse_ole
@@ -20,6 +27,8 @@ from jutong.terms import Address, BadInput
 SUFFIXES = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
 #: A sheet of another format than .xlsx is held in memory by the reader.
 _MAX_SLOW = 256 << 20
+#: Such a reader holds every cell between the first and the last, the empty ones too.
+_MOST_CELLS = 40_000_000
 #: Up to this size a sheet is looked through for merged cells, which its XML tells last, before it is read.
 _LOOKED_THROUGH = 256 << 20
 
@@ -197,20 +206,10 @@ def _teller(cells: Cells, address: Address) -> Any:
     places = cells.told
 
     def tell(reading: Reading) -> None:
-        if places.hidden_rows:
-            reading.notice("outside.hidden_rows", f"有 {places.hidden_rows} 行是隐藏的，照样读了", address)
-            places.hidden_rows = 0
+        _notice_hidden(reading, places, address)
         _notice_rounded(reading, places.rounded, address)
         _notice_errors(reading, places.errors, address)
-        for row, column in places.uncached:
-            _notice_cell(
-                reading,
-                "outside.excel_formula_uncached",
-                "单元格是公式，文件里没有存它的结果，没有值可取；请用表格软件打开、保存后再交",
-                row,
-                column,
-                address,
-            )
+        _notice_uncached(reading, places.uncached, address)
         for row, column, text in places.impossible:
             _notice_cell(
                 reading,
@@ -224,6 +223,26 @@ def _teller(cells: Cells, address: Address) -> Any:
             told.clear()
 
     return tell
+
+
+def _notice_hidden(reading: Reading, seen: Told | Marks, address: Address) -> None:
+    if seen.hidden_rows:
+        reading.notice("outside.hidden_rows", f"有 {seen.hidden_rows} 行是隐藏的，照样读了", address)
+        seen.hidden_rows = 0
+
+
+def _notice_uncached(reading: Reading, cells: Sequence[tuple[int, int]], address: Address) -> None:
+    sentence = "单元格是公式，文件里没有存它的结果，没有值可取；请用表格软件打开、保存后再交"
+    for row, column in cells:
+        _notice_cell(reading, "outside.excel_formula_uncached", sentence, row, column, address)
+
+
+def _notice_unsure(reading: Reading, cells: Sequence[tuple[int, int]], address: Address) -> None:
+    sentence = (
+        "单元格是公式，文件标着打开时才计算，存着的值未必是结果，照样收下；请用表格软件打开、保存后再交"
+    )
+    for row, column in cells:
+        _notice_cell(reading, "outside.excel_formula_uncached", sentence, row, column, address)
 
 
 def _notice_rounded(reading: Reading, rounded: Sequence[tuple[int, int, str]], address: Address) -> None:
@@ -262,8 +281,8 @@ def _shown(book: calamine.CalamineWorkbook) -> list[Any]:
     return [one for one in sheets if one.visible == visible] or []
 
 
-def _read_slowly(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
-    """.xls, .xlsb, .ods, and the .xlsx of programs with a hand of their own."""
+def _refuse_large(path: Path, name: str) -> None:
+    """What harms, and what the reader would hold in memory beyond measure."""
     refuse_ole(path, name)
     with path.open("rb") as opened:
         packed = opened.read(4) == b"PK\3\4"
@@ -280,6 +299,23 @@ def _read_slowly(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
         raise BadInput(
             "outside.excel_too_large", "工作簿超过 256 MB，请另存为 .xlsx 或 CSV", Address(file=name)
         )
+
+
+def _refuse_spread(marks: Marks, address: Address) -> None:
+    if marks.rows * marks.columns > _MOST_CELLS:
+        raise BadInput(
+            "outside.excel_too_large",
+            "工作表的单元格散布得太远，连空的在内有几千万个；请删去远处的内容，或另存为 .xlsx、CSV",
+            address,
+        )
+
+
+def _read_slowly(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
+    """.xls, .xlsb, .ods, and the .xlsx of programs with a hand of their own."""
+    _refuse_large(path, name)
+    seen = marks_before_opening(path, name)
+    for sheet_name, marks in seen.items():
+        _refuse_spread(marks, Address(file=name, sheet=sheet_name))
     opened_book = open_slowly(path, name)
     visible = {one.name for one in _shown(opened_book)}
     sheets = [Sheet(one, "", one not in visible) for one in opened_book.sheet_names]
@@ -289,22 +325,38 @@ def _read_slowly(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
 
     def sheet_of(one: Sheet) -> Any:
         if one.name not in loaded:
+            if one.name not in seen:
+                seen[one.name] = marks_of(path, one.name, name)
+            _refuse_spread(seen[one.name], Address(file=name, sheet=one.name))
             with told_as_unreadable(name):
                 loaded[one.name] = opened_book.get_sheet_by_name(one.name)
         return loaded[one.name]
 
-    chosen, others = _chosen(sheets, declared.get("sheet"), name, lambda one: sheet_of(one).start is not None)
+    chosen, others = _chosen(
+        sheets,
+        declared.get("sheet"),
+        name,
+        lambda one: sheet_of(one).start is not None or seen[one.name].rows,
+    )
+    if sheet_of(chosen).start is None and seen[chosen.name].rows:
+        where = Address(file=name, sheet=chosen.name)
+        raise BadInput(
+            "outside.excel_unreadable", "工作表有内容，但它的写法读不懂；请用表格软件另存再交", where
+        )
     address = Address(file=name, sheet=chosen.name)
-    marks = marks_of(path, chosen.name, name)
     rounded: list[tuple[int, int, str]] = []
-    rows = slow_rows(sheet_of(chosen), marks, rounded)
+    rows = slow_rows(sheet_of(chosen), seen[chosen.name], rounded)
+    marks = seen[chosen.name]
     ranges = tuple((*top, *bottom) for top, bottom in (sheet_of(chosen).merged_cell_ranges or ()))
 
     def tell(reading: Reading) -> None:
+        _notice_hidden(reading, marks, address)
         _notice_rounded(reading, rounded, address)
         _notice_errors(reading, marks.errors, address)
-        rounded.clear()
-        marks.errors.clear()
+        _notice_uncached(reading, marks.uncached, address)
+        _notice_unsure(reading, marks.unsure, address)
+        for told in (rounded, marks.errors, marks.uncached, marks.unsure):
+            told.clear()
 
     reading = read_grid(Grid(rows, address, merged=ranges, tell=tell), {**declared, "sheet": chosen.name})
     _notice_others(reading, others, address)

@@ -7,14 +7,15 @@ changes (law 2).  The workbook's own XML knows; it is scanned only when it can m
 from __future__ import annotations
 
 import datetime as dt
-import html
-import re
 import zipfile
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from xml.parsers import expat
 
 import python_calamine as calamine
 
@@ -22,94 +23,95 @@ from jutong.outside.excel.binary import marks_of_xls, marks_of_xlsb
 from jutong.outside.excel.cells import EXACT
 from jutong.outside.excel.document import marks_of_ods
 from jutong.outside.excel.marks import Marks
+from jutong.outside.excel.workbook import sheets_of, styles_of
+from jutong.outside.packed import refuse_entities
 from jutong.terms import Address, BadInput
 
 _CHUNK = 1 << 20
-#: A cell tag is far shorter; what is left at a chunk's end is carried over.
-_TAG = 512
 
-_SHEET = re.compile(r'<sheet\b[^>]*\bname="([^"]*)"[^>]*\br:id="([^"]*)"')
-_RELATION = re.compile(r"<Relationship\b[^>]*>")
-_FORMAT = re.compile(r'<numFmt\b[^>]*\bnumFmtId="(\d+)"[^>]*\bformatCode="([^"]*)"')
-_FORMAT_TURNED = re.compile(r'<numFmt\b[^>]*\bformatCode="([^"]*)"[^>]*\bnumFmtId="(\d+)"')
-_CELL = re.compile(rb"<c\b[^>]*>")
-_ZEROS = re.compile(r"0{2,}")
+
+def marks_before_opening(path: Path, name: str) -> dict[str, Marks]:
+    """Of all sheets of an .ods, which the reader takes into memory as it opens it; else nothing yet."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as book:
+            if "content.xml" in book.namelist() and "xl/workbook.bin" not in book.namelist():
+                return marks_of_ods(book, name)
+    return {}
 
 
 def marks_of(path: Path, sheet: str, name: str) -> Marks:
-    """Scan one sheet."""
+    """Scan one sheet of any other format."""
     if not zipfile.is_zipfile(path):
         return marks_of_xls(path, sheet)
-    marks = Marks()
     with zipfile.ZipFile(path) as book:
         if "xl/workbook.bin" in book.namelist():
             return marks_of_xlsb(book, sheet)
-        if "content.xml" in book.namelist():
-            return marks_of_ods(book, sheet, name)
-        part = _part_of(book, sheet)
-        if part:
-            _scan(book, part, _zero_styles(book), marks)
-    return marks
+        part = next((one.part for one in sheets_of(book, name)[0] if one.name == sheet), None)
+        return Marks() if part is None else _marks_of_part(book, part, styles_of(book, name).zeros, name)
 
 
-def _part_of(book: zipfile.ZipFile, sheet: str) -> str | None:
-    """The zip member of a sheet, by way of the workbook's relations."""
-    workbook, relations = _text(book, "xl/workbook.xml"), _text(book, "xl/_rels/workbook.xml.rels")
-    for name, relation in _SHEET.findall(workbook):
-        if html.unescape(name) == sheet:
-            for tag in _RELATION.findall(relations):
-                if f'Id="{relation}"' in tag and (target := re.search(r'\bTarget="([^"]*)"', tag)):
-                    part = target[1].lstrip("/")
-                    part = part if part.startswith("xl/") else f"xl/{part}"
-                    return part if part in book.namelist() else None
-    return None
+def _marks_of_part(book: zipfile.ZipFile, part: str, zeros: dict[int, int], name: str) -> Marks:
+    """A sheet in XML of any form.  Raises BadInput ``outside.xml_entities``; where the XML is broken, what was seen."""
+    walk = _Walk(zeros)
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = walk.start
+    parser.EndElementHandler = walk.end
+    parser.CharacterDataHandler = walk.text
+    broken = (expat.ExpatError, zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError)
+    with suppress(*broken), book.open(part) as xml:
+        block = xml.read(_CHUNK)
+        refuse_entities(block[:4096], name)
+        while block:
+            parser.Parse(block, False)
+            block = xml.read(_CHUNK)
+    return walk.marks
 
 
-def _zero_styles(book: zipfile.ZipFile) -> dict[int, int]:
-    """Cell style number → width, for styles whose number format is nothing but zeros."""
-    styles = _text(book, "xl/styles.xml")
-    formats = {int(number): code for number, code in _FORMAT.findall(styles)}
-    formats |= {int(number): code for code, number in _FORMAT_TURNED.findall(styles)}
-    widths = {number: len(code) for number, code in formats.items() if _ZEROS.fullmatch(code)}
-    cells = re.search(r"<cellXfs\b.*?</cellXfs>", styles, re.DOTALL)
-    if not widths or not cells:
-        return {}
-    used = [int(number) for number in re.findall(r'<xf\b[^>]*\bnumFmtId="(\d+)"', cells[0])]
-    return {style: widths[number] for style, number in enumerate(used) if number in widths}
+@dataclass
+class _Walk:
+    """Where the parser stands in the sheet, and what it saw in the cell; rows and cells may go without their number."""
 
+    zeros: dict[int, int]
+    marks: Marks = field(default_factory=Marks)
+    row: int = -1
+    column: int = -1
+    told: dict[str, str] = field(default_factory=dict)
+    formula: bool = False
+    value: str = ""
+    within: bool = False
 
-def _scan(book: zipfile.ZipFile, part: str, zeros: dict[int, int], marks: Marks) -> None:
-    for tag in _cells(book, part, all_of_them=bool(zeros)):
-        error = b't="e"' in tag
-        place = re.search(rb'\br="([A-Z]+)(\d+)"', tag)
-        if not place:
-            continue
-        cell = int(place[2]) - 1, _column(place[1])
-        if error:
-            marks.errors.append(cell)
-        elif (style := re.search(rb'\bs="(\d+)"', tag)) and int(style[1]) in zeros and b't="s"' not in tag:
-            marks.padded[cell] = zeros[int(style[1])]
+    def start(self, tag: str, held: dict[str, str]) -> None:
+        kind = tag.rpartition(":")[2]
+        if kind == "row":
+            self.row = int(held["r"]) - 1 if "r" in held else self.row + 1
+            self.column = -1
+            self.marks.hidden_rows += held.get("hidden") in ("1", "true")
+        elif kind == "c":
+            letters = held.get("r", "").rstrip("0123456789")
+            self.column = _column(letters.encode()) if letters else self.column + 1
+            self.told, self.formula, self.value = held, False, ""
+        elif kind == "f":
+            self.formula = True
+        self.within = kind == "v"
 
+    def text(self, text: str) -> None:
+        if self.within:
+            self.value += text
 
-def _cells(book: zipfile.ZipFile, part: str, *, all_of_them: bool) -> Iterator[bytes]:
-    """Cell tags; where only errors are wanted, chunks without any are passed over."""
-    with book.open(part) as xml:
-        rest = b""
-        while chunk := xml.read(_CHUNK):
-            block = rest + chunk
-            done = 0
-            if all_of_them or b't="e"' in block:
-                for tag in _CELL.finditer(block):
-                    done = tag.end()
-                    yield tag[0]
-            rest = block[max(done, len(block) - _TAG) :]
-
-
-def _text(book: zipfile.ZipFile, part: str) -> str:
-    try:
-        return book.read(part).decode("utf-8", errors="replace")
-    except KeyError:
-        return ""
+    def end(self, tag: str) -> None:
+        self.within = False
+        if tag.rpartition(":")[2] != "c":
+            return
+        kind, style = self.told.get("t", "n"), self.told.get("s", "")
+        if self.value or kind == "inlineStr":
+            self.marks.reach(self.row + 1, self.column + 1)
+        if kind == "e":
+            self.marks.errors.append((self.row, self.column))
+        elif self.formula and not self.value and kind != "str":  # an empty text is a result
+            self.marks.uncached.append((self.row, self.column))
+        elif kind == "n" and style.isdigit() and int(style) in self.zeros:
+            self.marks.padded[self.row, self.column] = self.zeros[int(style)]
 
 
 def _column(letters: bytes) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -28,7 +29,12 @@ _ZEROS = re.compile(r"0{2,}")
 _PLAIN_TEXT = re.compile(rb"<si>\s*<t(?: xml:space=\"preserve\")?>([^<]*)</t>\s*</si>")
 _RICH = re.compile(rb"<si\b[^>]*?(?:/>|>(.*?)</si>)", re.DOTALL)
 _RUN = re.compile(rb"<rPh\b.*?</rPh>|<t\b[^>]*?(?:/>|>([^<]*)</t>)", re.DOTALL)
+_ESCAPED_PAIR = re.compile(r"_x([Dd][89ABab][0-9A-Fa-f]{2})__x([Dd][C-Fc-f][0-9A-Fa-f]{2})_")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+
+#: What reading a member of a broken zip, or a text that is not UTF-8, raises.
+_BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, UnicodeDecodeError, pa.ArrowInvalid)
 
 
 @dataclass(frozen=True)
@@ -81,14 +87,14 @@ def styles_of(book: zipfile.ZipFile, name: str) -> Styles:
         return Styles(zeros={})
     root = _xml(book, "xl/styles.xml", name)
     codes = {
-        int(one.get("numFmtId", 0)): str(one.get("formatCode", ""))
+        _format(one, name): str(one.get("formatCode", ""))
         for one in root.iter()
         if one.tag.endswith("}numFmt")
     }
     cells = next((one for one in root if one.tag.endswith("}cellXfs")), ())
     dates, times, durations, zeros = set(), set(), set(), {}
     for style, one in enumerate(cells):
-        number = int(one.get("numFmtId", 0))
+        number = _format(one, name)
         code = codes.get(number, "")
         plain = _QUOTED.sub("", code).partition(";")[0].lower()
         if _DURATION.search(code) or number == 46:
@@ -105,25 +111,35 @@ def styles_of(book: zipfile.ZipFile, name: str) -> Styles:
     return Styles(frozenset(dates), frozenset(times), frozenset(durations), zeros)
 
 
+def _format(one: Any, name: str) -> int:
+    told = str(one.get("numFmtId", "0"))
+    if not told.isdecimal():
+        raise BadInput("outside.excel_unreadable", "工作簿已损坏（数字格式没有编号）", Address(file=name))
+    return int(told)
+
+
 def shared_texts(book: zipfile.ZipFile, name: str) -> pa.Array[Any]:
     """All shared texts; as Arrow they take a quarter of the memory of Python's."""
     if "xl/sharedStrings.xml" not in book.namelist():
         return pa.array([], pa.string())
     parts: list[pa.Array[Any]] = []
     rest = b""
-    with book.open("xl/sharedStrings.xml") as xml:
-        first = True
-        while chunk := xml.read(_CHUNK):
-            if first:
-                refuse_entities(chunk[:4096], name)
-                first = False
-            block = rest + chunk
-            cut = block.rfind(b"</si>") + 5
-            if cut < 5:
-                rest = block
-                continue
-            parts.append(_texts(block[:cut]))
-            rest = block[cut:]
+    try:
+        with book.open("xl/sharedStrings.xml") as xml:
+            first = True
+            while chunk := xml.read(_CHUNK):
+                if first:
+                    refuse_entities(chunk[:4096], name)
+                    first = False
+                block = rest + chunk
+                cut = block.rfind(b"</si>") + 5
+                if cut < 5:
+                    rest = block
+                    continue
+                parts.append(_texts(block[:cut]))
+                rest = block[cut:]
+    except _BROKEN as problem:
+        raise BadInput("outside.excel_unreadable", f"工作簿已损坏（{problem}）", Address(file=name)) from None
     return pa.concat_arrays(parts) if parts else pa.array([], pa.string())
 
 
@@ -146,8 +162,15 @@ def unescaped(text: bytes) -> str:
     if "&" in plain:
         plain = html.unescape(plain)
     if "_x" in plain:
-        plain = _ESCAPED.sub(lambda code: chr(int(code[1], 16)), plain)
+        plain = _ESCAPED_PAIR.sub(lambda code: bytes.fromhex(code[1] + code[2]).decode("utf-16-be"), plain)
+        plain = _ESCAPED.sub(_letter, plain)
     return plain.replace("\r\n", "\n")
+
+
+def _letter(code: re.Match[str]) -> str:
+    """What is no character, half of one or NUL, stays written as it is."""
+    number = int(code[1], 16)
+    return code[0] if not number or 0xD800 <= number < 0xE000 else chr(number)
 
 
 def _xml(book: zipfile.ZipFile, part: str, name: str) -> Any:
@@ -155,7 +178,7 @@ def _xml(book: zipfile.ZipFile, part: str, name: str) -> Any:
         content = book.read(part)
     except KeyError:
         return ET.Element("none")
-    except (zipfile.BadZipFile, OSError, EOFError) as problem:
+    except _BROKEN as problem:
         raise BadInput("outside.excel_unreadable", f"工作簿已损坏（{problem}）", Address(file=name)) from None
     refuse_entities(content[:4096], name)
     try:

@@ -7,7 +7,7 @@ import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
@@ -16,6 +16,22 @@ from jutong.terms import Address, BadInput
 
 _CHUNK = 1 << 20
 _LARGE, _RATIO = 64 << 20, 250
+#: What lies beside a DBF of the same name: a shape file's parts, an index, the name of the encoding.
+_COMPANIONS = (
+    ".cpg",
+    ".prj",
+    ".qpj",
+    ".shp",
+    ".shx",
+    ".sbn",
+    ".sbx",
+    ".qix",
+    ".shp.xml",
+    ".cdx",
+    ".mdx",
+    ".ndx",
+    ".idx",
+)
 _NOISE = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
@@ -53,6 +69,10 @@ def _unzip(path: Path, name: str, folder: Path, wanted: str | None) -> str:
         chosen = _chosen(list(shown), name, wanted)
         with book.open(shown[chosen]) as packed:
             _copy(packed, folder, path, name)
+        beside = _beside(chosen, shown)
+        if beside:
+            with book.open(shown[beside]) as packed:
+                _copy(packed, folder, path, name, "member.cpg")
     return chosen
 
 
@@ -91,11 +111,27 @@ def _untar(path: Path, name: str, folder: Path, wanted: str | None) -> str:
                 members.append(one)
         shown = {one.name: one for one in members}
         chosen = _chosen(list(shown), name, wanted)
-        packed = book.extractfile(shown[chosen])
-        assert packed is not None
-        with packed:
-            _copy(packed, folder, path, name)
+        for wanted_name, target in ((chosen, "member"), (_beside(chosen, shown), "member.cpg")):
+            packed = book.extractfile(shown[wanted_name]) if wanted_name else None
+            if packed is not None:
+                with packed:
+                    _copy(packed, folder, path, name, target)
     return chosen
+
+
+def _beside(chosen: str, members: Iterable[str]) -> str | None:
+    """The ``.cpg`` that says in which encoding a packed DBF is."""
+    wanted = PurePosixPath(chosen).with_suffix(".cpg")
+    if not chosen.lower().endswith(".dbf"):
+        return None
+    return next((one for one in members if str(PurePosixPath(one)).lower() == str(wanted).lower()), None)
+
+
+def _without_companions(members: Sequence[str]) -> list[str]:
+    """A DBF comes with files of its own name that are no tables: a shape file's others, the name of its encoding."""
+    stems = [one[:-4].lower() for one in members if one.lower().endswith(".dbf")]
+    companions = {stem + ending for stem in stems for ending in _COMPANIONS}
+    return [one for one in members if one.lower() not in companions]
 
 
 def _chosen(members: Sequence[str], name: str, wanted: str | None) -> str:
@@ -109,7 +145,7 @@ def _chosen(members: Sequence[str], name: str, wanted: str | None) -> str:
         return wanted
     tables = [
         one
-        for one in data
+        for one in _without_companions(data)
         if PurePosixPath(one).suffix.lower() not in (".md", ".pdf", ".doc", ".docx", ".ok")
     ]
     if not tables:
@@ -124,9 +160,9 @@ def _chosen(members: Sequence[str], name: str, wanted: str | None) -> str:
     return tables[0]
 
 
-def _copy(packed: IO[bytes], folder: Path, path: Path, name: str) -> None:
+def _copy(packed: IO[bytes], folder: Path, path: Path, name: str, target: str = "member") -> None:
     size, given = max(path.stat().st_size, 1), 0
-    with (folder / "member").open("wb") as target:
+    with (folder / target).open("wb") as written:
         while chunk := packed.read(_CHUNK):
             given += len(chunk)
             if given > MOST_BYTES or (given > _LARGE and given > size * _RATIO):
@@ -135,4 +171,4 @@ def _copy(packed: IO[bytes], folder: Path, path: Path, name: str) -> None:
                     f"展开到 {given >> 20} MB 还没有完，是压缩文件的 {given // size} 倍，不像是真的数据",
                     Address(file=name),
                 )
-            target.write(chunk)
+            written.write(chunk)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from jutong.outside.csv.folder import read_text
 from jutong.outside.excel.folder import SUFFIXES, read_workbook
 from jutong.outside.files.archive import unpack
-from jutong.outside.files.dbf import read_dbf
+from jutong.outside.files.dbf import companion_encoding, read_dbf
 from jutong.outside.files.jsons import read_json
 from jutong.outside.files.kinds import kind_of
 from jutong.outside.files.parquet import read_parquet
@@ -73,7 +73,18 @@ class FileFolder:
         file: Path | None = None,
     ) -> Reading:
         """``since`` is ignored: a file is a delivery of its own, taken whole."""
-        return read_file(file or self.file(locator), str(locator["file"]), {**self._config, **locator})
+        declared = {**self._config, **locator}
+        if file is not None and "encoding" not in declared:
+            declared |= self._beside(locator)
+        return read_file(file or self.file(locator), str(locator["file"]), declared)
+
+    def _beside(self, locator: Mapping[str, Any]) -> dict[str, str]:
+        """What stands beside a delivered DBF, of which a kept copy is read."""
+        name, folder = str(locator["file"]), str(locator.get("folder") or self._folder)
+        if Path(name).suffix.lower() != ".dbf" or not folder:
+            return {}
+        encoding = companion_encoding(Path(folder) / name, name)
+        return {"encoding": encoding} if encoding else {}
 
     def close(self) -> None:
         """Nothing is held open between readings."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,9 @@ from jutong.outside.reading import Reading
 from jutong.terms import Address, BadInput
 
 _MAX_LINE, _MAX_WHOLE = 4 << 20, 256 << 20
+_MOST_DEPTH = 200
+#: An escaped half of a character beyond the first plane; two of them make one.
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def read_json(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
@@ -91,13 +95,16 @@ def _record(value: Any, name: str, number: int) -> dict[str, str | None] | BadIn
     if not isinstance(value, dict):
         return BadInput("outside.json_not_rows", "这一行不是一个对象", Address(name, row=number))
     for key, inner in value.items():
-        if isinstance(inner, str) and "\0" in inner:
+        if "\0" in key or (isinstance(inner, str) and "\0" in inner):
             return BadInput(
                 "outside.json_nul",
                 "值里有空字符（\\u0000），没有系统收得下",
-                Address(name, row=number, item=key),
+                Address(name, row=number, item=key.replace("\0", "")),
             )
-    return {key: _plain(inner) for key, inner in value.items()}
+    try:
+        return {key: _plain(inner) for key, inner in value.items()}
+    except RecursionError:
+        return BadInput("outside.json_broken", "JSON 嵌套得太深", Address(name, row=number))
 
 
 def _plain(value: Any) -> str | None:
@@ -116,16 +123,18 @@ class _Text(str):
     __slots__ = ()
 
 
-def _dumped(value: Any) -> str:
-    """A nested value as JSON, its numbers as they were written."""
+def _dumped(value: Any, depth: int = 0) -> str:
+    """A nested value as JSON, its numbers as they were written. Raises RecursionError beyond ``_MOST_DEPTH``."""
+    if depth > _MOST_DEPTH:
+        raise RecursionError
     if isinstance(value, dict):
-        return (
-            "{"
-            + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_dumped(v)}" for k, v in value.items())
-            + "}"
+        pairs = (
+            f"{json.dumps(key, ensure_ascii=False)}:{_dumped(inner, depth + 1)}"
+            for key, inner in value.items()
         )
+        return "{" + ",".join(pairs) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(_dumped, value)) + "]"
+        return "[" + ",".join(_dumped(inner, depth + 1) for inner in value) + "]"
     return str(value) if isinstance(value, _Text) else json.dumps(value, ensure_ascii=False)
 
 
@@ -155,9 +164,13 @@ def _parsed(text: str, name: str, row: int) -> Any:
         raise BadInput("outside.json_broken", f"{word} 不是 JSON 里的数字", Address(name, row=row))
 
     try:
-        return json.loads(
+        value = json.loads(
             text, parse_int=_Text, parse_float=_Text, parse_constant=never, object_pairs_hook=pairs
         )
+        if _HALF.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise BadInput("outside.json_broken", "有半个字符（\\ud800 一类）", Address(name, row=row)) from None
     except json.JSONDecodeError as problem:
         raise BadInput(
             "outside.json_broken", f"不是完整的 JSON（第 {problem.colno} 个字符附近）",
@@ -165,3 +178,4 @@ def _parsed(text: str, name: str, row: int) -> Any:
         ) from None  # fmt: skip
     except RecursionError:
         raise BadInput("outside.json_broken", "JSON 嵌套得太深", Address(name, row=row)) from None
+    return value

@@ -10,12 +10,15 @@ from jutong.terms import Address, BadInput
 _TEXTS = (".csv", ".tsv", ".txt", ".tab", ".prn", ".dat", ".asc")
 _FOREIGN = {
     b"Rar!": "RAR", b"7z\xbc\xaf": "7z", b"%PDF": "PDF", b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF",
-    b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"{\\rtf": "RTF",
+    b"SQLite format 3": "SQLite 数据库", b"\0\1\0\0Standard": "Access 数据库", b"MIME-Version:": "网页归档（MHTML）",
+    b"\x7fELF": "程序", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"{\\rtf": "RTF",
 }  # fmt: skip
 #: Zips that hold a document: by a member each has.
 _DOCUMENTS = {"word/document.xml": "Word", "ppt/presentation.xml": "PowerPoint", "OFD.xml": "OFD"}
 #: What programs call .xls and is none.
 _WEB_PAGE = (b"<html", b"<!doctype html", b"<table", b"<meta", b"<head")
+#: What no table begins with, whatever it is called: a page that asks to sign in was saved in its stead.
+_SURE_PAGE = (b"<!doctype html", b"<html")
 _OLD_XML = b"urn:schemas-microsoft-com:office:spreadsheet"
 _OPEN_DOCUMENT = b"application/vnd.oasis.opendocument.spreadsheet"
 #: What a dBASE file of any version begins with.
@@ -34,6 +37,10 @@ def kind_of(path: Path, name: str) -> str:
     for mark, word in _FOREIGN.items():
         if head.startswith(mark):
             raise _foreign(word, name)
+    if head[257:262] == b"ustar":
+        raise BadInput(
+            "outside.format_unknown", "这是没有压缩的 tar，请压成 tar.gz 或 zip 再交", Address(file=name)
+        )
     suffix = Path(name).suffix.lower()
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _kind_of_zip(path, suffix, name)
@@ -46,7 +53,8 @@ def kind_of(path: Path, name: str) -> str:
     if suffix == ".dbf" or (head[0] in _DBF and _is_dbf(head)):
         return "dbf"
     plain = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
-    if suffix not in _TEXTS and plain[:20].lower().startswith(_WEB_PAGE):
+    page = plain[:20].lower()
+    if page.startswith(_SURE_PAGE) or (suffix not in _TEXTS and page.startswith(_WEB_PAGE)):
         raise _foreign("网页（HTML）", name)
     if suffix not in _TEXTS and plain.startswith(b"<") and _OLD_XML in plain:
         raise _foreign("XML 电子表格 2003", name)

@@ -17,6 +17,12 @@ from jutong.outside.reading import Reading
 from jutong.terms import Address, BadInput
 
 _CHUNK = 1 << 20
+_MOST_VALUE = 4 << 20
+#: Encodings of text; Python knows others by such names, which are none.
+_ENCODINGS = re.compile(
+    r"utf-?(?:8|8-sig|16|32)(?:-?[lb]e)?|(?:us-)?ascii|iso-?8859-\d+|latin-?\d|windows-\d+|cp\d+|big5(?:-hkscs)?"
+    r"|shift[_-]jis|euc-(?:jp|kr|cn)|koi8-[ru]|gb18030"
+)
 _DECLARED = re.compile(rb"""<\?xml[^>]*\bencoding\s*=\s*["']([A-Za-z0-9._-]+)["'][^>]*\?>""")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _MOST_DEPTH = 40
@@ -35,8 +41,9 @@ def read_xml(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
 def _events(path: Path, name: str) -> Iterator[tuple[str, Any, int]]:
     """('start', (tag, attributes)) · ('text', text) · ('end', tag), each with its line."""
     found: list[tuple[str, Any, int]] = []
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
+    given = length = 0
 
     def line() -> int:
         return int(parser.CurrentLineNumber)
@@ -53,9 +60,17 @@ def _events(path: Path, name: str) -> Iterator[tuple[str, Any, int]]:
     parser.CharacterDataHandler = lambda text: found.append(("text", text, line()))
     try:
         for text in _texts(path, name):
-            parser.Parse(text, False)
-            yield from found
+            plain = text.encode()
+            given += len(plain)
+            parser.Parse(plain, False)
+            for event in found:
+                length = length + len(event[1]) if event[0] == "text" else 0
+                if length > _MOST_VALUE:
+                    raise _too_long(name, event[2])
+                yield event
             found.clear()
+            if given - parser.CurrentByteIndex > _MOST_VALUE + _CHUNK:  # a tag that does not end
+                raise _too_long(name, line())
         parser.Parse("", True)
     except expat.ExpatError as problem:
         raise BadInput(
@@ -66,12 +81,20 @@ def _events(path: Path, name: str) -> Iterator[tuple[str, Any, int]]:
     yield from found
 
 
+def _too_long(name: str, line: int) -> BadInput:
+    return BadInput(
+        "outside.xml_value_too_long", f"有一个值超过 {_MOST_VALUE >> 20} MB", Address(name, row=line)
+    )
+
+
 def _texts(path: Path, name: str) -> Iterator[str]:
     with path.open("rb") as opened:
         chunk = opened.read(_CHUNK)
         refuse_entities(chunk, name)
         encoding = _encoding(chunk)
         try:
+            if not _ENCODINGS.fullmatch(encoding):
+                raise LookupError
             decoder = codecs.getincrementaldecoder(encoding)("strict")
         except LookupError:
             raise BadInput(

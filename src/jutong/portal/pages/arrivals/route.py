@@ -262,7 +262,7 @@ def settled(visit: Visit, arrival: Arrival) -> Done:
     if ended.state != "taken" or not ended.batch_id:
         return Done(f"/arrivals/{arrival.id}", value={"arrival": arrival.id, "state": ended.state})
     with contextlib.suppress(JutongError):  # the batch is received; what keeps it from refining its page says
-        done = refine([ended.batch_id], database=rooms.database, store=rooms.store)
+        done = refine([ended.batch_id], database=rooms.database, store=rooms.store, settings=rooms.settings)
         follow_up(rooms.database, rooms.store, done)  # what was to be mended is re-checked at once
     return Done(f"/batches/{ended.batch_id}", value={"arrival": arrival.id, "batch": ended.batch_id})
 

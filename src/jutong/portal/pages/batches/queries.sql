@@ -47,3 +47,7 @@ SELECT * FROM (
     WHERE b.source_table = %(table)s AND b.given > 0
     ORDER BY b.received_at DESC LIMIT 12
 ) latest ORDER BY received_at
+
+-- name: open_form
+-- Whether a table is filled in by hand just now.
+SELECT 1 FROM form WHERE source_table = %(table)s AND state = 'open'

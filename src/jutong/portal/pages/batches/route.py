@@ -138,6 +138,8 @@ class BatchPage:
     may_see_issues: bool
     may_export: bool
     has_file: bool
+    #: Where what was sent back is given again, mended; empty where this party does not give it by hand.
+    again: str
 
 
 def listed(visit: Visit, asked: BatchesQuestion) -> Batches:
@@ -237,7 +239,15 @@ def build(visit: Visit, asked: IssueQuestion) -> BatchPage:
         may_see_issues=may_see,
         may_export=visit.can("issue:export", row),
         has_file=row["file_sha256"] is not None,
+        again=_again(visit, row, refined),
     )
+
+
+def _again(visit: Visit, row: dict[str, Any], refined: dict[str, Any] | None) -> str:
+    if not refined or not refined["rejected"] or row["kind"] != "file" or not visit.can("source:run", row):
+        return ""
+    form = visit.connection.execute(_SQL.open_form, {"table": row["source_table"]}).fetchone()
+    return f"/forms/{row['source_table']}" if form else f"/arrivals?table={row['source_table']}"
 
 
 def _digest_kind(row: dict[str, Any]) -> str:

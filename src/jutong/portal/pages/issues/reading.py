@@ -107,6 +107,7 @@ def issues_of_batch(visit: Visit, batch: Mapping[str, Any], asked: IssueQuestion
     table = find_tables(visit.connection, names=[batch["source_table"]])[0]
     items = [Item.from_row(one) for one in table.items]
     where, params = _where(batch["id"], asked)
+    places = {item.name: place for place, item in enumerate(items)}
     hidden = batch["department_code"] != visit.who.department_code
     try:
         with visit.rooms.store.reading() as view:
@@ -125,7 +126,13 @@ def issues_of_batch(visit: Visit, batch: Mapping[str, Any], asked: IssueQuestion
         ),
         columns=tuple(Column(item.name, item.label) for item in columns),
         rows=tuple(
-            _row(sheet_row(batch, number), faults, given.get(number, {}), columns, hidden=hidden)
+            _row(
+                sheet_row(batch, number),
+                sorted(faults, key=lambda fault: places.get(fault["item"], len(places))),
+                given.get(number, {}),
+                columns,
+                hidden=hidden,
+            )
             for number, faults in found.items()
         ),
         rejected=counts.get("reject", 0),
