@@ -27,6 +27,10 @@ PLACEHOLDERS = (
     "N/A", "#N/A", "NA", "NONE", "NAN", "UNDEFINED", "NIL",
     "无", "空", "不详", "未知", "暂无", "没有", "未填", "未填写", "待补", "待补充", "待定", "不明", "不清楚",
 )  # fmt: skip
+#: Of them, those that stand where two or more Chinese characters are looked for: a third of the comparisons.
+HAN_PLACEHOLDERS = tuple(
+    word for word in PLACEHOLDERS if len(word) > 1 and all("一" <= character <= "龥" for character in word)
+)
 #: The same where a Chinese word may be an answer: in codes and free text.
 BLANK_MARKS = ("", "NULL", "(NULL)", "<NULL>", "[NULL]", "\\N", "#N/A")
 
