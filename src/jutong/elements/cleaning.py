@@ -59,8 +59,13 @@ def trimmed(expression: str) -> str:
 
 
 def squeezed(expression: str) -> str:
-    """Without any blank, unseen or control character or the quote mark spreadsheets put before numbers."""
-    return f"regexp_replace({expression}, '[{BLANK}{UNSEEN}{CONTROL}''\"`‘’“”]+', '', 'g')"
+    """Without any blank, unseen or control character or what spreadsheets put about numbers to keep them: ' or ="…"."""
+    return f"regexp_replace({expression}, '^=\"|[{BLANK}{UNSEEN}{CONTROL}''\"`‘’“”]+', '', 'g')"
+
+
+def unpointed(expression: str) -> str:
+    """A number of a code without the .0 that an export as decimals gave it."""
+    return f"regexp_replace({expression}, '^([0-9]+)\\.0+$', '\\1')"
 
 
 def nothing_to_null(expression: str, words: tuple[str, ...] = PLACEHOLDERS, name: str = "v") -> str:
@@ -80,6 +85,6 @@ def identifier(pattern: str, separators: str = "-") -> Callable[[str], str]:
 
     def clean(expression: str) -> str:
         bare = f"regexp_replace({squeezed(half_width(expression))}, '[{separators}]+', '', 'g')"
-        return unless(pattern, expression, nothing_to_null(f"upper({bare})"))
+        return unless(pattern, expression, nothing_to_null(unpointed(f"upper({bare})")))
 
     return clean

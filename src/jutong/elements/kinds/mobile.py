@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jutong.elements.cleaning import half_width, let, nothing_to_null, squeezed, unless
+from jutong.elements.cleaning import half_width, let, nothing_to_null, squeezed, unless, unpointed
 from jutong.elements.element import FLAG, Check, Dimension, Element
 from jutong.elements.masking import text_masks
 
@@ -11,7 +11,7 @@ _INVENTED = "('13800138000', '13900139000', '13812345678', '13912345678')"
 
 
 def _clean(expression: str) -> str:
-    bare = f"regexp_replace({squeezed(half_width(expression))}, '[()._-]+', '', 'g')"
+    bare = f"regexp_replace({unpointed(squeezed(half_width(expression)))}, '[()._-]+', '', 'g')"
     local = let(bare, lambda t: f"regexp_replace({t}, '^(?:\\+|00)?86(1[0-9]{{10}})$', '\\1')")
     return unless(_FORM, expression, nothing_to_null(local))
 
@@ -53,6 +53,7 @@ ELEMENT = Element(
         ("13973912345", "13973912345"),
         ("+86 139-7391-2345", "13973912345"),
         ("００８６１３９７３９１２３４５", "13973912345"),
+        ("13973912345.0", "13973912345"),
         ("无", None),
     ),
     fails=(

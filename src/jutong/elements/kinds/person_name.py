@@ -16,6 +16,8 @@ def _clean(expression: str) -> str:
         # Blanks are padding between Chinese characters (张　三) and part of the name between Latin ones.
         dotted = f"regexp_replace({text}, '[•・∙‧⋅●﹒˙]', '·', 'g')"
         han = "[\\p{Han}·]"
+        # A full stop, often a wide one, stands for the interpunct that a keyboard does not have.
+        dotted = f"regexp_replace({dotted}, '(\\p{{Han}})[.](\\p{{Han}})', '\\1·\\2', 'g')"
         once = f"regexp_replace({dotted}, '({han}) ({han})', '\\1\\2', 'g')"
         # Twice: a match eats the character that the next blank would need.
         return f"regexp_replace({once}, '({han}) ({han})', '\\1\\2', 'g')"
@@ -59,6 +61,7 @@ ELEMENT = Element(
         ("张三丰", "张三丰"),
         (" 张　三 ", "张三"),
         ("买买提•艾力", "买买提·艾力"),
+        ("买买提．艾力", "买买提·艾力"),
         ("John Smith", "John Smith"),
         ("暂无", None),
     ),
