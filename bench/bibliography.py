@@ -85,8 +85,13 @@ def bare_splink(files: list[Path], truth: Path) -> dict[str, Any]:
 
 
 def _csv(file: Path) -> str:
-    """The set's files are in Latin-1 where they are not ASCII."""
-    return f"read_csv({literal(str(file))}, all_varchar = true, header = true, encoding = 'latin-1')"
+    """The set is given out in Latin-1 and, where somebody mended it, in UTF-8."""
+    try:
+        file.read_text(encoding="utf-8")
+        encoding = "utf-8"
+    except UnicodeDecodeError:
+        encoding = "latin-1"
+    return f"read_csv({literal(str(file))}, all_varchar = true, header = true, encoding = '{encoding}')"
 
 
 if __name__ == "__main__":
