@@ -156,4 +156,4 @@ def _write_given(town: Town, batch: str, target: Path) -> None:
     names = ", ".join(str(item["name"]) for item in ITEMS)
     table = batch.partition(".")[2]
     with town.store.writing(f"given:{time.time_ns()}", "standard.issue", author="bench") as writer:
-        writer.run(f"COPY (SELECT {names} FROM lake.raw.{table}) TO '{target}' (FORMAT parquet)")
+        writer.run(f"COPY (SELECT _row, {names} FROM lake.raw.{table}) TO '{target}' (FORMAT parquet)")
