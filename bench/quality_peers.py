@@ -1,7 +1,12 @@
-"""Quality tools on the same rules: Great Expectations, Soda, cuallee, each in a process of its own.
+"""Quality tools in the place of our rules: Great Expectations, Soda, pointblank, cuallee, each in a process of its own.
 
 They live in an environment apart (their dependencies would change ours), built once under the user's cache.
 A tool that cannot be installed or fails is told as an error, never as a slow one.
+
+Two races.  *The whole job*: from text as it was given to accepted rows and issue rows in files.  A tool neither cleans
+nor writes, so it is given what it lacks at the least price we know: one SQL statement that cleans before it, one that
+writes the rows it named and one that writes those it did not, all timed once and added to its own time.  *The rules
+alone*: cleaned text or text as given, counted or named row by row, beside our own verdicts asked likewise.
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +30,11 @@ from jutong.elements import ELEMENTS, element_of, verdict_sql
 from jutong.terms import literal
 
 _PACKAGES = (
-    "great-expectations==1.24.1", "soda-core-duckdb==3.3.20", "cuallee==0.15.4", "duckdb==1.5.5",
-    "duckdb-engine==0.17.0", "pandas", "pyarrow", "setuptools<80",
+    "great-expectations==1.24.1", "soda-core-duckdb==3.3.20", "pointblank[duckdb]==1.1.1", "cuallee==0.15.4",
+    "duckdb==1.5.5", "duckdb-engine==0.17.0", "pandas", "pyarrow", "setuptools<80",
 )  # fmt: skip
-TOOLS = ("great_expectations", "soda", "cuallee")
+#: Those that read ``t`` where it lies; the first only reads cleaned text from a file.
+PANDAS, ON_OURS = "great_expectations", ("great_expectations_duckdb", "soda", "pointblank", "cuallee")
 _LONGEST = 1_800
 #: Column → element, as the tools are asked about them.
 _BOUND = (
@@ -76,27 +82,33 @@ def rules() -> list[dict[str, Any]]:
     return [{**one, "key": f"r{place}"} for place, one in enumerate(found)]
 
 
-def _fill(given: Path, at: Path, *, cleaned: bool) -> list[dict[str, Any]]:
-    """A database of the tools' engine with the table ``t`` and a macro per rule, so that no tool has to read the
-    SQL through its own quoting; the engine expands macros before it plans.
-
-    ``cleaned``: ``t`` holds cleaned text; else it is a view that cleans the text as it was given, which is what a tool
-    that cannot clean has to be given.
-    """
-    text = ", ".join(
+def _text_sql() -> str:
+    """The items as cleaned text."""
+    return ", ".join(
         f"{element_of(str(item['element'])).clean(str(item['name']))} AS {item['name']}" for item in ITEMS
     )
-    told = []
-    with duckdb.connect(str(at)) as connection:
+
+
+def _fill(given: Path, at: Path, *, cleaned: bool) -> float:
+    """A database of the tools' engine with the table ``t`` and a macro per rule, so that no tool has to read the
+    SQL through its own quoting; the engine expands macros before it plans.  Returns the seconds cleaning took.
+
+    ``cleaned``: ``t`` holds cleaned text (and lies beside it as Parquet, for the tool that reads files); else it is a
+    view that cleans the text as it was given, which is what a tool that cannot clean has to be given.
+    """
+    with duckdb.connect(str(at), config={"threads": 2}) as connection:
+        began = time.perf_counter()
         if cleaned:
-            connection.execute(f"CREATE TABLE t AS SELECT {text} FROM '{given}'")
+            connection.execute(f"CREATE TABLE t AS SELECT _row, {_text_sql()} FROM '{given}'")
         else:
             connection.execute(f"CREATE TABLE given AS FROM '{given}'")
-            connection.execute(f"CREATE VIEW t AS SELECT {text} FROM given")
+            connection.execute(f"CREATE VIEW t AS SELECT _row, {_text_sql()} FROM given")
+        seconds = time.perf_counter() - began
+        if cleaned:
+            connection.execute(f"COPY t TO '{at.with_suffix('.parquet')}' (FORMAT parquet)")
         for one in rules():
             connection.execute(f"CREATE MACRO fails_{one['key']}({one['column']}) AS ({one['fails']})")
-            told.append({**one, "fails": f"fails_{one['key']}({one['column']})"})
-    return told
+    return seconds
 
 
 def _by_verdict(told: list[dict[str, Any]]) -> dict[str, str]:
@@ -160,26 +172,33 @@ def _rows_only(at: Path) -> tuple[float, dict[str, int]]:
     return seconds, {one["name"]: counted.get(one["name"], 0) for one in told}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Raced:
     """What the tools did, each by its name."""
 
-    seconds: dict[str, float]
-    counts: dict[str, dict[str, int]]
+    seconds: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
     #: Rows it named, of those it counted.
-    told: dict[str, int]
-    problems: dict[str, str]
+    told: dict[str, int] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
 
 
-def _race(at: Path, asked: list[dict[str, Any]], what: str) -> Raced:
-    """The tools over ``t``, asked for ``counts`` or for ``rows``."""
-    raced = Raced({}, {}, {}, {})
+def _race(at: Path, what: str, tools: tuple[str, ...]) -> Raced:
+    """The tools over ``t``, asked for ``counts`` or for ``rows``; ``BENCH_QUALITY_TOOLS`` leaves some out, by their names."""
+    raced = Raced()
+    wanted = os.environ.get("BENCH_QUALITY_TOOLS")
+    # It counts and names no rows.
+    tools = tuple(tool for tool in tools if what == "counts" or tool != "cuallee")
+    tools = tools if wanted is None else tuple(tool for tool in tools if tool in wanted.split(","))
+    if not tools:
+        return raced
     python = environment()
-    for tool in TOOLS:
+    asked = json.dumps([{name: one[name] for name in one if name != "fails"} for one in rules()])
+    for tool in tools:
         try:
             ran = subprocess.run(
                 [str(python), str(Path(__file__).with_name("quality_race.py")), tool, str(at), what],
-                input=json.dumps(asked), capture_output=True, text=True, timeout=_LONGEST, check=True,
+                input=asked, capture_output=True, text=True, timeout=_LONGEST, check=True,
             )  # fmt: skip
             told = json.loads(ran.stdout.rpartition("\n")[2])
             raced.seconds[tool], raced.counts[tool] = told["seconds"], told["counts"]
@@ -191,21 +210,71 @@ def _race(at: Path, asked: list[dict[str, Any]], what: str) -> Raced:
     return raced
 
 
-def rules_alone(given: Path) -> tuple[dict[str, float], dict[str, dict[str, int]], dict[str, Any]]:
+def _written(at: Path, tool: str) -> float:
+    """Seconds to write the issue rows a tool named, and the rows it did not reject, read into their types."""
+    reject = ", ".join(literal(name) for name in _rejecting())
+    named = at.with_suffix(f".{tool}.parquet")
+    given = " ".join(f"WHEN {literal(str(item['name']))} THEN {item['name']}" for item in ITEMS)
+    values = ", ".join(
+        f"{element_of(str(item['element'])).cast(str(item['name']))} AS {item['name']}" for item in ITEMS
+    )
+    with duckdb.connect(str(at), read_only=True, config={"threads": 2}) as connection:
+        began = time.perf_counter()
+        connection.execute(
+            f"COPY (SELECT t._row, t.no AS key, n.rule, CASE split_part(n.rule, ' ', 2) {given} END AS value FROM '{named}' n "
+            f"JOIN t USING (_row)) TO '{at.with_suffix('.issues.parquet')}' (FORMAT parquet)"
+        )
+        connection.execute(
+            f"COPY (SELECT _row, {values} FROM t ANTI JOIN (SELECT _row FROM '{named}' WHERE rule IN ({reject})) USING (_row)) "
+            f"TO '{at.with_suffix('.accepted.parquet')}' (FORMAT parquet)"
+        )
+        return time.perf_counter() - began
+
+
+def _rejecting() -> set[str]:
+    checks = {
+        f"{check.code} {column}"
+        for column, element in _BOUND
+        for check in ELEMENTS[element].checks
+        if check.severity == "reject"
+    }
+    return checks | {"refine.key_missing no", "refine.required uscc", "refine.required name"}
+
+
+def whole_job(given: Path) -> tuple[dict[str, float], dict[str, dict[str, int]], dict[str, Any]]:
+    """Seconds of each tool for the whole job, its failing rows per rule, and what the seconds are made of."""
+    at = given.with_name("job.duckdb")
+    cleaning = _fill(given, at, cleaned=True)
+    raced = _race(at, "rows", (PANDAS, *ON_OURS))
+    seconds, parts = {}, {}
+    for tool, asking in raced.seconds.items():
+        missing = sum(raced.counts[tool].values()) - raced.told[tool]
+        if missing:
+            raced.problems[tool] = f"{missing} failing rows counted and not named"
+            continue
+        writing = _written(at, tool)
+        seconds[tool] = cleaning + asking + writing
+        parts[tool] = {
+            "cleaning": round(cleaning, 3),
+            "asking": round(asking, 3),
+            "writing": round(writing, 3),
+        }
+    return seconds, raced.counts, {"parts": parts, "rows_told": raced.told, "problems": raced.problems}
+
+
+def rules_alone(given: Path) -> dict[str, Any]:
     """The rules alone over ``given``, a Parquet file of the text as it was given: the tools and our own verdicts.
 
-    Four settings: cleaned text or text as given, counted or named row by row.  Returns the tools' seconds and counts
-    for counting cleaned text (what is most to their advantage), and everything: setting → seconds, ratios (how many
-    times faster ours is), rows told, differences, problems.
+    Four settings: cleaned text or text as given, counted or named row by row; of each seconds, ratios (how many times
+    faster ours is), rows told, differences, problems.
     """
-    first: Raced | None = None
     extra: dict[str, Any] = {}
     for text in ("cleaned", "given"):
         at = given.with_name(f"{text}.duckdb")
-        asked = _fill(given, at, cleaned=text == "cleaned")
+        _fill(given, at, cleaned=text == "cleaned")
+        tools = (PANDAS, *ON_OURS) if text == "cleaned" else ON_OURS
         for what, ours in (("counts", _count_only), ("rows", _rows_only)):
-            raced = _race(at, asked, what)
-            first = first or raced
+            raced = _race(at, what, tools)
             seconds, counted = ours(at)
             extra[f"{text} {what}"] = {
                 "seconds": {"jutong": round(seconds, 3), **{name: round(one, 3) for name, one in raced.seconds.items()}},
@@ -214,8 +283,7 @@ def rules_alone(given: Path) -> tuple[dict[str, float], dict[str, dict[str, int]
                 "differences": {name: differing(counted, one) for name, one in raced.counts.items()},
                 "problems": raced.problems,
             }  # fmt: skip
-    assert first
-    return first.seconds, first.counts, extra
+    return extra
 
 
 def differing(ours: dict[str, int], theirs: dict[str, int]) -> dict[str, list[int]]:
@@ -229,12 +297,18 @@ def differing(ours: dict[str, int], theirs: dict[str, int]) -> dict[str, list[in
 
 @click.command()
 @click.option("--rows", default=1_000_000, show_default=True)
-def main(rows: int) -> None:
-    """The rules alone, without the lake."""
+@click.option("--job", is_flag=True, help="the whole job alone")
+def main(rows: int, job: bool) -> None:
+    """The tools without our lake: the whole job, and the rules alone."""
     with tempfile.TemporaryDirectory(prefix="jutong-bench-quality-") as folder:
         given = Path(folder) / "given.parquet"
         duckdb.sql(f"COPY ({rows_sql(0, rows)}) TO '{given}' (FORMAT parquet)")
-        click.echo(json.dumps(rules_alone(given)[2], ensure_ascii=False, indent=1))
+        seconds, counts, parts = whole_job(given)
+        told = {"whole_job": {name: round(one, 3) for name, one in seconds.items()}, **parts}
+        told["failing_rows"] = {name: sum(one.values()) for name, one in counts.items()}
+        if not job:
+            told["rules_alone"] = rules_alone(given)
+        click.echo(json.dumps(told, ensure_ascii=False, indent=1))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
+import re
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from bench.febrl import declaration, truth_of
 
@@ -13,10 +16,11 @@ from jutong.city import registers
 from jutong.fuse import NameParts, evaluate_csv, identifier_sound, read_register, register_yaml, split_name
 from jutong.fuse.credits import Fact
 from jutong.fuse.evaluating import empty_run
-from jutong.fuse.folding import sounding
+from jutong.fuse.folding import folds, sounding
 from jutong.fuse.licences import Licence
 from jutong.fuse.likeness import add_sounds, candidate_steps, score, score_sql
 from jutong.fuse.matching import anchor_steps, record_steps
+from jutong.fuse.names import plain_sql
 from jutong.fuse.steps import MACROS, Duck
 from jutong.terms import BadInput
 
@@ -110,6 +114,19 @@ def test_names_come_apart_as_the_law_has_them() -> None:
         "湖南省邵阳市", "宏达", "商贸", "有限责任公司"
     )
     assert split_name("双清区老唐招待所") == NameParts("双清区", "老唐招待所", "", "")
+
+
+def test_a_name_is_plain_however_it_was_written() -> None:
+    """Against the same said in Python: width, traditional characters, brackets, blanks, small letters and numerals."""
+    alphabet = "邵陽阳宏達达商貿贸（）() ·　ａｂＣab9８éⅰⓐ有限公司-，"
+    chance = random.Random(7)
+    given = ["".join(chance.choices(alphabet, k=chance.randint(1, 6))) for _ in range(3_000)]
+    old, new = folds()
+    with duckdb.connect() as duck:
+        duck.register("given", pa.table({"name": given}))
+        plain = [row[0] for row in duck.execute(f"SELECT {plain_sql('name')} FROM given").fetchall()]
+    folded = (name.translate(str.maketrans(old, new)) for name in given)
+    assert plain == [re.sub(r"[\s（）()《》【】\[\]·.,，。、/-]", "", name).upper() for name in folded]
 
 
 def test_characters_of_one_sound_or_shape_stand_for_one_another() -> None:

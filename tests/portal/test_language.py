@@ -15,6 +15,7 @@ from jutong.casework import KINDS
 from jutong.oversee import FIGURES
 from jutong.people import EVENT_LABELS, ROLES
 from jutong.portal.language import Say, read_english
+from jutong.portal.pages.cases.views import SIDES
 from jutong.portal.rendering import FOLDER
 
 ENGLISH = read_english(FOLDER)
@@ -70,6 +71,7 @@ def test_what_code_says_has_its_english() -> None:
 def test_what_the_rooms_call_their_things_has_its_english() -> None:
     words = [labels[0] for labels in ROLES.values()] + list(EVENT_LABELS.values())
     for kind in KINDS.values():
+        words += [SIDES[side] for side in kind.sides]
         words += [kind.label, *(state.label for state in kind.states), *(move.label for move in kind.moves)]
     words += [figure.definition for figure in FIGURES]
     assert [word for word in words if word not in ENGLISH] == []

@@ -27,6 +27,10 @@ PLACEHOLDERS = (
     "N/A", "#N/A", "NA", "NONE", "NAN", "UNDEFINED", "NIL",
     "无", "空", "不详", "未知", "暂无", "没有", "未填", "未填写", "待补", "待补充", "待定", "不明", "不清楚",
 )  # fmt: skip
+#: Of them, those that stand where two or more Chinese characters are looked for: a third of the comparisons.
+HAN_PLACEHOLDERS = tuple(
+    word for word in PLACEHOLDERS if len(word) > 1 and all("一" <= character <= "龥" for character in word)
+)
 #: The same where a Chinese word may be an answer: in codes and free text.
 BLANK_MARKS = ("", "NULL", "(NULL)", "<NULL>", "[NULL]", "\\N", "#N/A")
 
@@ -55,8 +59,13 @@ def trimmed(expression: str) -> str:
 
 
 def squeezed(expression: str) -> str:
-    """Without any blank, unseen or control character or the quote mark spreadsheets put before numbers."""
-    return f"regexp_replace({expression}, '[{BLANK}{UNSEEN}{CONTROL}''\"`‘’“”]+', '', 'g')"
+    """Without any blank, unseen or control character or what spreadsheets put about numbers to keep them: ' or ="…"."""
+    return f"regexp_replace({expression}, '^=\"|[{BLANK}{UNSEEN}{CONTROL}''\"`‘’“”]+', '', 'g')"
+
+
+def unpointed(expression: str) -> str:
+    """A number of a code without the .0 that an export as decimals gave it."""
+    return f"regexp_replace({expression}, '^([0-9]+)\\.0+$', '\\1')"
 
 
 def nothing_to_null(expression: str, words: tuple[str, ...] = PLACEHOLDERS, name: str = "v") -> str:
@@ -76,6 +85,6 @@ def identifier(pattern: str, separators: str = "-") -> Callable[[str], str]:
 
     def clean(expression: str) -> str:
         bare = f"regexp_replace({squeezed(half_width(expression))}, '[{separators}]+', '', 'g')"
-        return unless(pattern, expression, nothing_to_null(f"upper({bare})"))
+        return unless(pattern, expression, nothing_to_null(unpointed(f"upper({bare})")))
 
     return clean

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jutong.elements.cleaning import BLANK_MARKS, half_width, let, nothing_to_null, one_of, squeezed, unless
+from jutong.elements.cleaning import (
+    BLANK_MARKS,
+    half_width,
+    let,
+    nothing_to_null,
+    one_of,
+    squeezed,
+    unless,
+    unpointed,
+)
 from jutong.elements.element import FLAG, Check, Dimension, Element
 from jutong.elements.masking import hidden_masks
 from jutong.terms import literal
@@ -26,7 +35,7 @@ def code_table(
     arms = " ".join(f"WHEN {literal(word)} THEN {literal(code)}" for word, code in words.items())
 
     def clean(expression: str) -> str:
-        bare = nothing_to_null(f"upper({squeezed(half_width(expression))})", BLANK_MARKS)
+        bare = nothing_to_null(unpointed(f"upper({squeezed(half_width(expression))})"), BLANK_MARKS)
         named = let(bare, lambda t: f"CASE {t} {arms} ELSE {t} END", name="u")
         return unless("[0-9]{2}", expression, named) if _plain(codes) else named
 

@@ -148,8 +148,25 @@ def _read(
         return given or reading.read_everything(register, () if elsewhere else sources, view, duck), now
 
 
+#: The first time there is nothing to compare with.
+_ALL_NEW = (
+    Step(
+        "touched_record",
+        "SELECT dataset, source_key, entity, CAST(NULL AS VARCHAR) AS was, false AS gone FROM judged",
+    ),
+    Step("touched_entity", "SELECT entity FROM chosen"),
+    Step(
+        "happening",
+        "SELECT entity, '' AS event, '' AS other, CAST(0 AS BIGINT) AS records FROM judged WHERE false",
+    ),
+)
+
+
 def _compare(duck: duckdb.DuckDBPyConnection) -> None:
     """``touched_record`` and ``touched_entity``: what differs from what the register holds."""
+    if not duck.execute("SELECT 1 FROM held LIMIT 1").fetchone():
+        run(duck, _ALL_NEW)
+        return
     run(
         duck,
         [

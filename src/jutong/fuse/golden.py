@@ -80,7 +80,7 @@ def _ranked(register: Register) -> str:
     ranks = ", ".join(f"{_rank(register, item)} AS {quote('r_' + item.name)}" for item in register.items)
     items = ", ".join(f"r.{quote(item.name)}" for item in register.items)
     return (
-        f"SELECT p.eid, p.rule, p.weight, r.rid, r.dataset, r.source_key, r.batch, r.row_no, r.as_of, {items}, {ranks} "
+        f"SELECT p.eid, p.place, p.rule, p.weight, r.rid, r.dataset, r.source_key, r.batch, r.row_no, r.as_of, {items}, {ranks} "
         "FROM record r JOIN placed p USING (rid)"
     )
 
@@ -165,18 +165,21 @@ def judged_sql(register: Register) -> str:
     reasons = ", ".join(f"{_reason(item)} AS {quote('w_' + item.name)}" for item in register.items)
     items = ", ".join(f"p.{quote(item.name)}" for item in register.items)
     return (
-        f"SELECT c.eid, p.rid, p.dataset, p.source_key, c.entity, p.batch, p.row_no, p.as_of, p.rule, "
+        f"SELECT c.eid, p.place, p.rid, p.dataset, p.source_key, c.entity, p.batch, p.row_no, p.as_of, p.rule, "
         f"CAST(p.weight AS DECIMAL(9,4)) AS weight, {items}, {reasons} "
         f"FROM ({_ranked(register)}) p JOIN chosen c USING (eid)"
     )
 
 
 def digested_sql(register: Register, weighed: str) -> str:
-    """``judged`` as it is written: with one digest of all that is told of a record, one entity's records together."""
+    """``judged`` as it is written: with one digest of all that is told of a record, one entity's records together.
+
+    Sorted by two numbers, since wide rows with texts for a key cost several times that.
+    """
     told = ", ".join(f"{quote(name)}" for item in register.items for name in (item.name, f"w_{item.name}"))
     return (
-        f"SELECT * EXCLUDE (eid), CAST(hash(entity, batch, row_no, as_of, rule, weight, {told}) AS VARCHAR) AS digest "
-        f"FROM {weighed} ORDER BY eid, dataset, source_key"
+        f"SELECT * EXCLUDE (eid, place), CAST(hash(entity, batch, row_no, as_of, rule, weight, {told}) AS VARCHAR) AS digest "
+        f"FROM {weighed} ORDER BY eid, place"
     )
 
 
@@ -195,6 +198,12 @@ def _reason(item: Item) -> str:
 def members_sql(records: str) -> str:
     """SELECT of memberships of some judged records."""
     return f"SELECT dataset, source_key, entity, batch, row_no, as_of, rule, weight, digest FROM {records}"
+
+
+def wide_sql(register: Register, records: str) -> str:
+    """SELECT of what ``values_sql`` needs of some judged records."""
+    names = (quote(name) for item in register.items for name in (item.name, f"w_{item.name}"))
+    return f"SELECT dataset, source_key, entity, batch, row_no, as_of, {', '.join(names)} FROM {records}"
 
 
 def values_sql(register: Register, records: str) -> str:

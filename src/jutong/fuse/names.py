@@ -109,6 +109,8 @@ _INDUSTRIES = tuple(
         key=lambda word: (-len(word), word),
     )
 )
+#: What upper() may change: letters, and the small forms among numerals and enclosed signs.
+_SMALL = "\\p{Ll}\\p{Lt}ⅰ-ⅿↄⓐ-ⓩ"
 _NOISE = "[\\s（）()《》【】\\[\\]·.,，。、/-]"
 
 
@@ -127,8 +129,10 @@ def plain_sql(text: str) -> str:
         f"upper(regexp_replace({given}, '{_NOISE}', '', 'g'))"
         for given in (text, f"translate({text}, {literal(old)}, {literal(new)})")
     )
-    # Few values hold such a character, and translate() with a long map is slow.
-    return f"CASE WHEN regexp_matches({text}, {literal(f'[{old}]')}) THEN {folded} ELSE {plain} END"
+    # Most values hold nothing to be mended, which one search finds; few hold a character to be folded, and
+    # translate() with a long map is slow.
+    nothing = f"NOT regexp_matches({text}, {literal(f'[{old}{_SMALL}]|{_NOISE}')})"
+    return f"CASE WHEN {nothing} THEN {text} WHEN regexp_matches({text}, {literal(f'[{old}]')}) THEN {folded} ELSE {plain} END"
 
 
 def core_sql(plain: str) -> str:

@@ -18,6 +18,8 @@ from jutong.terms import DatasetName
 
 _sql = named_sql(__file__, "queries.sql")
 _BATCH_ROWS = 100_000
+#: What the lake's query may be ahead of ours; with DuckDB's own 1 MB they mostly wait for each other.
+_AHEAD = "SET streaming_buffer_size = '16MB'"
 _CITY = dt.timezone(dt.timedelta(hours=8))
 Sources = Sequence[tuple[RegisterSource, DatasetSpec]]
 
@@ -155,6 +157,7 @@ def _changed_rows(
 
 
 def _copy(view: Reading, sql: str, table: str, duck: duckdb.DuckDBPyConnection) -> None:
+    view.rows(_AHEAD)
     _fill(duck, table, view.reader(sql, batch_rows=_BATCH_ROWS))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 from psycopg.types.json import Jsonb
 
 from jutong.casework import open_case
@@ -74,8 +75,10 @@ def _rows(
     wanted = {one[:2] for one in found} | {one[2:4] for one in found}
     if not wanted:
         return {}
-    duck.execute("CREATE OR REPLACE TEMP TABLE asked (dataset VARCHAR, source_key VARCHAR)")
-    duck.executemany("INSERT INTO asked VALUES (?, ?)", sorted(wanted))
+    datasets, keys = zip(*sorted(wanted), strict=True)
+    duck.register("passing", pa.table({"dataset": list(datasets), "source_key": list(keys)}))
+    duck.execute("CREATE OR REPLACE TEMP TABLE asked AS SELECT * FROM passing")
+    duck.unregister("passing")
     items = ", ".join(f"j.{quote(item.name)}" for item in register.items)
     shown: dict[tuple[str, str], dict[str, str]] = {key: {} for key in wanted}
     for row in duck.execute(

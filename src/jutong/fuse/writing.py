@@ -13,6 +13,8 @@ from jutong.store import AlreadyCommitted, Merged, Store, Writer
 from jutong.terms import DatasetName, literal
 
 _BATCH_ROWS = 100_000
+#: What a query may be ahead of its reader; with DuckDB's own 1 MB two threads mostly wait for each other.
+_AHEAD = "SET streaming_buffer_size = '16MB'"
 
 
 def write_register(
@@ -47,16 +49,26 @@ def write_register(
 def _load(register: Register, duck: duckdb.DuckDBPyConnection, writer: Writer) -> Merged:
     """The first time everything is new, and streams straight into the lake."""
     _append(writer, register.members, duck, golden.members_sql("judged"))
-    _append(writer, register.values, duck, golden.values_sql(register, "judged"))
+    # A record crosses once with all its values and is taken apart on the other side.
+    apart = golden.values_sql(register, "fusing")
+    _append(writer, register.values, duck, golden.wide_sql(register, "judged"), apart)
     entities = _append(writer, register.golden, duck, golden.golden_sql(register))
     return Merged(entities, 0, 0)
 
 
-def _append(writer: Writer, dataset: DatasetName, duck: duckdb.DuckDBPyConnection, sql: str) -> int:
+def _append(
+    writer: Writer,
+    dataset: DatasetName,
+    duck: duckdb.DuckDBPyConnection,
+    sql: str,
+    taken: str = "SELECT * FROM fusing",
+) -> int:
+    """A result of ours into a dataset; ``taken`` is what the writer's engine makes of it, as ``fusing``."""
     cursor = duck.cursor()
     try:
+        cursor.execute(_AHEAD)
         writer.register("fusing", cursor.execute(sql).to_arrow_reader(_BATCH_ROWS))
-        return writer.append(dataset, "SELECT * FROM fusing")
+        return writer.append(dataset, taken)
     finally:
         cursor.close()
 
@@ -118,6 +130,7 @@ def hand_over(writer: Writer, duck: duckdb.DuckDBPyConnection, name: str, sql: s
     """A result of ours as a temporary table in the writer's engine."""
     cursor = duck.cursor()
     try:
+        cursor.execute(_AHEAD)
         writer.register("fusing", cursor.execute(sql).to_arrow_reader(_BATCH_ROWS))
         writer.run(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM fusing")
     finally:

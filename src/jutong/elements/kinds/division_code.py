@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jutong.elements.cleaning import half_width, let, nothing_to_null, squeezed, unless
+from jutong.elements.cleaning import half_width, let, nothing_to_null, squeezed, unless, unpointed
 from jutong.elements.divisions import current_division_sql, unknown_division_sql
 from jutong.elements.element import FLAG, REJECT, Check, Dimension, Element
 from jutong.elements.masking import text_masks
@@ -19,7 +19,7 @@ def _clean(expression: str) -> str:
             f"WHEN regexp_full_match({text}, '[0-9]{{9}}000') THEN left({text}, 9) ELSE {text} END"
         )
 
-    bare = squeezed(half_width(expression))
+    bare = unpointed(squeezed(half_width(expression)))
     return unless("[1-8][0-9]{5}", expression, let(nothing_to_null(bare), shaped, name="u"))
 
 
@@ -55,6 +55,7 @@ ELEMENT = Element(
         (" ４３０５８２ ", "430582"),
         ("432621", "432621"),
         ("4305", "430500"),
+        ("430502.0", "430502"),
         ("", None),
     ),
     fails=(

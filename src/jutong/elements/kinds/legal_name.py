@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jutong.elements.cleaning import PLACEHOLDERS, half_width, let, nothing_to_null, trimmed, unless
+from jutong.elements.cleaning import HAN_PLACEHOLDERS, half_width, let, nothing_to_null, trimmed, unless
 from jutong.elements.element import FLAG, REJECT, Check, Dimension, Element
 from jutong.elements.garbled import garbled
 from jutong.elements.masking import text_masks
@@ -17,7 +17,7 @@ def _clean(expression: str) -> str:
         return f"CASE WHEN contains({text}, ' ') THEN {tight} ELSE {text} END"
 
     chinese = f"translate({trimmed(half_width(expression))}, '()[]', '（）（）')"
-    return unless(_HAN, expression, nothing_to_null(let(chinese, joined)), PLACEHOLDERS)
+    return unless(_HAN, expression, nothing_to_null(let(chinese, joined)), HAN_PLACEHOLDERS)
 
 
 ELEMENT = Element(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from jutong.elements.cleaning import half_width, let, nothing_to_null, squeezed, unless
+from jutong.elements.cleaning import half_width, let, nothing_to_null, squeezed, unless, unpointed
 from jutong.elements.element import FLAG, Check, Dimension, Element
 from jutong.elements.masking import text_masks
 
 _FORM = "1[3-9][0-9]{9}"
+_INVENTED = "('13800138000', '13900139000', '13812345678', '13912345678')"
 
 
 def _clean(expression: str) -> str:
-    bare = f"regexp_replace({squeezed(half_width(expression))}, '[()._-]+', '', 'g')"
+    bare = f"regexp_replace({unpointed(squeezed(half_width(expression)))}, '[()._-]+', '', 'g')"
     local = let(bare, lambda t: f"regexp_replace({t}, '^(?:\\+|00)?86(1[0-9]{{10}})$', '\\1')")
     return unless(_FORM, expression, nothing_to_null(local))
 
@@ -38,16 +39,21 @@ ELEMENT = Element(
             # RE2 has no back-references: the ten doubled digits are written out.
             lambda text, _: (
                 f"regexp_matches({text}, '{'|'.join(str(digit) * 8 for digit in range(10))}$') "
-                f"OR {text} IN ('13800138000', '13900139000', '13812345678', '13912345678')"
+                f"OR {text} IN {_INVENTED}"
             ),
             "「{label}」是占位号码，不是真实的联系电话",
         ),
     ),
     masks=text_masks(head=3, tail=4),
+    # Two last digits that differ are not eight times the same.
+    sure=lambda text: (
+        f"regexp_full_match({text}, '{_FORM}') AND substr({text}, 10, 1) <> substr({text}, 11, 1) AND {text} NOT IN {_INVENTED}"
+    ),
     passes=(
         ("13973912345", "13973912345"),
         ("+86 139-7391-2345", "13973912345"),
         ("００８６１３９７３９１２３４５", "13973912345"),
+        ("13973912345.0", "13973912345"),
         ("无", None),
     ),
     fails=(

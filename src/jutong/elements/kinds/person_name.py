@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jutong.elements.cleaning import PLACEHOLDERS, half_width, let, nothing_to_null, trimmed, unless
+from jutong.elements.cleaning import HAN_PLACEHOLDERS, half_width, let, nothing_to_null, trimmed, unless
 from jutong.elements.element import FLAG, REJECT, Check, Dimension, Element
 from jutong.elements.garbled import garbled
 from jutong.elements.masking import text_masks
@@ -16,12 +16,14 @@ def _clean(expression: str) -> str:
         # Blanks are padding between Chinese characters (张　三) and part of the name between Latin ones.
         dotted = f"regexp_replace({text}, '[•・∙‧⋅●﹒˙]', '·', 'g')"
         han = "[\\p{Han}·]"
+        # A full stop, often a wide one, stands for the interpunct that a keyboard does not have.
+        dotted = f"regexp_replace({dotted}, '(\\p{{Han}})[.](\\p{{Han}})', '\\1·\\2', 'g')"
         once = f"regexp_replace({dotted}, '({han}) ({han})', '\\1\\2', 'g')"
         # Twice: a match eats the character that the next blank would need.
         return f"regexp_replace({once}, '({han}) ({han})', '\\1\\2', 'g')"
 
     return unless(
-        _HAN, expression, nothing_to_null(let(trimmed(half_width(expression)), joined)), PLACEHOLDERS
+        _HAN, expression, nothing_to_null(let(trimmed(half_width(expression)), joined)), HAN_PLACEHOLDERS
     )
 
 
@@ -50,10 +52,16 @@ ELEMENT = Element(
         ),
     ),
     masks=text_masks(head=1, tail=0),
+    # Han characters alone are garbled only where they spell one of the two replacement words.
+    sure=lambda text: (
+        f"regexp_full_match({text}, '[\\p{{Han}}·]{{2,25}}') "
+        f"AND NOT contains({text}, '锟斤拷') AND NOT contains({text}, '烫烫烫')"
+    ),
     passes=(
         ("张三丰", "张三丰"),
         (" 张　三 ", "张三"),
         ("买买提•艾力", "买买提·艾力"),
+        ("买买提．艾力", "买买提·艾力"),
         ("John Smith", "John Smith"),
         ("暂无", None),
     ),

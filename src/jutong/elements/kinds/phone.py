@@ -11,7 +11,10 @@ _FORM = "1[3-9][0-9]{9}|0[1-9][0-9]{1,2}-[2-9][0-9]{6,7}(?:-[0-9]{1,6})?|[48]00[
 
 def _clean(expression: str) -> str:
     def shaped(text: str) -> str:
-        local = f"regexp_replace({text}, '^(?:\\+|00)?86-?', '')"
+        # From abroad the area code has lost its zero; an extension is written 转801 as often as -801.
+        area = f"regexp_replace({text}, '^(?:\\+|00)86-?(10|2[0-9]|[3-9][0-9]{{2}})-', '0\\1-')"
+        extended = f"regexp_replace({area}, '(?:转|轉|[eE][xX][tT][.]?)([0-9]{{1,6}})$', '-\\1')"
+        local = f"regexp_replace({extended}, '^(?:\\+|00)?86-?', '')"
         plain = f"regexp_replace({local}, '[() ._]+', '', 'g')"
         return let(plain, lambda bare: _parted(bare, text), name="p")
 
@@ -55,6 +58,8 @@ ELEMENT = Element(
         ("07395321234", "0739-5321234"),
         ("+86 139 7391 2345", "13973912345"),
         ("010-66001234", "010-66001234"),
+        ("+86-739-5321234", "0739-5321234"),
+        ("0739-5321234 转 801", "0739-5321234-801"),
         ("400-812-3456", "4008123456"),
         ("无", None),
     ),

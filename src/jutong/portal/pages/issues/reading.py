@@ -101,6 +101,13 @@ def rule_label(code: str) -> str:
     return check.sentence.replace("{label}", element.label) if check else code
 
 
+def rule_labels(visit: Visit, codes: Sequence[str]) -> dict[str, str]:
+    """The same for several rules; those that a table declares itself speak in the sentence they were declared with."""
+    query = "SELECT code, min(sentence) AS sentence FROM row_rule WHERE code = ANY(%s) AND sentence <> '' GROUP BY code"
+    declared = {row["code"]: row["sentence"] for row in visit.connection.execute(query, (list(codes),))}
+    return {code: declared.get(code) or rule_label(code) for code in codes}
+
+
 def issues_of_batch(visit: Visit, batch: Mapping[str, Any], asked: IssueQuestion) -> Issues:
     """One page of a batch's faulty rows."""
     groups = issue_groups(visit.connection, "rule", Chosen(batch=batch["id"]))
@@ -256,6 +263,8 @@ class Fault:
 
     batch: str
     dataset: str
+    #: What the dataset is called.
+    label: str
     department: str
     #: As the clerk counts in the file; 0: the batch as a whole.
     number: int
@@ -294,7 +303,7 @@ def faults(
             )
     except NotFound:
         return []
-    labels: dict[str, dict[str, Item]] = {}
+    labels: dict[str, tuple[str, dict[str, Item]]] = {}
     query = "SELECT id, row_offset, gaps FROM batch WHERE id = ANY(%s)"
     batches = {one["id"]: one for one in visit.connection.execute(query, ([row["batch"] for row in rows],))}
     return [_fault(visit, row, names, labels, batches.get(row["batch"])) for row in rows]
@@ -304,19 +313,22 @@ def _fault(
     visit: Visit,
     row: Mapping[str, Any],
     names: Mapping[str, str],
-    labels: dict[str, dict[str, Item]],
+    labels: dict[str, tuple[str, dict[str, Item]]],
     batch: Mapping[str, Any] | None,
 ) -> Fault:
     number = int(row["row_no"])
     dataset = row["dataset"]
     if dataset not in labels:
-        labels[dataset] = {item.name: item for item in visit.rooms.store.spec(dataset).items}
-    item = labels[dataset].get(row["item"])
+        spec = visit.rooms.store.spec(dataset)
+        labels[dataset] = (spec.label, {item.name: item for item in spec.items})
+    label, items = labels[dataset]
+    item = items.get(row["item"])
     own = row["department_code"] == visit.who.department_code
     hide = _hidden if item is not None and item.grade >= 3 and not own else str
     return Fault(
         batch=row["batch"],
         dataset=dataset,
+        label=label,
         department=names.get(row["department_code"], row["department_code"]),
         number=sheet_row(batch, number) if batch and number else number,
         item=item.label if item else row["item"],

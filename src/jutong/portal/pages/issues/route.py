@@ -11,7 +11,7 @@ from pydantic import Field
 from jutong.gather import batch
 from jutong.portal import saying
 from jutong.portal.names import department_names
-from jutong.portal.pages.issues.reading import Fault, RuleFacet, count_faults, faults, rule_label
+from jutong.portal.pages.issues.reading import Fault, RuleFacet, count_faults, faults, rule_labels
 from jutong.portal.pages.sources.route import scope
 from jutong.portal.paging import Pager, query_of
 from jutong.portal.routes import Act, Download, NoQuestion, Page
@@ -131,9 +131,10 @@ def _dimensions(
 
 def _rules(visit: Visit, asked: FaultsQuestion, chosen: Chosen) -> tuple[RuleChoice, ...]:
     groups = issue_groups(visit.connection, "rule", chosen, limit=30)
+    labels = rule_labels(visit, [row["name"] for row in groups])
     return tuple(
         RuleChoice(
-            RuleFacet(row["name"], rule_label(row["name"]), row["rows"], bool(row["rejected"])),
+            RuleFacet(row["name"], labels[row["name"]], row["rows"], bool(row["rejected"])),
             "/issues?"
             + query_of(asked, without=("page",), rule="" if asked.rule == row["name"] else row["name"]),
             asked.rule == row["name"],
