@@ -84,7 +84,7 @@ def test_a_year_of_random_batches_is_merged_as_thought(store: Store) -> None:
     world: Held = dict.fromkeys(keys[:240], ("始", 0))
     merge(store, "first", world)
     looked_up = 0
-    for day in range(40):
+    for day in range(14):
         given: Held = {
             key: (chance.choice(("甲", "乙", "", None)), chance.choice((0, 1, None)))
             for key in chance.sample(keys, chance.randrange(1, 40))
@@ -103,8 +103,8 @@ def test_a_year_of_random_batches_is_merged_as_thought(store: Store) -> None:
         if day % 4 == 3:
             assert held(store) == world
     assert held(store) == world
-    assert looked_up == 40
-    with store.changes(NAME, store.committed("day-20")) as feed:
+    assert looked_up == 14
+    with store.changes(NAME, store.committed("day-7")) as feed:
         assert feed.upsert_count > 0
 
 
@@ -116,7 +116,7 @@ def test_a_batch_that_says_nothing_new_writes_nothing(store: Store) -> None:
     assert store.files(NAME).data == before.data
 
 
-@pytest.mark.parametrize("harm", ["torn", "emptied", "turned", "lost"])
+@pytest.mark.parametrize("harm", ["torn", "turned", "lost"])
 def test_a_sheet_that_is_lost_or_damaged_harms_nothing(store: Store, settings: Settings, harm: str) -> None:
     world = held(store)
     sheets = list((settings.home / "places").rglob("*.sheet"))
@@ -126,10 +126,10 @@ def test_a_sheet_that_is_lost_or_damaged_harms_nothing(store: Store, settings: S
         sheet.unlink()
         if harm != "lost":
             sheet.write_bytes(
-                {"torn": data[:-8], "emptied": b"", "turned": data[:3] + b"\x5a" + data[4:]}[harm]
+                {"torn": data[:-8], "turned": data[:3] + b"\x5a" + data[4:]}[harm]
             )
     store._lake.sheets.clear()
-    given = dict.fromkeys(list(world)[:25], (harm, 7)) | {(f"new-{harm}", 1): ("新", 1)}
+    given: Held = dict.fromkeys(list(world)[:25], (harm, 7)) | {(f"new-{harm}", 1): ("新", 1)}
     done, _ = merge(store, f"harm-{harm}", given)
     assert done == Merged(1, 25, 0)
     assert held(store) == world | given

@@ -142,9 +142,12 @@ def upsert_sql(spec: DatasetSpec, source: str, names: Sequence[str]) -> str:
 
 
 def strike_sql(spec: DatasetSpec, places: str) -> str:
-    """Delete the rows at these places, reading nothing of them: ``places`` has ``file`` and ``place``."""
+    """Delete the rows at these places, reading nothing of them: ``places`` has ``file`` and ``place``.
+
+    Rows at such a place in any file first: that alone is half as dear as comparing file names for every row.
+    """
     return (
-        f"DELETE FROM {table_sql(spec.name)} AS t WHERE EXISTS "
+        f"DELETE FROM {table_sql(spec.name)} AS t WHERE t.file_row_number IN (SELECT place FROM {places}) AND EXISTS "
         f"(SELECT 1 FROM {places} AS s WHERE s.file = t.filename AND s.place = t.file_row_number)"
     )
 

@@ -190,7 +190,7 @@ def _met(
     a, b, d = (np.asarray(given[name])[order] for name in ("a", "b", "d"))
     known = np.zeros(len(a), dtype=bool)
     same = np.zeros(len(a), dtype=bool)
-    of_file: list[pa.Array] = []
+    of_file: list[Any] = []
     at: list[Numbers] = []
     deleted = 0
     for number, (file, sheet) in enumerate(zip(files.data, sheets, strict=True)):
@@ -216,12 +216,15 @@ def _living(
     asked, found = sheet.find(a, b)
     if struck is None:
         return asked, found
-    living = ~np.isin(sheet.places(found), struck)
+    places = sheet.places(found)
+    # np.isin sorts both: half a second where this takes a millisecond.
+    next_struck = np.minimum(np.searchsorted(struck, places), len(struck) - 1)
+    living = struck[next_struck] != places
     return asked[living], found[living]
 
 
 def _struck(cursor: duckdb.DuckDBPyConnection, files: Files) -> dict[int, Numbers]:
-    """Number of the data file → the places in it that are struck out."""
+    """Number of the data file → the places in it that are struck out, ascending."""
     parts = [
         f"SELECT {number} AS file, pos FROM read_parquet({literal(file.delete_path)})"
         for number, file in enumerate(files.data)
@@ -231,7 +234,7 @@ def _struck(cursor: duckdb.DuckDBPyConnection, files: Files) -> dict[int, Number
         return {}
     told = cursor.execute(" UNION ALL ".join(parts)).fetchnumpy()
     owners, places = np.asarray(told["file"]), np.asarray(told["pos"]).astype(np.uint64)
-    return {int(number): places[owners == number] for number in np.unique(owners)}
+    return {int(number): np.sort(places[owners == number]) for number in np.unique(owners)}
 
 
 def _sheets(
@@ -317,7 +320,7 @@ def _drop(lake: Lake, path: Path) -> None:
 
 def _read(lake: Lake, path: Path) -> Sheet | None:
     """A sheet that is there and whole: its last word is the sum of all others."""
-    known = lake.sheets.get(path)
+    known: Sheet | None = lake.sheets.get(path)
     if known is not None:
         return known
     try:
