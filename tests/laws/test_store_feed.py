@@ -278,7 +278,7 @@ def test_a_replayed_feed_equals_the_dataset(store: Store) -> None:
 
 @pytest.mark.slow
 def test_a_replayed_feed_equals_the_dataset_over_many_histories(store: Store) -> None:
-    run_state_machine_as_test(machine(store), settings=_settings(examples=150, steps=40))
+    run_state_machine_as_test(machine(store), settings=_settings(examples=60, steps=40))
 
 
 def _settings(examples: int, steps: int) -> Any:

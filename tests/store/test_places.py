@@ -125,9 +125,7 @@ def test_a_sheet_that_is_lost_or_damaged_harms_nothing(store: Store, settings: S
         data = sheet.read_bytes()
         sheet.unlink()
         if harm != "lost":
-            sheet.write_bytes(
-                {"torn": data[:-8], "turned": data[:3] + b"\x5a" + data[4:]}[harm]
-            )
+            sheet.write_bytes({"torn": data[:-8], "turned": data[:3] + b"\x5a" + data[4:]}[harm])
     store._lake.sheets.clear()
     given: Held = dict.fromkeys(list(world)[:25], (harm, 7)) | {(f"new-{harm}", 1): ("新", 1)}
     done, _ = merge(store, f"harm-{harm}", given)
