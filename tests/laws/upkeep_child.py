@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jutong.flows import Platform, backup
 from jutong.settings import read_settings
-from jutong.store import AlreadyCommitted, History, Store
+from jutong.store import AlreadyCommitted, History, Store, places
 from jutong.terms import Conflict, NotFound
 from jutong.wiring import open_platform
 
@@ -24,6 +24,8 @@ ROWS, WINDOW = 40, 400
 GRACE = dt.timedelta(seconds=20)
 #: Longer than a killed process's commit is on its way.
 SETTLED = dt.timedelta(seconds=3)
+#: Small as it is, the keyed dataset is merged into as a large one is.
+places.LEAST_ROWS = 1
 
 
 def rows_sql(number: int) -> str:

@@ -20,12 +20,13 @@ import pytest
 
 from jutong.database import Database
 from jutong.settings import Settings, read_settings
-from jutong.store import DatasetSpec, Store
+from jutong.store import DatasetSpec, Sought, Store
 from jutong.terms import DatasetName, Item, Unavailable
 
 pytestmark = pytest.mark.slow
 NAME = DatasetName.parse("standard.bucket")
 SPEC = DatasetSpec(NAME, "桶", (Item("k", "键"), Item("v", "值")), ("k",))
+PURGED = replace(SPEC, name=DatasetName.parse("standard.purged"))
 TOOLS = Path(os.environ.get("JUTONG_TEST_TOOLS", Path.home() / ".cache" / "jutong-test-tools"))
 
 
@@ -50,13 +51,19 @@ def program() -> Path:
 
 
 @pytest.fixture(scope="module")
-def bucket(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps what it is given."""
+    return tmp_path_factory.mktemp("s3")
+
+
+@pytest.fixture(scope="module")
+def bucket(program: Path, served: Path) -> Iterator[str]:
     """The endpoint of a server with a bucket ``lake``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = subprocess.Popen(
-        ["node", str(program), "-d", str(tmp_path_factory.mktemp("s3")), "-p", str(port), "-a", "127.0.0.1",
+        ["node", str(program), "-d", str(served), "-p", str(port), "-a", "127.0.0.1",
          "--configure-bucket", "lake"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
@@ -145,6 +152,35 @@ def test_a_running_city_moves_into_a_bucket_and_lives_there(
         assert store.clean(grace=dt.timedelta(0)) > 0
         assert store.content_hash(NAME) == content
         assert store.doctor() == []
+
+
+def test_a_purge_leaves_nothing_in_the_bucket(database: Database, remote: Settings, served: Path) -> None:
+    """What was sought is in no object, living, past or struck out; all else is as it was."""
+    code = "91430500MA7PURGE0X"
+    with Store.open(database, replace(remote, lake_path="s3://lake/city")) as store:
+        store.declare([PURGED])
+        for number in range(3):
+            with store.writing(f"purge-{number}", PURGED.name, author="tests") as w:
+                w.merge(
+                    PURGED.name,
+                    f"SELECT 'K' || i AS k, '{number}' AS v FROM range(20) AS t(i) UNION ALL SELECT '{code}', '{number}'",
+                )
+        assert any(code.encode() in file.read_bytes() for file in served.rglob("*") if file.is_file())
+        with store.reading() as view:
+            others = view.rows(f"SELECT * FROM {view.table(PURGED.name)} WHERE k <> '{code}' ORDER BY k")
+        sought = Sought(words=(code,))
+        with store.writing("purge", PURGED.name, author="tests") as w:
+            struck = store.purge.strike(w, sought, [str(PURGED.name)])
+        assert [(one.dataset, one.rows) for one in struck] == [(str(PURGED.name), 1)]
+        holding = store.purge.rewrite(sought)
+        assert holding
+        assert store.purge.forget(holding) > 0
+        gone, left = store.purge.remove(sought, holding, dt.timedelta(0))
+        assert (set(gone), left) == (holding, 0)
+        store.purge.blur(sought)
+        with store.reading() as view:
+            assert view.rows(f"SELECT * FROM {view.table(PURGED.name)} ORDER BY k") == others
+        assert not any(code.encode() in file.read_bytes() for file in served.rglob("*") if file.is_file())
 
 
 def test_a_bucket_that_does_not_answer_is_told_in_a_sentence(database: Database, remote: Settings) -> None:

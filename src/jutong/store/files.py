@@ -35,6 +35,8 @@ class DataFile:
     delete_path: str | None
     #: The same of the delete file's rows.
     delete_marked: bool
+    #: Struck-out ones too.
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def files_at(lake: Lake, name: DatasetName, snapshot: int) -> Files:
                 row["partial_max"] is not None,
                 row["delete_path"] and _address(below(folder, row["delete_path"], row["delete_relative"])),
                 row["delete_max"] is not None,
+                row["rows"],
             )
             for row in rows
         ),

@@ -49,6 +49,8 @@ class Lake:
         self._looked = time.monotonic()
         self._lock = threading.Lock()
         self._engine: duckdb.DuckDBPyConnection | None = None
+        #: Sheets this process has looked into, by their path; see ``places``.
+        self.sheets: dict[Path, Any] = {}
         #: A commit's outcome is not known; its files wait under .keep.
         self._doubtful: list[Kept] = []
         self._catalogue: ConnectionPool[Connection] = ConnectionPool(

@@ -374,10 +374,13 @@ def remove(lake: Lake, sought: Sought, holding: set[str], patience: dt.timedelta
     A file the catalogue has never known may be a transaction's under way: it waits for ``patience``.
     """
     lake.settle()
+    upkeep.forget_places(lake)
     before = (dt.datetime.now(dt.UTC) - patience).timestamp()
     astray = _remove_stray(lake, sought, before)
     if is_bucket(lake.folder):
-        upkeep.clean(lake, dt.timedelta(0))
+        # A bucket's files go by what the catalogue let go, all at once; a transaction's under way wait here, too.
+        upkeep.clean_let_go(lake, dt.timedelta(0))
+        upkeep.clean_orphans(lake, patience)
         left = files_with(lake, sought)
         return sorted(holding - left), len(left) + astray
     scheduled = {row["path"] for row in lake.ask(SQL.lake_scheduled_files)}

@@ -140,7 +140,7 @@ ORDER BY c.column_order;
 
 -- name: lake_files_at
 SELECT f.path, f.path_is_relative, f.partial_max, d.path AS delete_path, d.path_is_relative AS delete_relative,
-       d.partial_max AS delete_max
+       d.partial_max AS delete_max, f.record_count AS rows
 FROM lake.ducklake_data_file f
 LEFT JOIN lake.ducklake_delete_file d ON d.data_file_id = f.data_file_id
   AND d.begin_snapshot <= %(snapshot)s AND (d.end_snapshot IS NULL OR d.end_snapshot > %(snapshot)s)

@@ -16,14 +16,14 @@ from typing import Any
 
 import duckdb
 
-from jutong.store import archiving
+from jutong.store import archiving, places
 from jutong.store.ageing import History, needless, thinned
 from jutong.store.archiving import held
 from jutong.store.engines.bucket import is_bucket, listing
 from jutong.store.engines.duckdb import EXTENSIONS, extension_file
 from jutong.store.keeping import Kept, can_link
 from jutong.store.lake import SQL, Lake, roll_back
-from jutong.store.spec import as_name, fences, is_past, old_version
+from jutong.store.spec import DatasetSpec, as_name, fences, is_past, old_version
 from jutong.terms import Conflict, DatasetName, JutongError, literal
 
 #: How long a silent follower of a feed holds snapshots back.
@@ -79,6 +79,8 @@ class Due:
     rewrite: bool
     bytes: int
     reason: str
+    #: The files are well as they are; only where their rows lie is to be worked out (``places``).
+    places: bool = False
 
 
 def compaction_due(row: Mapping[str, Any]) -> Due | None:
@@ -100,10 +102,27 @@ def compaction_due(row: Mapping[str, Any]) -> Due | None:
 
 def due(lake: Lake) -> list[Due]:
     """What needs compaction, the smallest first, so that a bounded time helps the most datasets."""
-    found = [
-        compaction_due(row) for row in lake.ask(SQL.lake_usage, small=_SMALL) if not old_version(row["table"])
+    rows = [row for row in lake.ask(SQL.lake_usage, small=_SMALL) if not old_version(row["table"])]
+    found = [each for row in rows if (each := compaction_due(row))]
+    large = {
+        f"{row['zone']}.{row['table']}": row
+        for row in rows
+        if row["rows"] >= places.LEAST_ROWS and row["delete_files"]
+    }
+    others = _specs(lake, sorted(large.keys() - {str(each.dataset) for each in found}))
+    found += [
+        Due(spec.name, False, large[str(spec.name)]["bytes"], "各主键所在位置未编排", places=True)
+        for spec in others
+        if places.due(lake, spec)
     ]
-    return sorted((each for each in found if each), key=lambda each: each.bytes)
+    return sorted(found, key=lambda each: each.bytes)
+
+
+def _specs(lake: Lake, names: Sequence[str]) -> list[DatasetSpec]:
+    with lake.database.connection() as control:
+        return [
+            DatasetSpec.from_row(row) for row in control.execute(SQL.find_datasets, {"names": list(names)})
+        ]
 
 
 def compact(lake: Lake, names: Sequence[str], stop: Stop = never) -> list[str]:
@@ -124,14 +143,17 @@ def compact(lake: Lake, names: Sequence[str], stop: Stop = never) -> list[str]:
 def compact_one(lake: Lake, work: Due) -> None:
     name = work.dataset
     where = f"'lake', {literal(name.table)}, schema => {literal(str(name.zone))}"
-    calls = [f"CALL ducklake_merge_adjacent_files({where})"]
+    calls = [] if work.places else [f"CALL ducklake_merge_adjacent_files({where})"]
     if work.rewrite:
         # At threshold 0 every file with struck-out rows is rewritten, so that all can be put together.
         calls.insert(0, f"CALL ducklake_rewrite_data_files({where}, delete_threshold => 0)")
-    with lake.database.connect() as line:
-        line.execute(SQL.lock_datasets, {"names": fences([name])})
-        for call in calls:
-            _patiently(lake, name, call)
+    if calls:
+        with lake.database.connect() as line:
+            line.execute(SQL.lock_datasets, {"names": fences([name])})
+            for call in calls:
+                _patiently(lake, name, call)
+    for spec in _specs(lake, [str(name)]):
+        places.catch_up(lake, spec, whole=True)
 
 
 def _patiently(lake: Lake, name: DatasetName, call: str, attempts: int = 5) -> None:
@@ -216,20 +238,33 @@ def forget(lake: Lake, versions: Sequence[int]) -> int:
 
 
 def clean(lake: Lake, grace: dt.timedelta) -> int:
-    """Delete what expiry has let go, then files no transaction ever committed."""
+    """Delete what expiry has let go, then files no transaction ever committed; returns how many."""
+    gone = clean_let_go(lake, grace)
+    forget_places(lake)
+    return gone + clean_orphans(lake, grace)
+
+
+def clean_let_go(lake: Lake, grace: dt.timedelta) -> int:
+    """Delete the files expiry has let go, when that was longer ago than ``grace``; returns how many."""
     before = dt.datetime.now(dt.UTC) - grace
     with lake.session() as cursor:
         gone = cursor.execute(
             f"SELECT path FROM ducklake_cleanup_old_files('lake', older_than => {literal(before)})"
         ).fetchall()
-    return len(gone) + _clean_orphans(lake, before)
+    return len(gone)
 
 
-def _clean_orphans(lake: Lake, before: dt.datetime) -> int:
+def forget_places(lake: Lake) -> None:
+    """Drop the sheets of files that no longer count."""
+    places.prune(lake, (path.stem for path, living in lake.files() if living))
+
+
+def clean_orphans(lake: Lake, grace: dt.timedelta) -> int:
     """Files of killed transactions: on the disk, older than the grace, unknown to the catalogue.
 
     The disk is listed before the catalogue is asked, so a file committed in between is known, not orphaned.
     """
+    before = dt.datetime.now(dt.UTC) - grace
     if is_bucket(lake.folder):
         with lake.session() as cursor:
             return len(

@@ -15,14 +15,14 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import duckdb
 import psycopg
 
 from jutong.database import Connection
-from jutong.store import merging
+from jutong.store import merging, places
 from jutong.store.engines.duckdb import told
 from jutong.store.keeping import Kept
 from jutong.store.lake import SQL, Lake, roll_back
@@ -61,6 +61,10 @@ class Writer:
         self._lake = lake
         self._stages = 0
         self._snapshot: int | None = None
+        #: Datasets this transaction has written to: what it wrote itself is in no sheet.
+        self._touched: set[str] = set()
+        #: Datasets whose sheets served, to be kept up.
+        self.looked_up: list[DatasetSpec] = []
         # Asked once for all: a count(*) for each of a thousand empty datasets took seconds.
         self._holding = {row["name"] for row in lake.ask(SQL.lake_holding, names=list(specs))}
 
@@ -93,6 +97,7 @@ class Writer:
             expressions = merging.source_columns(spec, self._describe(select_sql))
             source = merging.plain_table(select_sql) or f"({select_sql}) AS given"
             self._holding.add(str(spec.name))
+            self._touched.add(str(spec.name))
             return self._count(merging.insert_sql(spec, source, expressions))
 
     def merge(
@@ -117,14 +122,18 @@ class Writer:
                 return self._fill(spec, select_sql)
             source, names = self._source(spec, select_sql)
             gone = self._gone(spec, source, delete_keys_sql)
-            upserted = self._upsert(spec, source, names, before)
-            inserted = self._rows(spec) - before
-            deleted = 0
+            found = self._look_up(spec, source, names, gone, before)
+            if found is not None:
+                done = self._put(spec, source, names, found)
+            else:
+                inserted, updated = self._upsert(spec, source, names, before)
+                deleted = self._count(merging.delete_keys_sql(spec, gone)) if before and gone else 0
+                done = Merged(inserted, updated, deleted)
+            self._touched.add(str(spec.name))
             if before and delete_missing:
-                deleted += self._count(merging.delete_missing_sql(spec, source))
-            if before and gone:
-                deleted += self._count(merging.delete_keys_sql(spec, gone))
-        return Merged(inserted, upserted - inserted, deleted)
+                missing = self._count(merging.delete_missing_sql(spec, source))
+                done = replace(done, deleted=done.deleted + missing)
+        return done
 
     def _spec(self, dataset: DatasetName | str) -> DatasetSpec:
         spec = self._specs.get(str(dataset))
@@ -139,6 +148,7 @@ class Writer:
         expressions = merging.source_columns(spec, self._describe(select_sql))
         source = merging.plain_table(select_sql) or f"({select_sql}) AS given"
         self._holding.add(str(spec.name))
+        self._touched.add(str(spec.name))
         inserted = self._count(merging.insert_sql(spec, source, expressions))
         self._check_keys(spec, table_sql(spec.name))
         return Merged(inserted, 0, 0)
@@ -172,17 +182,47 @@ class Writer:
             )
         return gone
 
-    def _upsert(self, spec: DatasetSpec, source: str, names: list[str], before: int) -> int:
+    def _upsert(self, spec: DatasetSpec, source: str, names: list[str], before: int) -> tuple[int, int]:
+        """Returns how many rows were inserted and how many updated."""
         self._holding.add(str(spec.name))
         if before == 0:
-            return self._count(merging.insert_sql(spec, source, {name: quote(name) for name in names}))
+            return self._count(merging.insert_sql(spec, source, {name: quote(name) for name in names})), 0
         if self._size(source) > before * _LARGE:
             changed = self._stage()
             self._cursor.execute(merging.difference_sql(spec, source, names, changed))
             source = changed
             if not self._size(source):
-                return 0
-        return self._count(merging.upsert_sql(spec, source, names))
+                return 0, 0
+        upserted = self._count(merging.upsert_sql(spec, source, names))
+        inserted = self._rows(spec) - before
+        return inserted, upserted - inserted
+
+    def _look_up(
+        self, spec: DatasetSpec, source: str, names: list[str], gone: str | None, before: int
+    ) -> places.Found | None:
+        if before < places.LEAST_ROWS or str(spec.name) in self._touched:
+            return None
+        if self._size(source) > before * _LARGE:
+            return None
+        return places.find(self._lake, self._cursor, spec, source, names, gone, before)
+
+    def _put(self, spec: DatasetSpec, source: str, names: list[str], found: places.Found) -> Merged:
+        """What was looked up: places of what has changed or goes are struck out, what is new or changed is inserted."""
+        self.looked_up.append(spec)
+        if found.struck.num_rows:
+            struck = self._stage()
+            self._cursor.register(struck, found.struck)
+            if self._count(merging.strike_sql(spec, struck)) != found.struck.num_rows:
+                places.distrust(self._lake, spec)
+                raise Conflict("store.conflict", f"数据集 {spec.name} 的文件刚被另一任务整理过，请重试")
+            self._cursor.unregister(struck)
+        if found.same.num_rows:
+            same = self._stage()
+            self._cursor.register(same, found.same)
+            source = merging.without_sql(source, same, found.hashes)
+        if found.rows > found.same.num_rows:
+            self._count(merging.insert_sql(spec, source, {name: quote(name) for name in names}))
+        return Merged(found.rows - found.known, found.struck.num_rows - found.deleted, found.deleted)
 
     def _stage(self) -> str:
         self._stages += 1
@@ -243,6 +283,8 @@ def writing(
             roll_back(cursor)
             raise
         writer._snapshot = _commit(lake, cursor, commit_id, kept, committed)
+        for spec in writer.looked_up:
+            places.catch_up(lake, spec)
 
 
 def write(
