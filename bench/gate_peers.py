@@ -63,9 +63,11 @@ def peers(replica: Path, port: int) -> list[Peer]:
     node = node_with("postgraphile", _POSTGRAPHILE)
     if node is not None:
         command = [node / "node_modules/.bin/postgraphile", "-c", "postgres:///receiver", "-p", str(port)]
-        query = '{"query":"{companyByUscc(uscc:\\"{}\\"){' + _FIELDS + '}}"}'
+        # As its own guide to production has it: no query log, no GraphiQL, one text of the query for all keys.
+        command += ["-n", "127.0.0.1", "--disable-query-log", "--disable-graphiql", "--max-pool-size", "16"]
+        query = "query($key:String!){companyByUscc(uscc:$key){" + _FIELDS + "}}"
         found.append(
-            Peer("postgraphile", [*command, "-n", "127.0.0.1", "--disable-query-log"], "/graphql", query)
+            Peer("postgraphile", command, "/graphql", f'{{"query":"{query}","variables":{{"key":"{{}}"}}}}')
         )
     return found
 
@@ -90,6 +92,7 @@ def running(peer: Peer, url: str, port: int) -> Iterator[None]:
     parts = conninfo_to_dict(url)
     told = {"PGHOST": parts["host"], "PGUSER": parts["user"], "PGDATABASE": parts["dbname"]}
     told["PGPASSWORD"] = parts.get("password", "")
+    told |= {"NODE_ENV": "production", "GRAPHILE_TURBO": "1"}
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     process = subprocess.Popen(
         peer.command,
