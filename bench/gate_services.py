@@ -9,6 +9,7 @@ import random
 import statistics
 import time
 from dataclasses import replace
+from functools import partial
 
 from tests.gate_city import Gate
 from tests.share_city import City, agree
@@ -30,7 +31,7 @@ def run(rows: int) -> Result:
         gate = Gate(settings, JUTONG_GATE_WORKERS="1")
         try:
             for service, token in tokens:
-                gate.until(lambda s=service, t=token: gate.call(s, t, limit=1).status == 200, 900)
+                gate.until(partial(is_ready, gate, service, token), 900)
             many, alone = requests(tokens, rows), requests(tokens[:1], rows)
             found = [(wrk(gate.port, many), wrk(gate.port, alone)) for _ in range(ROUNDS)]
         finally:
@@ -50,6 +51,10 @@ def run(rows: int) -> Result:
     )
 
 
+def is_ready(gate: Gate, service: str, token: str) -> bool:
+    return gate.call(service, token, limit=1).status == 200
+
+
 def set_up(city: City, number: int) -> tuple[str, str]:
     """One application with a grant, and its service; returns the service's name and the token."""
     name = f"company{number:02d}"
@@ -62,7 +67,8 @@ def set_up(city: City, number: int) -> tuple[str, str]:
 
 
 def requests(tokens: list[tuple[str, str]], rows: int) -> list[Request]:
-    chance, asked = random.Random(20), []
+    chance = random.Random(20)
+    asked: list[Request] = []
     for _ in range(ASKED):
         service, token = chance.choice(tokens)
         path = f"/v1/{service}?uscc={key_of(chance.randrange(rows))}"

@@ -1,6 +1,6 @@
-"""Peers over asyncpg, run by their own Python: ``asgi_peer.py raw|fastapi PORT``; the database by PG… variables.
+"""Peers over asyncpg, run by their own Python: ``asgi_peer.py asgi|fastapi PORT``; the database by PG… variables.
 
-``raw`` is an ASGI function with nothing around it: no token, no mask, no evidence, one SELECT by primary key.
+``asgi`` is an ASGI function with nothing around it: no token, no mask, no evidence, one SELECT by primary key.
 """
 
 import sys
@@ -63,7 +63,7 @@ def fastapi() -> Any:
 
 
 def make(kind: str) -> Any:
-    return raw if kind == "raw" else fastapi()
+    return raw if kind == "asgi" else fastapi()
 
 
 if __name__ == "__main__":
