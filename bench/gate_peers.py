@@ -45,7 +45,7 @@ def asyncpg_peer(kind: str, _: Path, port: int) -> Peer | None:
 
 def datasette(replica: Path, port: int) -> Peer | None:
     python = python_with("datasette", *_DATASETTE)
-    command = [
+    command: list[str | Path] = [
         "-m",
         "datasette",
         "serve",
@@ -66,7 +66,13 @@ def postgraphile(_: Path, port: int) -> Peer | None:
     node = node_with("postgraphile", _POSTGRAPHILE)
     if node is None:
         return None
-    command = [node / "node_modules/.bin/postgraphile", "-c", "postgres:///receiver", "-p", str(port)]
+    command: list[str | Path] = [
+        node / "node_modules/.bin/postgraphile",
+        "-c",
+        "postgres:///receiver",
+        "-p",
+        str(port),
+    ]
     command += ["-n", "127.0.0.1", "--disable-query-log", "--disable-graphiql", "--max-pool-size", "16"]
     query = "query($key:String!){companyByUscc(uscc:$key){" + _FIELDS + "}}"
     body = f'{{"query":"{query}","variables":{{"key":"{{}}"}}}}'
