@@ -9,9 +9,10 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -36,38 +37,55 @@ class Peer:
     body: str | None = None
 
 
-def peers(replica: Path, port: int) -> list[Peer]:
-    """Those that can be installed here."""
-    found = []
+def asyncpg_peer(kind: str, _: Path, port: int) -> Peer | None:
+    python = python_with("asgi", *_ASGI)
     script = Path(__file__).parent / "limits/asgi_peer.py"
-    asgi = python_with("asgi", *_ASGI)
-    if asgi is not None:
-        found.append(Peer("asgi_asyncpg", [asgi, script, "raw", str(port)]))
-        found.append(Peer("fastapi_asyncpg", [asgi, script, "fastapi", str(port)]))
-    datasette = python_with("datasette", *_DATASETTE)
-    if datasette is not None:
-        serve = [
-            "-m",
-            "datasette",
-            "serve",
-            "-i",
-            str(replica),
-            "-p",
-            str(port),
-            "--setting",
-            "num_sql_threads",
-            "3",
-        ]
-        path = f"/{replica.stem}/data.json?uscc__exact={{}}&_shape=array&_nofacet=1&_nocount=1"
-        found.append(Peer("datasette", [datasette, *serve], path))
+    return Peer(f"{kind}_asyncpg", [python, script, kind, str(port)]) if python else None
+
+
+def datasette(replica: Path, port: int) -> Peer | None:
+    python = python_with("datasette", *_DATASETTE)
+    command: list[str | Path] = [
+        "-m",
+        "datasette",
+        "serve",
+        "-i",
+        str(replica),
+        "-p",
+        str(port),
+        "--setting",
+        "num_sql_threads",
+        "3",
+    ]
+    path = f"/{replica.stem}/data.json?uscc__exact={{}}&_shape=array&_nofacet=1&_nocount=1"
+    return Peer("datasette", [python, *command], path) if python else None
+
+
+def postgraphile(_: Path, port: int) -> Peer | None:
+    """As its own guide to production has it: no query log, no GraphiQL; one text of the query for all keys."""
     node = node_with("postgraphile", _POSTGRAPHILE)
-    if node is not None:
-        command = [node / "node_modules/.bin/postgraphile", "-c", "postgres:///receiver", "-p", str(port)]
-        query = '{"query":"{companyByUscc(uscc:\\"{}\\"){' + _FIELDS + '}}"}'
-        found.append(
-            Peer("postgraphile", [*command, "-n", "127.0.0.1", "--disable-query-log"], "/graphql", query)
-        )
-    return found
+    if node is None:
+        return None
+    command: list[str | Path] = [
+        node / "node_modules/.bin/postgraphile",
+        "-c",
+        "postgres:///receiver",
+        "-p",
+        str(port),
+    ]
+    command += ["-n", "127.0.0.1", "--disable-query-log", "--disable-graphiql", "--max-pool-size", "16"]
+    query = "query($key:String!){companyByUscc(uscc:$key){" + _FIELDS + "}}"
+    body = f'{{"query":"{query}","variables":{{"key":"{{}}"}}}}'
+    return Peer("postgraphile", command, "/graphql", body)
+
+
+#: From a replica's copy and a port each makes its peer, or nothing where it cannot be installed.
+PEERS: list[Callable[[Path, int], Peer | None]] = [
+    partial(asyncpg_peer, "asgi"),
+    partial(asyncpg_peer, "fastapi"),
+    datasette,
+    postgraphile,
+]
 
 
 def fill(url: str, rows: str) -> None:
@@ -90,6 +108,7 @@ def running(peer: Peer, url: str, port: int) -> Iterator[None]:
     parts = conninfo_to_dict(url)
     told = {"PGHOST": parts["host"], "PGUSER": parts["user"], "PGDATABASE": parts["dbname"]}
     told["PGPASSWORD"] = parts.get("password", "")
+    told |= {"NODE_ENV": "production", "GRAPHILE_TURBO": "1"}
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     process = subprocess.Popen(
         peer.command,

@@ -1,4 +1,4 @@
-"""A loopback proxy that fails on purpose: it cuts, resets or half-closes connections after so many bytes."""
+"""A loopback proxy that fails on purpose: slow, or cutting, resetting, half-closing connections after so many bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ class Proxy:
 
     def __init__(self, reach: Callable[[], socket.socket]) -> None:
         self._reach = reach
-        self._cuts: list[tuple[int, Way]] = []
+        self._cuts: list[tuple[int, Way, bool]] = []
+        #: Seconds every packet takes, either way.
+        self.latency = 0.0
         self._lock = threading.Lock()
         #: Connections that were cut.
         self.count = 0
@@ -27,10 +29,13 @@ class Proxy:
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def cut(self, after: int, way: Way) -> None:
-        """The next connection ends once the server has said so many bytes; further calls are for those after it."""
+    def cut(self, after: int, way: Way, *, asking: bool = False) -> None:
+        """The next connection ends once the server (the client, if ``asking``) has said so many bytes.
+
+        Further calls are for the connections after it.
+        """
         with self._lock:
-            self._cuts.append((after, way))
+            self._cuts.append((after, way, asking))
 
     def heal(self) -> None:
         with self._lock:
@@ -54,13 +59,17 @@ class Proxy:
                 cut = self._cuts.pop(0) if self._cuts else None
             far = self._reach()
             self._open += [near, far]
-            threading.Thread(target=self._pass, args=(near, far, None), daemon=True).start()
-            threading.Thread(target=self._pass, args=(far, near, cut), daemon=True).start()
+            asked = cut[:2] if cut and cut[2] else None
+            answered = cut[:2] if cut and not cut[2] else None
+            threading.Thread(target=self._pass, args=(near, far, asked), daemon=True).start()
+            threading.Thread(target=self._pass, args=(far, near, answered), daemon=True).start()
 
     def _pass(self, source: socket.socket, target: socket.socket, cut: tuple[int, Way] | None) -> None:
         passed = 0
         with contextlib.suppress(OSError):
             while data := source.recv(16_384):
+                if self.latency:
+                    time.sleep(self.latency)
                 if cut is not None and passed + len(data) >= cut[0]:
                     target.sendall(data[: max(0, cut[0] - passed)])
                     self._end(source, target, cut[1])

@@ -46,17 +46,10 @@ class Severing:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = self._reach()
+            server = reach(self._where)
             lost = threading.Event()
             threading.Thread(target=self._ask, args=(client, server, lost), daemon=True).start()
             threading.Thread(target=self._answer, args=(client, server, lost), daemon=True).start()
-
-    def _reach(self) -> socket.socket:
-        if isinstance(self._where, Path):
-            reached = socket.socket(socket.AF_UNIX)
-            reached.connect(str(self._where))
-            return reached
-        return socket.create_connection(self._where)
 
     def _ask(self, client: socket.socket, server: socket.socket, lost: threading.Event) -> None:
         with suppress(OSError):
@@ -90,6 +83,15 @@ class Severing:
                 return False
             self.severed += 1
             return True
+
+
+def reach(where: tuple[str, int] | Path) -> socket.socket:
+    """A connection to a host and port, or to a socket's path."""
+    if isinstance(where, Path):
+        reached = socket.socket(socket.AF_UNIX)
+        reached.connect(str(where))
+        return reached
+    return socket.create_connection(where)
 
 
 def _end(one: socket.socket) -> None:

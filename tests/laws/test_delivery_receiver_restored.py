@@ -1,10 +1,12 @@
-"""Law 4 against what happens to receivers: put back to yesterday's backup, or heard of no more in mid-commit.
+"""Law 4 against what happens to receivers: put back to yesterday's backup, or heard of no more at any byte.
 
 A backup takes the rows and the checkpoint back together, so the next run begins where both of them stand.
+``JUTONG_KILLS`` says how many connections are cut, reset or half closed.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 from contextlib import ExitStack, contextmanager
@@ -16,12 +18,17 @@ import pymysql
 import pytest
 from tests.laws.test_delivery_exactly_once import CHUNK, change, expected, holds
 from tests.mariadb import started
-from tests.severed import severing
+from tests.proxy import Proxy
+from tests.severed import reach, severing
 from tests.share_city import close_city, company, found, open_city, receiver_database, set_up_delivery
 
 from jutong.settings import read_settings
 from jutong.share import deliver, fold, meter_differences, metered, reconcile
 from jutong.terms import Unavailable
+
+FAULTS = int(os.environ.get("JUTONG_KILLS", "12"))
+SEED = int(os.environ.get("JUTONG_SEED", "4"))
+UNREACHABLE = ("share.receiver_unreachable", "outside.mysql_unreachable", "outside.postgres_unreachable")
 
 
 @pytest.fixture(scope="module")
@@ -174,16 +181,23 @@ def test_a_backup_taken_in_the_middle_of_a_run_is_brought_to_today(city, cluster
 @contextmanager
 def through_a_proxy(city):
     """The delivery reaches its receiver through a proxy that can sever it."""
+    with severing(where_of(city)) as proxy:
+        by_way_of(city, proxy.port)
+        yield proxy
+
+
+def where_of(city):
     to = city.receiver
     host, port = str(to["host"]), int(to.get("port", 5432))
-    where = Path(host) / f".s.PGSQL.{port}" if host.startswith("/") else (host, port)
-    with severing(where) as proxy:
-        with city.database.connection() as connection:
-            connection.execute(
-                "UPDATE delivery SET receiver = receiver || jsonb_build_object('host', '127.0.0.1', 'port', %s::int)",
-                (proxy.port,),
-            )
-        yield proxy
+    return Path(host) / f".s.PGSQL.{port}" if host.startswith("/") else (host, port)
+
+
+def by_way_of(city, port):
+    with city.database.connection() as connection:
+        connection.execute(
+            "UPDATE delivery SET receiver = receiver || jsonb_build_object('host', '127.0.0.1', 'port', %s::int)",
+            (port,),
+        )
 
 
 def sever_at_each(city, proxy, manners, places):
@@ -196,7 +210,7 @@ def sever_at_each(city, proxy, manners, places):
             try:
                 run(city)
             except Unavailable as problem:
-                assert problem.code in ("share.receiver_unreachable", "outside.mysql_unreachable")
+                assert problem.code in UNREACHABLE
             severed += proxy.severed
             proxy.disarm()
             run(city)
@@ -243,4 +257,37 @@ def test_severed_at_any_commit_in_any_manner_the_same_rows_arrive_and_are_counte
     run(city)
     with through_a_proxy(city) as proxy:
         assert sever_at_each(city, proxy, ["before", "after", "reset"], range(1, 7)) >= 15
+    counts_each_row_once(city)
+
+
+# -- the line fails at any byte
+
+
+@pytest.mark.slow
+def test_over_a_line_that_is_slow_resets_and_half_closes_the_same_rows_arrive_and_are_counted_once(city):
+    chance, where = random.Random(SEED), where_of(city)
+    with Proxy(lambda: reach(where)) as proxy:
+        by_way_of(city, proxy.port)
+        while proxy.count < FAULTS:
+            proxy.latency = chance.choice([0.0, 0.0, 0.002])
+            proxy.cut(
+                int(10 ** chance.uniform(2, 4.5)),
+                chance.choice(["close", "reset", "half"]),
+                asking=chance.random() < 0.6,
+            )
+            try:
+                run(city)
+            except Unavailable as problem:
+                assert problem.code in UNREACHABLE
+            proxy.heal()
+            if chance.random() < 0.5:  # else the next failure meets a run that failed already
+                proxy.latency = 0.0
+                run(city)
+                run(city)
+                agrees(city)
+                change(city, chance)
+        proxy.latency = 0.0
+        run(city)
+        run(city)
+        agrees(city)
     counts_each_row_once(city)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
-from tests.ledger_facts import mth
+from tests.ledger_facts import consistency, mth, path
 
 from jutong.ledger.tiles import Tree, bundle_name, bundles, leaf_hashes, read_bundle
 from jutong_verify import (
@@ -110,6 +112,27 @@ def test_every_consistency_proof_holds_and_no_false_one_does(tmp_path, new):
             if 0 < old < new:
                 with pytest.raises(Damaged):
                     check_consistency(sha256, (old, mth([b"x", *entries[1:old]])), (new, mth(entries)), proof)
+
+
+@seed(6962)
+@settings(max_examples=int(os.environ.get("JUTONG_TREES", "20")), database=None)
+@given(
+    steps=st.lists(st.integers(1, 330), min_size=1, max_size=4),
+    asked=st.lists(st.tuples(st.integers(0, 2**30), st.integers(0, 2**30)), min_size=3, max_size=6),
+)
+def test_every_proof_of_a_random_tree_is_the_one_the_rfc_spells_out(steps, asked):
+    sizes = [sum(steps[:count]) for count in range(1, len(steps) + 1)]
+    with tempfile.TemporaryDirectory() as folder:
+        tree, entries = grown(Path(folder), sizes)
+        for one, other in asked:
+            size = sizes[other % len(sizes)]  # any size the tree ever stopped at
+            there = entries[:size]
+            index, old = one % size, one % size + 1
+            assert tree.inclusion(index, size) == path(index, there)
+            if old < size:
+                proof = consistency(old, there)
+                assert tree.consistency(old, size) == proof
+                check_consistency(sha256, (old, mth(there[:old])), (size, mth(there)), proof)
 
 
 def test_a_leafs_index_is_found_newest_first(tmp_path):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from contextlib import suppress
 
+import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 from tests.share_city import GRANTED, agree, company, set_up_delivery
 
 from jutong.casework import find_case
 from jutong.share import (
+    PostgresReceiver,
     add_delivery,
     bound_of,
     deliver,
@@ -27,7 +30,7 @@ from jutong.share import (
     terminate_grant,
     who_saw,
 )
-from jutong.terms import BadInput, Conflict, Denied
+from jutong.terms import BadInput, Conflict, Denied, Unavailable
 
 
 @pytest.fixture
@@ -250,6 +253,25 @@ def test_a_delivery_needs_a_table_grant_and_a_receiver_without_a_password(filled
         assert bound_of(connection, table.id).outgoing.keys == ("uscc",)
         sealed = connection.execute("SELECT secret, receiver FROM delivery WHERE name = 'full'").fetchone()
     assert filled.receiver_password not in str(sealed)
+
+
+def test_a_receiver_that_falls_silent_is_given_up_within_minutes(filled):
+    with PostgresReceiver.open(filled.receiver, filled.receiver_password) as receiver:
+        said = receiver._connection.info.get_parameters()
+    assert (said["tcp_user_timeout"], said["keepalives_idle"]) == ("120000", "30")
+
+
+def test_a_line_that_breaks_is_an_absent_receiver_whatever_the_driver_makes_of_it(filled):
+    with (
+        PostgresReceiver.open(filled.receiver, filled.receiver_password) as receiver,
+        pytest.raises(Unavailable) as told,
+        receiver.transaction(),
+    ):
+        filled.there("SELECT pg_terminate_backend(%s)", receiver._connection.info.backend_pid)
+        with suppress(psycopg.OperationalError):
+            receiver.exists("any")
+        raise ValueError("too many values to unpack (expected 1)")
+    assert told.value.code == "share.receiver_unreachable"
 
 
 def test_an_old_snapshot_that_has_expired_is_made_up_for_by_a_difference(filled):

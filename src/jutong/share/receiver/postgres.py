@@ -30,6 +30,8 @@ from jutong.terms import (
 )
 
 _ROWS, _GONE = "jutong_chunk_rows", "jutong_chunk_gone"
+#: A receiver that answers not even a keep-alive for so long is away; else the kernel waits a quarter of an hour.
+_SILENCE_MS = 120_000
 _QUARTERS = ", ".join(
     f"sum(('x' || substr(h, {8 * place + 1}, 8))::bit(32)::bigint & 4294967295) AS q{place}"
     for place in range(4)
@@ -74,7 +76,7 @@ class PostgresReceiver(Receiver):
     def open(cls, receiver: Mapping[str, Any], password: str | None) -> Self:
         """Raises Unavailable ``outside.postgres_unreachable`` with the server's words, never the password."""
         config = {name: value for name, value in receiver.items() if name not in ("schema", "kind")}
-        connection = connect_postgres(config, password)
+        connection = connect_postgres({"tcp_user_timeout": _SILENCE_MS, **config}, password)
         connection.row_factory = dict_row
         return cls(connection, str(receiver.get("schema") or "public"))
 
@@ -100,6 +102,13 @@ class PostgresReceiver(Receiver):
             ) from problem
         except psycopg.Error as problem:
             raise Conflict("share.receiver_refused", f"接收方数据库拒绝执行：{_words(problem)}") from problem
+        except ValueError as problem:
+            if not self._connection.broken:
+                raise
+            # psycopg unpacks one result at the end of a COPY, where a line that breaks just then gives two.
+            raise Unavailable(
+                "share.receiver_unreachable", f"接收方数据库中断：{_words(problem)}"
+            ) from problem
 
     # -- the checkpoint
 
