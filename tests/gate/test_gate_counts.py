@@ -13,7 +13,7 @@ from tests.share_city import agree, company
 from jutong.client import City
 from jutong.elements import ELEMENTS
 from jutong.gate.counting import published
-from jutong.share import metered, publish_service
+from jutong.share import Offer, metered, publish_service
 from jutong.share.services import _NAMES_SOMEBODY
 from jutong.terms import BadInput
 
@@ -54,9 +54,11 @@ def test_nobody_is_a_group():
 def counting(city):
     with city.database.connection() as connection:
         publish_service(
-            connection, name="tally", entry_id=city.entry_id, keys=["division", "active"], kind="statistics",
-            least=5,
-        )  # fmt: skip
+            connection,
+            Offer(
+                name="tally", entry_id=city.entry_id, keys=["division", "active"], kind="statistics", least=5
+            ),
+        )
 
 
 @pytest.fixture
@@ -153,6 +155,6 @@ def test_what_cannot_be_counted_is_refused(gate, caller, application, asked, cod
 def test_what_would_count_somebody_is_not_published(city, keys, least, code):
     with city.database.connection() as connection, pytest.raises(BadInput) as found:
         publish_service(
-            connection, name="nosy", entry_id=city.entry_id, keys=keys, kind="statistics", least=least
+            connection, Offer(name="nosy", entry_id=city.entry_id, keys=keys, kind="statistics", least=least)
         )
     assert found.value.code == code

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from jutong.portal.visits import Rooms
-from jutong.share import LiveInterface, attach_interface, declare_interface, publish_service
+from jutong.share import LiveInterface, Offer, attach_interface, declare_interface, publish_service
 from jutong.terms import Item
 
 from .conftest import Browser
@@ -148,11 +148,9 @@ def test_a_live_interface_has_its_pages_and_shows_no_secret(
         attach_interface(connection, row["id"], made.name)
         publish_service(
             connection,
-            name="filings",
-            entry_id=row["id"],
-            keys=[items[0].name],
-            kind="proxy",
-            label="备案实时查询",
+            Offer(
+                name="filings", entry_id=row["id"], keys=[items[0].name], kind="proxy", label="备案实时查询"
+            ),
         )
     wish = {**WISH, "entry": str(row["id"]), "items": [items[0].name]}
     case = str(signed_in("consumer").post("/requests", **wish).headers["location"])
