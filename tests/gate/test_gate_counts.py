@@ -14,7 +14,7 @@ from jutong.client import City
 from jutong.elements import ELEMENTS
 from jutong.gate.counting import published
 from jutong.share import Offer, metered, publish_service
-from jutong.share.services import _NAMES_SOMEBODY
+from jutong.share.bounds import NAMES_SOMEBODY
 from jutong.terms import BadInput
 
 leaves = st.dictionaries(
@@ -47,7 +47,7 @@ def test_whatever_is_told_hides_every_small_count(given_leaves, least, depth):
 
 
 def test_nobody_is_a_group():
-    assert set(ELEMENTS) >= _NAMES_SOMEBODY
+    assert set(ELEMENTS) >= NAMES_SOMEBODY
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
+import io
 import json
 import random
 import sqlite3
@@ -19,6 +20,7 @@ from tests.select_city import JOINED, licence, put, with_licences
 from tests.share_city import GRANTED, agree, close_city, company, found, open_city
 
 from jutong.elements import masked_sql
+from jutong.flows import declarations
 from jutong.gate import replicate
 from jutong.gate.answering import Call, Means, compose
 from jutong.gate.replicas import Replica, newest
@@ -431,3 +433,43 @@ def test_no_column_and_no_row_leaves_beyond_the_strictest_of_what_it_is_made_of(
     found = sorted(map(json.dumps, ({name: row[name] for name in masks} for row in told["rows"])))
     assert found == sorted(map(json.dumps, worded(city, masks, allowed)))
     assert {frozenset(row) for row in told["rows"]} <= {frozenset(masks)}
+
+
+SHARED = """\
+kind: service
+name: entity_query
+label: 存续企业查询
+entry: 102/000001
+keys: [uscc]
+sql: |
+  SELECT uscc, name, capital
+  FROM market_entity
+  WHERE active
+---
+kind: delivery
+name: a01_entities
+application: A01
+entry: 102/000001
+table: entities
+receiver: {kind: sqlalchemy, driver: dm+dmPython, host: db.local, dbname: APP, user: jutong}
+secret: env:A01_PASSWORD
+reconcile_every: 6
+"""
+
+
+def test_a_query_and_a_delivery_are_declared_and_exported_as_they_were_said(city, tmp_path):
+    def applied(text):
+        file = tmp_path / "shared.yaml"
+        file.write_text(text, encoding="utf-8")
+        return {one.name: one.outcome for one in declarations.apply(city.database, declarations.read([file]))}
+
+    assert applied(SHARED) == {"entity_query": "added", "a01_entities": "waiting"}
+    agree(city)  # to give tables
+    assert applied(SHARED) == {"entity_query": "same", "a01_entities": "added"}
+    said = io.StringIO()
+    with city.database.connection() as connection:
+        declarations.write(declarations.export(connection, ["service", "delivery"]), said)
+    assert "driver: dm+dmPython" in said.getvalue()
+    assert set(applied(said.getvalue()).values()) == {"same"}
+    with pytest.raises(BadInput, match="一层 SELECT"):
+        applied(SHARED.replace("WHERE active", "WHERE name = (SELECT max(name) FROM market_entity)"))

@@ -245,7 +245,7 @@ class ServiceForm(Form):
     kind: str = "query"
     least: int = Field(10, ge=2, le=1_000)
     #: A SELECT whose result it answers from instead: over its entry's dataset and those of the entries in ``also``.
-    sql: str | None = None
+    sql: Annotated[str, AfterValidator(str.strip)] | None = None
     also: tuple[str, ...] = ()
     #: What tells the result's rows apart; unsaid: as far as the query itself says.
     unique: tuple[str, ...] | None = None
