@@ -114,7 +114,9 @@ def checked_service(connection: Connection, offer: Offer) -> dict[str, Any]:
     offered = [item.name for item in items]
     answered = offer.keys if offer.kind == "statistics" else offer.items
     # What is asked by is answered too: a grant that lets a caller ask by an item lets it be told.
-    wanted = list(dict.fromkeys((*offer.keys, *answered))) if answered is not None else offered
+    wanted = offered
+    if answered is not None:  # in the order given, so that saying it again changes nothing
+        wanted = list(dict.fromkeys((*(key for key in offer.keys if key not in answered), *answered)))
     missing = [item for item in (*offer.keys, *wanted) if item not in offered]
     if missing or not offer.keys or not wanted:
         raise BadInput(

@@ -205,7 +205,7 @@ def _services(connection: Connection, name: str | None) -> Iterator[Form]:
         if name in (None, one.name) and one.state == "active" and one.kind != "proxy":
             yield ServiceForm(
                 name=one.name, label=one.label, entry=_code_of(connection, one.entry_id) or "", keys=one.keys,
-                items=one.items, max_rows=one.max_rows, kind=one.kind, least=one.least,
+                items=one.items, max_rows=one.max_rows, type=one.kind, least=one.least,
                 **_selection(connection, one),
             )  # fmt: skip
 

@@ -242,7 +242,8 @@ class ServiceForm(Form):
     keys: tuple[str, ...]
     items: tuple[str, ...] | None = None
     max_rows: int = Field(100, ge=1, le=10_000)
-    kind: str = "query"
+    #: query, verify, list or statistics; ``kind`` is the declaration's own.
+    type: str = "query"
     least: int = Field(10, ge=2, le=1_000)
     #: A SELECT whose result it answers from instead: over its entry's dataset and those of the entries in ``also``.
     sql: Annotated[str, AfterValidator(str.strip)] | None = None
