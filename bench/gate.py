@@ -36,7 +36,7 @@ from bench.sharing import COLUMNS, city_with
 from jutong import client
 from jutong.gate.replicas import newest
 from jutong.settings import read_settings
-from jutong.share import add_public_key, publish_service, rotate_token
+from jutong.share import Offer, add_public_key, publish_service, rotate_token
 
 ROUNDS, SECONDS, CHECKED, ASKED, SIGNED = 3, 5, 1_000, 20_000, 60_000
 CHECKED_OF_PEERS = 100
@@ -55,7 +55,7 @@ def run(rows: int) -> Result:
         settings = replace(read_settings(home / "city", {}), database_url=server.url("bench"))
         private = Ed25519PrivateKey.generate()
         with city.database.connection() as connection:
-            publish_service(connection, name="company", entry_id=city.entry_id, keys=["uscc"])
+            publish_service(connection, Offer(name="company", entry_id=city.entry_id, keys=["uscc"]))
             token = rotate_token(connection, "A01")
             add_public_key(connection, "A01", _KEY, private.public_key().public_bytes_raw())
         agree(city, method="api")

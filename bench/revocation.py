@@ -22,7 +22,7 @@ from bench.measure import Result
 from bench.sharing import city_with
 from jutong.database import Database
 from jutong.settings import read_settings
-from jutong.share import publish_service, resume_grant, rotate_token, suspend_grant
+from jutong.share import Offer, publish_service, resume_grant, rotate_token, suspend_grant
 
 WORKERS, ROUNDS, CALLERS = 3, 12, 6
 
@@ -54,7 +54,7 @@ def run(rows: int) -> Result:
     with city_with(rows) as (city, server, home):
         settings = replace(read_settings(home / "city", {}), database_url=server.url("bench"))
         with city.database.connection() as connection:
-            publish_service(connection, name="company", entry_id=city.entry_id, keys=["uscc"])
+            publish_service(connection, Offer(name="company", entry_id=city.entry_id, keys=["uscc"]))
             token = rotate_token(connection, "A01")
         grant = agree(city, method="api").id
         gate = Gate(settings, JUTONG_GATE_WORKERS=str(WORKERS))

@@ -15,7 +15,7 @@ from tests.gate_city import Gate
 from tests.share_city import agree, close_city, company, found, open_city
 
 from jutong.client import Cities, City, EvidenceMissing, Refused, Unreachable, verify_kept
-from jutong.share import publish_service, rotate_token
+from jutong.share import Offer, publish_service, rotate_token
 
 KEY = "91430502MA00000003"
 
@@ -26,7 +26,9 @@ def city(settings):
     chance = __import__("random").Random(5)
     opened.merge([company(number, chance) for number in range(30)])
     with opened.database.connection() as connection:
-        publish_service(connection, name="company", entry_id=opened.entry_id, keys=["uscc"], max_rows=8)
+        publish_service(
+            connection, Offer(name="company", entry_id=opened.entry_id, keys=["uscc"], max_rows=8)
+        )
         opened.token = rotate_token(connection, "A01")
     agree(opened, method="api")
     yield opened

@@ -8,7 +8,7 @@ import pytest
 from tests.gate_city import Gate
 from tests.share_city import ITEMS, add_entry, agree, close_city, company, found, open_city
 
-from jutong.share import add_application, publish_service, rotate_token
+from jutong.share import Offer, add_application, publish_service, rotate_token
 
 COMPANIES = 60
 
@@ -20,8 +20,12 @@ def city(settings):
     chance = random.Random(7)
     opened.merge([company(number, chance) for number in range(COMPANIES)])
     with opened.database.connection() as connection:
-        publish_service(connection, name="company", entry_id=opened.entry_id, keys=["uscc"], max_rows=25)
-        publish_service(connection, name="division", entry_id=opened.entry_id, keys=["division"], max_rows=10)
+        publish_service(
+            connection, Offer(name="company", entry_id=opened.entry_id, keys=["uscc"], max_rows=25)
+        )
+        publish_service(
+            connection, Offer(name="division", entry_id=opened.entry_id, keys=["division"], max_rows=10)
+        )
     yield opened
     close_city(opened)
 
@@ -62,5 +66,5 @@ def entry_with_service(city, name, code, **given):
     """Another published entry on the same dataset, with a service."""
     with city.database.connection() as connection:
         entry_id = add_entry(connection, given.pop("items", ITEMS), code=code, **given)
-        publish_service(connection, name=name, entry_id=entry_id, keys=["uscc"])
+        publish_service(connection, Offer(name=name, entry_id=entry_id, keys=["uscc"]))
     return entry_id

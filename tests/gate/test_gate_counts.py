@@ -13,8 +13,8 @@ from tests.share_city import agree, company
 from jutong.client import City
 from jutong.elements import ELEMENTS
 from jutong.gate.counting import published
-from jutong.share import metered, publish_service
-from jutong.share.services import _NAMES_SOMEBODY
+from jutong.share import Offer, metered, publish_service
+from jutong.share.bounds import NAMES_SOMEBODY
 from jutong.terms import BadInput
 
 leaves = st.dictionaries(
@@ -47,16 +47,18 @@ def test_whatever_is_told_hides_every_small_count(given_leaves, least, depth):
 
 
 def test_nobody_is_a_group():
-    assert set(ELEMENTS) >= _NAMES_SOMEBODY
+    assert set(ELEMENTS) >= NAMES_SOMEBODY
 
 
 @pytest.fixture(scope="module")
 def counting(city):
     with city.database.connection() as connection:
         publish_service(
-            connection, name="tally", entry_id=city.entry_id, keys=["division", "active"], kind="statistics",
-            least=5,
-        )  # fmt: skip
+            connection,
+            Offer(
+                name="tally", entry_id=city.entry_id, keys=["division", "active"], kind="statistics", least=5
+            ),
+        )
 
 
 @pytest.fixture
@@ -153,6 +155,6 @@ def test_what_cannot_be_counted_is_refused(gate, caller, application, asked, cod
 def test_what_would_count_somebody_is_not_published(city, keys, least, code):
     with city.database.connection() as connection, pytest.raises(BadInput) as found:
         publish_service(
-            connection, name="nosy", entry_id=city.entry_id, keys=keys, kind="statistics", least=least
+            connection, Offer(name="nosy", entry_id=city.entry_id, keys=keys, kind="statistics", least=least)
         )
     assert found.value.code == code

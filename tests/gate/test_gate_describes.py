@@ -10,7 +10,7 @@ from fastapi.openapi.models import OpenAPI
 from tests.gate.conftest import wait_for
 from tests.share_city import agree
 
-from jutong.share import describe, find_service, openapi, publish_service, set_access
+from jutong.share import Offer, describe, find_service, openapi, publish_service, set_access
 from jutong.share.access import Access
 
 KINDS = {"company": "query", "checked": "verify", "rolled": "list", "tallied": "statistics"}
@@ -21,9 +21,15 @@ def kinds(city):
     with city.database.connection() as connection:
         for name, kind in KINDS.items():
             publish_service(
-                connection, name=name, entry_id=city.entry_id, kind=kind, least=5,
-                keys=["division"] if kind in ("list", "statistics") else ["uscc"],
-            )  # fmt: skip
+                connection,
+                Offer(
+                    name=name,
+                    entry_id=city.entry_id,
+                    kind=kind,
+                    least=5,
+                    keys=["division"] if kind in ("list", "statistics") else ["uscc"],
+                ),
+            )
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from tests.gate.conftest import wait_for
 from tests.share_city import agree
 
 from jutong.client import City, Refused
-from jutong.share import publish_service, who_saw
+from jutong.share import Offer, publish_service, who_saw
 
 
 @pytest.fixture(scope="module")
 def verifying(city):
     with city.database.connection() as connection:
-        publish_service(connection, name="check", entry_id=city.entry_id, keys=["uscc"], kind="verify")
+        publish_service(connection, Offer(name="check", entry_id=city.entry_id, keys=["uscc"], kind="verify"))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.share_city import agree
 from jutong.client import City, Refused
 from jutong.gate.replicas import newest
 from jutong.gate.rights import Rights
-from jutong.share import fold, publish_service, who_saw
+from jutong.share import Offer, fold, publish_service, who_saw
 
 FILTER = [{"item": "division", "op": "eq", "value": "430502"}]
 KEPT = ("uscc", "name", "division", "staff")
@@ -22,7 +22,7 @@ KEPT = ("uscc", "name", "division", "staff")
 def listing(city):
     with city.database.connection() as connection:
         publish_service(
-            connection, name="roll", entry_id=city.entry_id, keys=["division"], max_rows=7, kind="list"
+            connection, Offer(name="roll", entry_id=city.entry_id, keys=["division"], max_rows=7, kind="list")
         )
 
 

@@ -21,6 +21,7 @@ from jutong.city.systems.live import filings, live_interface
 from jutong.gate.breaker import FAILURES, Breaker
 from jutong.share import (
     LiveInterface,
+    Offer,
     ask,
     attach_interface,
     declare_interface,
@@ -141,7 +142,7 @@ def live(city, gate, application, provider):
                     ),
                 )
             attach_interface(connection, row["id"], found.name)
-            publish_service(connection, name=name, entry_id=row["id"], keys=["uscc"], kind="proxy")
+            publish_service(connection, Offer(name=name, entry_id=row["id"], keys=["uscc"], kind="proxy"))
         grant = agree(
             city, application_id=application[0], method="api", entry_id=row["id"],
             items=[item.name for item in ITEMS], row_filter=row_filter,

@@ -13,7 +13,7 @@ from tests.share_city import agree, close_city, company, found, open_city
 from jutong.gate import replicate
 from jutong.gate.replicas import Replicas, newest
 from jutong.gate.replicating import _Writing
-from jutong.share import publish_service, stop_service
+from jutong.share import Offer, publish_service, stop_service
 from jutong.store import DatasetSpec
 from jutong.terms import DatasetName, Item
 
@@ -23,7 +23,7 @@ def city(settings):
     opened = found(open_city(settings, "postgresql://nobody@/none"))
     opened.merge([company(number, random.Random(number)) for number in range(50)])
     with opened.database.connection() as connection:
-        publish_service(connection, name="company", entry_id=opened.entry_id, keys=["uscc"])
+        publish_service(connection, Offer(name="company", entry_id=opened.entry_id, keys=["uscc"]))
     yield opened
     close_city(opened)
 

@@ -17,6 +17,7 @@ from tests.share_city import agree, close_city, company, found, open_city
 from jutong.ledger import Receipt
 from jutong.settings import read_settings
 from jutong.share import (
+    Offer,
     add_application,
     publish_service,
     resume_grant,
@@ -144,7 +145,7 @@ def test_a_full_file_system_gives_503_and_not_one_answer_without_evidence(cluste
         chance = __import__("random").Random(3)
         city.merge([company(number, chance) for number in range(COMPANIES)])
         with city.database.connection() as connection:
-            publish_service(connection, name="company", entry_id=city.entry_id, keys=["uscc"])
+            publish_service(connection, Offer(name="company", entry_id=city.entry_id, keys=["uscc"]))
             token = rotate_token(connection, "A01")
         agree(city, method="api")
         gate = Gate(settings)

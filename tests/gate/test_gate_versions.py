@@ -9,6 +9,7 @@ import pytest
 from tests.gate.conftest import wait_for
 
 from jutong.share import (
+    Offer,
     draft_service,
     move_service,
     publish_service,
@@ -33,7 +34,7 @@ def test_a_draft_answers_nobody_and_is_published_by_another_than_who_submitted_i
     with city.database.connection() as connection:
         who = users(connection)
         draft_service(
-            connection, name="drafted", entry_id=city.entry_id, keys=["uscc"], by_user=who["officer"]
+            connection, Offer(name="drafted", entry_id=city.entry_id, keys=["uscc"]), by_user=who["officer"]
         )
         move_service(connection, "drafted", "submit", by_user=who["officer"])
     assert gate.call("drafted", token, limit=1).code == "gate.no_service"
@@ -42,8 +43,10 @@ def test_a_draft_answers_nobody_and_is_published_by_another_than_who_submitted_i
     with city.database.connection() as connection:
         move_service(connection, "drafted", "return", note="返回项太多", by_user=who["head"])
         draft_service(
-            connection, name="drafted", entry_id=city.entry_id, keys=["uscc"], items=["name"], by_user=who["officer"]
-        )  # fmt: skip
+            connection,
+            Offer(name="drafted", entry_id=city.entry_id, keys=["uscc"], items=["name"]),
+            by_user=who["officer"],
+        )
         move_service(connection, "drafted", "submit", by_user=who["officer"])
         move_service(connection, "drafted", "publish", by_user=who["head"])
     wait_for(gate, token, "drafted")
@@ -53,7 +56,7 @@ def test_a_draft_answers_nobody_and_is_published_by_another_than_who_submitted_i
         with pytest.raises(Conflict):
             move_service(connection, "drafted", "submit")
         with pytest.raises(Conflict):  # what is published never changes
-            draft_service(connection, name="drafted", entry_id=city.entry_id, keys=["uscc"])
+            draft_service(connection, Offer(name="drafted", entry_id=city.entry_id, keys=["uscc"]))
     assert told == [
         ("draft", "draft"), ("draft", "review"), ("review", "draft"), ("draft", "draft"), ("draft", "review"),
         ("review", "active"),
@@ -63,9 +66,9 @@ def test_a_draft_answers_nobody_and_is_published_by_another_than_who_submitted_i
 def test_a_version_that_ends_says_so_and_then_is_gone_while_its_successor_answers(city, gate, granted):
     _, token = granted
     with city.database.connection() as connection:
-        publish_service(connection, name="ending", entry_id=city.entry_id, keys=["uscc"])
+        publish_service(connection, Offer(name="ending", entry_id=city.entry_id, keys=["uscc"]))
         made = draft_service(
-            connection, name="", entry_id=0, keys=["uscc"], items=["uscc", "name"], version_of="ending"
+            connection, Offer(name="", entry_id=0, keys=["uscc"], items=["uscc", "name"]), version_of="ending"
         )
         assert (made.name, made.version, made.entry_id) == ("ending_v2", 2, city.entry_id)
         move_service(connection, made.name, "submit")

@@ -42,6 +42,7 @@ from jutong.portal.visits import Rooms
 from jutong.refine import RowRule, draft, refine, standard_of
 from jutong.settings import Settings
 from jutong.share import (
+    Offer,
     Wish,
     add_application,
     ask,
@@ -384,7 +385,8 @@ def seed_sharing(rooms: Rooms) -> None:
     first = wish(rooms)
     with rooms.database.connection() as connection:
         publish_service(
-            connection, name="ent_basic_query", entry_id=first.entry_id, keys=["uscc"], label="企业登记查询"
+            connection,
+            Offer(name="ent_basic_query", entry_id=first.entry_id, keys=["uscc"], label="企业登记查询"),
         )
         request = ask(connection, consumer, first)
         move_request(connection, request.id, "consent", consumer_head)

@@ -65,9 +65,14 @@ FORMS: dict[str, dict[str, Any]] = {
     "/extracts/trace": {"password": ""},
     "/extracts/{extract_id}": {"move": "withdraw"},
     "/services/new": {"entry": "{entry}", "keys": "uscc", "name": "stolen_draft"},
+    "/services/select": {
+        "entry": "{entry}", "keys": "uscc", "name": "stolen_query", "sql": "SELECT uscc FROM market_entity",
+    },
     "/services/{name}/moves": {"move": "stop"},
     "/services/{name}/end": {"last_day": "2099-12-31"},
     "/deliveries/{name}": {"state": "paused"},
+    "/deliveries/new": {"grant": "G000001", "dbname": "x", "host": "far", "table": "t", "name": "stolen"},
+    "/deliveries/{name}/check": {},
     "/deliveries/{name}/reconcile": {"do": "mend"},
     "/deliveries/{name}/schedule": {"every": "1"},
     "/ledger/receipt": {"receipt": "jt1~AAAA"},
@@ -134,7 +139,7 @@ def counted(rooms: Rooms) -> dict[str, Any]:
     tables = (
         "case_file", "case_move", "request", "share_grant", "service", "application",
         "cloud_allocation", "app_user", "user_role", "task_report", "demand", "arrival", "form",
-        "form_row", "front_machine", "retention_rule", "legal_hold", "purge", "backup_plan",
+        "form_row", "front_machine", "delivery", "retention_rule", "legal_hold", "purge", "backup_plan",
         "standard_draft", "standard_version", "source_token", "rule_set", "gather_plan",
     )  # fmt: skip
     with rooms.database.connection() as connection:

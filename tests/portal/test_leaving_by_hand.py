@@ -7,7 +7,11 @@ import re
 from collections.abc import Callable
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.json import Jsonb
+from tests.share_city import receiver_database
 
+from jutong.database import EmbeddedPostgres
 from jutong.flows import prepare
 from jutong.people import party_of
 from jutong.portal.pages.deliveries.route import RESULTS
@@ -128,3 +132,57 @@ def test_who_may_run_a_delivery_has_it_compared_and_says_how_often(
     assert asked["arguments"] == {"delivery": "a03_entities", "mend": True}
     assert every
     assert every["reconcile_every"] == dt.timedelta(hours=6)
+
+
+def test_a_delivery_is_tried_and_made_by_whom_it_serves(
+    rooms: Rooms, signed_in: Callable[[str], Browser], cluster: EmbeddedPostgres
+) -> None:
+    consumer = signed_in("consumer")
+    parts = conninfo_to_dict(receiver_database(cluster.url()))
+    with rooms.database.connection() as connection:
+        request = ask(
+            connection, party_of(connection, "consumer"), wish(rooms, method="table", items=("uscc", "name"))
+        )
+        move_request(connection, request.id, "consent", party_of(connection, "consumer-head"))
+        grant = move_request(connection, request.id, "approve", party_of(connection, "provider-head")).grant
+    assert grant
+    assert f"/deliveries/new?grant={grant.id}" in consumer.get(f"/grants/{grant.id}").text
+    assert grant.id in consumer.get("/deliveries/new").text
+    form = {
+        "grant": grant.id, "name": "made_by_hand", "table": "made", "kind": "postgres", "host": "127.0.0.1",
+        "port": "9", "dbname": str(parts["dbname"]), "user": str(parts["user"]), "password": "s3cret-word",
+    }  # fmt: skip
+    tried = consumer.post("/deliveries/new", **form, do="try")
+    assert tried.status_code == 200
+    assert "连接不上" in tried.text or "连不上" in tried.text
+    assert "s3cret-word" not in tried.text
+    for wrong, code in (
+        ({"host": str(parts["host"])}, "share.delivery_receiver"),  # a socket of this machine
+        ({"kind": "sqlalchemy", "driver": "sqlite"}, "share.delivery_kind"),
+        ({"table": "Made; DROP"}, "share.delivery_table"),
+    ):
+        answer = consumer.post("/deliveries/new", **{**form, **wrong}, do="keep")
+        assert (answer.status_code, code in answer.text) == (422, True), answer.text[-500:]
+    kept = consumer.post("/deliveries/new", **form, do="keep")
+    assert kept.headers["location"] == "/deliveries/made_by_hand", kept.text[-2000:]
+    assert consumer.post("/deliveries/new", **form, do="keep").status_code == 409
+    with rooms.database.connection() as connection:
+        row = connection.execute(
+            "SELECT secret, receiver FROM delivery WHERE name = 'made_by_hand'"
+        ).fetchone()
+        assert row
+        assert "s3cret" not in f"{row}"
+        connection.execute(
+            "UPDATE delivery SET receiver = %s, secret = %s WHERE name = 'made_by_hand'",
+            (
+                Jsonb({name: parts[name] for name in ("host", "dbname", "user")}),
+                rooms.keys.seal(str(parts["password"]).encode(), context="delivery:made_by_hand"),
+            ),
+        )
+    checked = consumer.post("/deliveries/made_by_hand/check", follow_redirects=True)
+    assert "将在首次交换时建立" in checked.text
+    assert signed_in("auditor").post("/deliveries/made_by_hand/check").status_code == 403
+    assert signed_in("stranger").post("/deliveries/new", **{**form, "name": "x"}, do="keep").status_code in (
+        403,
+        404,
+    )

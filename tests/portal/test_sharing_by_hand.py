@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from jutong.portal.visits import Rooms
-from jutong.share import LiveInterface, attach_interface, declare_interface, publish_service
+from jutong.share import LiveInterface, Offer, attach_interface, declare_interface, publish_service
 from jutong.terms import Item
 
 from .conftest import Browser
@@ -148,11 +148,9 @@ def test_a_live_interface_has_its_pages_and_shows_no_secret(
         attach_interface(connection, row["id"], made.name)
         publish_service(
             connection,
-            name="filings",
-            entry_id=row["id"],
-            keys=[items[0].name],
-            kind="proxy",
-            label="备案实时查询",
+            Offer(
+                name="filings", entry_id=row["id"], keys=[items[0].name], kind="proxy", label="备案实时查询"
+            ),
         )
     wish = {**WISH, "entry": str(row["id"]), "items": [items[0].name]}
     case = str(signed_in("consumer").post("/requests", **wish).headers["location"])
@@ -172,3 +170,42 @@ def test_a_live_interface_has_its_pages_and_shows_no_secret(
     assert "never shown" not in page
     assert stranger.get("/services/filings/openapi").status_code == 200
     assert stranger.get("/services/filings/console").status_code == 200
+
+
+SELECT = "SELECT uscc, name, state FROM market_entity WHERE state IS NOT NULL"
+
+
+def test_a_service_is_written_as_a_query_reviewed_by_another_and_shown_as_it_would_answer(
+    rooms: Rooms, signed_in: Callable[[str], Browser]
+) -> None:
+    provider, head = signed_in("provider"), signed_in("provider-head")
+    with rooms.database.connection() as connection:
+        entry = connection.execute("SELECT id FROM entry WHERE name = '企业登记基本信息'").fetchone()
+    assert entry
+    asked = {"entry": str(entry["id"]), "name": "by_query", "keys": "uscc", "kind": "query"}
+    page = provider.get(f"/services/select?entry={entry['id']}").text
+    assert "FROM market_entity" in page
+    for sql, code in (
+        ("SELECT uscc FROM read_csv('/etc/passwd')", "store.sql_refused"),
+        ("SELECT login FROM app_user", "store.sql_refused"),
+        ("SELECT name, state FROM market_entity", "share.select_subject"),
+    ):
+        refused = provider.post("/services/select", **asked, sql=sql)
+        assert refused.status_code == 422
+        assert code in refused.text
+        assert sql.split("'")[0] in refused.text.replace("&#39;", "'")
+    assert provider.get("/services/by_query").status_code == 404
+    made = provider.post("/services/select", **asked, sql=SELECT)
+    assert made.headers["location"] == "/services/by_query", made.text[-2000:]
+    page = provider.get("/services/by_query").text
+    assert SELECT in page
+    assert "会答成这样" in page
+    assert provider.post("/services/by_query/moves", move="submit").status_code == 303
+    assert head.post("/services/by_query/moves", move="publish").status_code == 303
+    assert "统一社会信用代码" in provider.get("/services/by_query/openapi").text
+    assert SELECT in provider.get("/services/select?of=by_query").text
+    again = provider.post(
+        "/services/select", **{**asked, "of": "by_query"}, sql=SELECT.replace(", state", "", 1)
+    )
+    assert again.headers["location"] == "/services/by_query_v2"
+    assert signed_in("consumer").post("/services/select", **asked, sql=SELECT).status_code == 403

@@ -9,6 +9,7 @@ from tests.share_city import GRANTED, agree, wish
 
 from jutong.casework import find_case
 from jutong.share import (
+    Offer,
     ask,
     bound_of,
     expire_grants,
@@ -182,10 +183,10 @@ def test_an_api_request_counts_as_provided_once_a_service_answers(city, conn):
     request = ask(conn, city.asker, wish(city, method="api"))
     move_request(conn, request.id, "consent", city.asker_head)
     move_request(conn, request.id, "approve", city.head)
-    service = publish_service(conn, name="market_entity", entry_id=city.entry_id, keys=["uscc"])
+    service = publish_service(conn, Offer(name="market_entity", entry_id=city.entry_id, keys=["uscc"]))
     assert "secret" not in service.items
     assert "_batch" not in service.items
     assert find_case(conn, request.case_id).state == "delivered"
     with pytest.raises(BadInput):
-        publish_service(conn, name="market_entity", entry_id=city.entry_id, keys=["secret"])
+        publish_service(conn, Offer(name="market_entity", entry_id=city.entry_id, keys=["secret"]))
     assert stop_service(conn, "market_entity").state == "stopped"

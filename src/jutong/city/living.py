@@ -74,9 +74,15 @@ def declare_live(platform: Platform) -> int | None:
             share.attach_interface(connection, entry["id"], INTERFACE)
         if SERVICE not in {service.name for service in share.services(connection)}:
             share.publish_service(
-                connection, name=SERVICE, entry_id=entry["id"], keys=("uscc_2",), kind="proxy",
-                label="企业投资项目备案实时查询",
-            )  # fmt: skip
+                connection,
+                share.Offer(
+                    name=SERVICE,
+                    entry_id=entry["id"],
+                    keys=("uscc_2",),
+                    kind="proxy",
+                    label="企业投资项目备案实时查询",
+                ),
+            )
         return int(entry["id"])
 
 

@@ -146,11 +146,16 @@ def publish_services(platform: Platform, applications: Sequence[Application]) ->
         for dataset, keys in wanted.items():
             name = DatasetName.parse(dataset).table
             if name not in there:
-                share.publish_service(connection, name=name, entry_id=entries[dataset]["id"], keys=keys)
+                share.publish_service(
+                    connection, share.Offer(name=name, entry_id=entries[dataset]["id"], keys=keys)
+                )
         for name, dataset, kind, label, keys in _MORE:
             if name not in there:
                 share.publish_service(
-                    connection, name=name, entry_id=entries[dataset]["id"], keys=keys, label=label, kind=kind
+                    connection,
+                    share.Offer(
+                        name=name, entry_id=entries[dataset]["id"], keys=keys, label=label, kind=kind
+                    ),
                 )
 
 

@@ -24,12 +24,19 @@ def deliver() -> None:
 @deliver.command("add")
 @click.argument("name")
 @click.option("--grant", "grant_id", required=True, help="共享方式为库表的授权编号")
-@click.option("--kind", type=click.Choice(["postgres", "mysql"]), default="postgres", help="接收库的种类")
-@click.option("--host", required=True, help="接收库主机")
+@click.option(
+    "--kind", type=click.Choice(["postgres", "mysql", "sqlalchemy"]), default="postgres", help="接收库的种类"
+)
+@click.option(
+    "--driver",
+    default=None,
+    help="种类为 sqlalchemy 时的驱动，例如 oracle+oracledb、mssql+pymssql、dm+dmPython",
+)
+@click.option("--host", default=None, help="接收库主机")
 @click.option("--port", type=click.IntRange(1, 65535), default=None, help="端口；缺省按种类")
 @click.option("--dbname", required=True, help="接收库名")
-@click.option("--schema", default=None, help="模式名，只用于 PostgreSQL 系")
-@click.option("--user", required=True, help="接收库账号：对一个模式（库）有权限即可")
+@click.option("--schema", default=None, help="模式名；MySQL 系没有")
+@click.option("--user", default=None, help="接收库账号：对一个模式（库）有权限即可")
 @click.option("--table", required=True, help="接收表名；首次交换时由聚通建立")
 @click.option("--password-file", type=click.File(), default=None, help="从文件读口令，封存后保存")
 @as_json
@@ -59,6 +66,21 @@ def add(
             table_name=table,
         )
     say(added, machine, lambda: console.print(f"{added.name}：已声明，运行 jutong deliver run {added.name}"))
+
+
+@deliver.command("test")
+@click.argument("name")
+@as_json
+@click.pass_context
+def test(context: click.Context, name: str, machine: bool) -> None:
+    """试连一项交换的接收库，看接收表还是不是交换所建的样子；不可用时退出码不为 0。"""
+    from jutong.share import try_delivery
+
+    with platform_of(context) as platform:
+        found = try_delivery(platform.database, platform.keys, name)
+    say(found, machine, lambda: console.print(f"{name}：{found.words}", markup=False))
+    if not found.ready:
+        raise Broken("share.receiver_not_ready", f"交换 {name} 的接收库现在不能用")
 
 
 @deliver.command("run")

@@ -2058,6 +2058,7 @@ CREATE TABLE jutong.service (
     successor text,
     deprecated_at timestamp with time zone,
     sunset_at timestamp with time zone,
+    selection jsonb,
     CONSTRAINT service_items_check CHECK ((cardinality(items) > 0)),
     CONSTRAINT service_keys_check CHECK ((cardinality(keys) > 0)),
     CONSTRAINT service_kind_check CHECK ((kind = ANY (ARRAY['query'::text, 'verify'::text, 'list'::text, 'statistics'::text, 'proxy'::text]))),
@@ -2065,6 +2066,7 @@ CREATE TABLE jutong.service (
     CONSTRAINT service_max_rows_check CHECK (((max_rows >= 1) AND (max_rows <= 10000))),
     CONSTRAINT service_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
     CONSTRAINT service_notice_check CHECK (((sunset_at IS NULL) OR (sunset_at >= deprecated_at))),
+    CONSTRAINT service_selection_check CHECK ((jsonb_typeof(selection) = 'object'::text)),
     CONSTRAINT service_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'review'::text, 'active'::text, 'stopped'::text, 'retired'::text]))),
     CONSTRAINT service_version_check CHECK ((version >= 1))
 );
@@ -2079,6 +2081,7 @@ COMMENT ON COLUMN jutong.service.family IS 'the name of its first version; versi
 COMMENT ON COLUMN jutong.service.successor IS 'the version callers should go over to';
 COMMENT ON COLUMN jutong.service.deprecated_at IS 'since when callers are told that it will end (RFC 9745)';
 COMMENT ON COLUMN jutong.service.sunset_at IS 'the instant from which it is answered 410 share.service_retired (RFC 8594)';
+COMMENT ON COLUMN jutong.service.selection IS '{sql, views: [{view, entry_id, dataset, items}], columns: [{item, sources, copied}], conditions, told, places, keys, written}: a checked SELECT whose result is served instead of the dataset as it is; NULL: the dataset';
 CREATE TABLE jutong.service_move (
     id bigint NOT NULL,
     service_name text NOT NULL,
@@ -2097,6 +2100,16 @@ ALTER TABLE jutong.service_move ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+CREATE VIEW jutong.service_reads AS
+ SELECT service.name AS service_name,
+    service.entry_id
+   FROM jutong.service
+UNION
+ SELECT s.name AS service_name,
+    ((v.value ->> 'entry_id'::text))::bigint AS entry_id
+   FROM (jutong.service s
+     CROSS JOIN LATERAL jsonb_array_elements((s.selection -> 'views'::text)) v(value));
+COMMENT ON VIEW jutong.service_reads IS '接口所涉目录: the entries whose items a service tells or works with; a caller needs a live grant of each';
 CREATE TABLE jutong.session (
     token_hash bytea NOT NULL,
     user_id bigint NOT NULL,

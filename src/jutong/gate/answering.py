@@ -58,6 +58,20 @@ class Means:
     enter: Callable[[Caller, dt.datetime], None]
 
 
+class Question(NamedTuple):
+    """A call whose caller and service are known, with what answering it takes."""
+
+    call: Call
+    caller: Caller
+    service: Served
+    asked: Asked
+    rights: Rights
+    held: Replica | None
+    hashed: Hasher
+    #: Where it is noted on what ground the answer stands.
+    known: Known
+
+
 def compose(call: Call, rights: Rights | None, means: Means) -> Draft | Pending:
     """Steps 1–7: the draft of an answer, or of a problem document; it never raises a JutongError.
 
@@ -85,10 +99,9 @@ def _answer(call: Call, rights: Rights | None, means: Means, known: Known) -> Dr
     if service.kind == "proxy":
         return Pending(call, caller, service, asked, decide_live(caller, service, asked, rights, call.at))
     held = means.replica(service.name)
-    if service.kind != "query":
-        return _OTHER_KINDS[service.kind](call, caller, service, rights, means, held, known)
-    if asked.batch is not None:
-        return _many(call, caller, service, rights, means, held, known)
+    if service.kind != "query" or asked.batch is not None:
+        question = Question(call, caller, service, asked, rights, held, means.hashed, known)
+        return _OTHER_KINDS.get(service.kind, _many)(question)
     values = key_values(asked.where, service)
     for ready in decide(caller, service, asked, rights, held, call.at):  # 5  on what ground
         known.entitled = ready.entitled
@@ -183,67 +196,39 @@ def read(call: Call, kind: str) -> Asked:
     raise BadInput("gate.bad_query", "接口只接受 GET 和 POST")
 
 
-def _many(
-    call: Call,
-    caller: Caller,
-    service: Served,
-    rights: Rights,
-    means: Means,
-    held: Replica | None,
-    known: Known,
-) -> Draft:
+def _many(question: Question) -> Draft:
     """5–7 for a batch: one ground for all of it, one exchange, answers in the order of the questions."""
-    asked = known.asked
-    assert asked is not None
-    assert asked.batch is not None
-    questions = [key_values(where, service) for where in asked.batch]
+    call, caller, service, asked, rights, held, hashed, known = question
+    questions = [key_values(where, service) for where in asked.batch or ()]
     ready = decide(caller, service, asked, rights, held, call.at)[0]
     known.entitled = ready.entitled
     found = [only_what_is_granted(ready, asked, values)[: ready.limit] for values in questions]
     if sum(map(len, found)) > MOST_ROWS:
         raise BadInput("gate.too_many_rows", f"一次应答至多 {MOST_ROWS} 行，请减少 batch 的项数")
     body = orjson.dumps({"answers": [{"rows": told(ready, rows)} for rows in found]})
-    return evidenced(call, ready, body, [row for rows in found for row in rows], means.hashed)
+    return evidenced(call, ready, body, [row for rows in found for row in rows], hashed)
 
 
-def _verified(
-    call: Call,
-    caller: Caller,
-    service: Served,
-    rights: Rights,
-    means: Means,
-    held: Replica | None,
-    known: Known,
-) -> Draft:
+def _verified(question: Question) -> Draft:
     """5–7 for 核验: per item match, mismatch or not_found, and nothing else."""
-    asked = known.asked
-    assert asked is not None
+    call, caller, service, asked, rights, held, hashed, known = question
     claims = claims_of(asked, service)
-    question = Asked({name: asked.where[name] for name in service.keys}, tuple(claims))
-    values = key_values(question.where, service)
+    wanted = Asked({name: asked.where[name] for name in service.keys}, tuple(claims))
+    values = key_values(wanted.where, service)
     result, ground, rows = dict.fromkeys(claims, NOT_FOUND), None, []
-    for ready in decide(caller, service, question, rights, held, call.at):
+    for ready in decide(caller, service, wanted, rights, held, call.at):
         known.entitled, ground = ready.entitled, ground or ready
         rows = compared(ready.entitled, ready.held, claims, values)
         if rows:
             result, ground = verdicts(claims, rows), ready
             break
     assert ground is not None  # or decide would have refused
-    return evidenced(call, ground, orjson.dumps({"result": result}), rows[:1], means.hashed)
+    return evidenced(call, ground, orjson.dumps({"result": result}), rows[:1], hashed)
 
 
-def _listed(
-    call: Call,
-    caller: Caller,
-    service: Served,
-    rights: Rights,
-    means: Means,
-    held: Replica | None,
-    known: Known,
-) -> Draft:
+def _listed(question: Question) -> Draft:
     """5–7 for 列表: one page of all granted rows, or of what has changed, on the oldest ground that allows it."""
-    asked = known.asked
-    assert asked is not None
+    call, caller, service, asked, rights, held, hashed, known = question
     values = narrowed(asked, service)
     refused: JutongError | None = None
     for ready in decide(caller, service, Asked({}, asked.items, asked.limit), rights, held, call.at):
@@ -257,29 +242,20 @@ def _listed(
             changes(ready, service, asked.since) if asked.since else page(ready, service, asked, values)
         )
         body = {**found.told, "rows": told(ready, found.told["rows"])}  # type: ignore[arg-type]
-        return evidenced(call, ready, orjson.dumps(body), found.named, means.hashed)
+        return evidenced(call, ready, orjson.dumps(body), found.named, hashed)
     assert refused is not None  # or decide would have refused
     raise refused
 
 
-def _counted(
-    call: Call,
-    caller: Caller,
-    service: Served,
-    rights: Rights,
-    means: Means,
-    held: Replica | None,
-    known: Known,
-) -> Draft:
+def _counted(question: Question) -> Draft:
     """5–7 for 统计: counts on the oldest ground that covers the groups, and on no other beside it."""
-    asked = known.asked
-    assert asked is not None
+    call, caller, service, asked, rights, held, hashed, known = question
     by = groups_of(asked, service)
     ready = decide(caller, service, Asked({}, by), rights, held, call.at)[0]
     known.entitled = ready.entitled
     body = counted(ready, service, asked, by)
     told_groups: list[tuple[Cell, ...]] = [()] * len(body["groups"])  # type: ignore[arg-type]
-    return evidenced(call, ready, orjson.dumps(body), told_groups, means.hashed)
+    return evidenced(call, ready, orjson.dumps(body), told_groups, hashed)
 
 
 _OTHER_KINDS = {"verify": _verified, "list": _listed, "statistics": _counted}

@@ -16,7 +16,7 @@ FROM application_key k JOIN application a ON a.id = k.application_id
 -- name: services
 -- Each service with its entry and its dataset as they are now.
 SELECT s.name, s.label, s.kind, s.entry_id, e.code AS entry_code, e.department_code AS provider, s.dataset, s.keys, s.items,
-       s.max_rows, s.state, s.least, s.deprecated_at, s.sunset_at, s.successor,
+       s.max_rows, s.state, s.least, s.selection, s.deprecated_at, s.sunset_at, s.successor,
        coalesce(d.items, v.items) AS dataset_items, coalesce(d.keys, v.keys) AS dataset_keys, to_jsonb(v) AS live
 FROM service s
 JOIN entry e ON e.id = s.entry_id
@@ -38,7 +38,7 @@ ORDER BY g.created_at, g.id
 SELECT i.entry_id, i.name, i.label, i.element, i.is_key, i.mask,
        greatest(i.share_type, e.share_type)::int AS share_type, greatest(i.grade, 1)::int AS grade
 FROM item i JOIN entry e ON e.id = i.entry_id
-WHERE i.entry_id IN (SELECT entry_id FROM service)
+WHERE i.entry_id IN (SELECT entry_id FROM service_reads)
 ORDER BY i.entry_id, i.no
 
 -- name: fingerprint
@@ -49,8 +49,8 @@ WITH seen AS (
     UNION ALL SELECT 'service', xmin::text || ctid::text FROM service
     UNION ALL SELECT 'interface', xmin::text || ctid::text FROM live_interface
     UNION ALL SELECT 'grant', xmin::text || ctid::text FROM share_grant WHERE method = 'api'
-    UNION ALL SELECT 'entry', xmin::text || ctid::text FROM entry WHERE id IN (SELECT entry_id FROM service)
-    UNION ALL SELECT 'item', xmin::text || ctid::text FROM item WHERE entry_id IN (SELECT entry_id FROM service)
+    UNION ALL SELECT 'entry', xmin::text || ctid::text FROM entry WHERE id IN (SELECT entry_id FROM service_reads)
+    UNION ALL SELECT 'item', xmin::text || ctid::text FROM item WHERE entry_id IN (SELECT entry_id FROM service_reads)
     UNION ALL SELECT 'dataset', xmin::text || ctid::text FROM dataset
               WHERE name IN (SELECT dataset FROM service)
 )

@@ -2,6 +2,7 @@
 
 A replica is rebuilt when its shape changes (another item, another mask, another filter) or the feed says so
 (``full``, renamed items); otherwise one SQLite transaction applies the changes and says up to where.
+The result of a SELECT has no feed: it is asked anew once one of its datasets has changed, and what differs is applied.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +23,9 @@ from jutong.database import Database
 from jutong.gate.replicas import newest
 from jutong.gate.rights import Rights
 from jutong.gate.shape import Cell, Shape
-from jutong.store import Changes, Store
-from jutong.terms import JutongError, quote
+from jutong.share import SELECT_BOUNDS, Selection
+from jutong.store import Changes, Store, column_type
+from jutong.terms import Conflict, JutongError, quote
 
 #: An unchanged replica says at least this often that it is still what the lake holds.
 _SAY_AGAIN = dt.timedelta(seconds=30)
@@ -72,6 +75,8 @@ def _tried(service: str, shape: Shape, store: Store, folder: Path, purged: int) 
 
 def _one(service: str, shape: Shape, store: Store, folder: Path, purged: int) -> Replicated:
     file = newest(folder).get(service)
+    if shape.selection is not None:
+        return _selected(service, shape, shape.selection, store, folder, file, purged)
     if file is not None:
         with _Writing(file) as replica:
             if replica.shape == shape.signature and replica.snapshot >= purged:
@@ -102,26 +107,101 @@ def _feed(service: str, shape: Shape, store: Store, replica: _Writing) -> Replic
 
 
 def _rebuild(service: str, shape: Shape, store: Store, folder: Path) -> Replicated:
-    """A new generation beside the old one; readers change over when it is whole."""
     looked = dt.datetime.now(dt.UTC)
+    with store.changes(shape.dataset, since=None) as changes:
+        rows = _built(service, shape, folder, _upserts(changes, shape), changes.until, looked)
+    store.follow(_follower(service), shape.dataset, changes.until)
+    return Replicated(service, True, rows)
+
+
+def _built(
+    service: str,
+    shape: Shape,
+    folder: Path,
+    cells: Iterable[tuple[Cell, ...]],
+    snapshot: int,
+    looked: dt.datetime,
+) -> int:
+    """A new generation beside the old one; readers change over when it is whole.  Returns its rows."""
     generation = f"{looked:%Y%m%d%H%M%S%f}-{secrets.token_hex(2)}"
     building = folder / f"{service}.{generation}.building"
-    with store.changes(shape.dataset, since=None) as changes:
-        with _Writing(building) as replica, replica.transaction():
-            replica.make(shape)
-            replica.begin(changes.until)
-            rows = replica.upsert(shape, _upserts(changes, shape), fresh=True)
-            replica.index(shape)
-            replica.settle(shape)
-            replica.say(shape, changes.until, looked)
-        with _Writing(building) as replica:
-            replica.open_to_readers()
+    with _Writing(building) as replica, replica.transaction():
+        replica.make(shape)
+        replica.begin(snapshot)
+        rows = replica.upsert(shape, cells, fresh=True)
+        replica.index(shape)
+        replica.settle(shape)
+        replica.say(shape, snapshot, looked)
+    with _Writing(building) as replica:
+        replica.open_to_readers()
     building.rename(folder / f"{service}.{generation}.sqlite")
     for file in folder.glob(f"{service}.*"):
         if not file.name.startswith(f"{service}.{generation}."):
             file.unlink(missing_ok=True)
-    store.follow(_follower(service), shape.dataset, changes.until)
-    return Replicated(service, True, rows)
+    return rows
+
+
+def _selected(
+    service: str,
+    shape: Shape,
+    selection: Selection,
+    store: Store,
+    folder: Path,
+    file: Path | None,
+    purged: int,
+) -> Replicated:
+    looked, snapshot = dt.datetime.now(dt.UTC), store.snapshot()
+    if file is not None:
+        with _Writing(file) as replica:
+            stands = replica.shape == shape.signature and replica.snapshot >= purged
+            if stands and not _moved(store, selection, replica.snapshot):
+                if looked - replica.as_of >= _SAY_AGAIN:
+                    with replica.transaction():
+                        replica.say(shape, snapshot, looked)
+                return Replicated(service)
+            if stands and shape.keys:
+                with _result(shape, selection, store) as cells, replica.transaction():
+                    replica.begin(snapshot)
+                    deleted, upserted = replica.become(shape, cells)
+                    replica.settle(shape)
+                    replica.say(shape, snapshot, looked)
+                return Replicated(service, False, upserted, deleted)
+    with _result(shape, selection, store) as cells:
+        return Replicated(service, True, _built(service, shape, folder, cells, snapshot, looked))
+
+
+def _moved(store: Store, selection: Selection, since: int) -> bool:
+    """Whether one of the datasets it reads has changed."""
+    for view in selection.views:
+        with store.changes(view.dataset, since=since) as changes:
+            if not changes.empty or changes.renamed:
+                return True
+    return False
+
+
+@contextmanager
+def _result(shape: Shape, selection: Selection, store: Store) -> Iterator[Iterator[tuple[Cell, ...]]]:
+    """The query's rows as the replica's cells.  Raises the guard's BadInput, Conflict ``gate.select_keys``."""
+    typed = ", ".join(
+        f"CAST({quote(item.name)} AS {column_type(item.type)}) AS {quote(item.name)}"
+        for item in selection.items
+    )
+    made = store.people_sql(selection.sql, selection.seen(), SELECT_BOUNDS)
+    columns = ", ".join(f"{column.sql} AS {quote(column.name)}" for column in shape.columns)
+    with store.reading() as lake:
+        lake.register("_selected", made)
+        if shape.keys:
+            keys = ", ".join(map(quote, shape.keys))
+            missing = " OR ".join(f"{quote(key)} IS NULL" for key in shape.keys)
+            row = lake.rows(
+                f"SELECT count(*) - count(DISTINCT ({keys})) AS twice, count(*) FILTER ({missing}) AS missing"
+                " FROM _selected"
+            )[0]
+            if row["twice"] or row["missing"]:
+                raise Conflict(
+                    "gate.select_keys", f"查询结果的主键 {'、'.join(shape.keys)} 有重复或空值，未更新副本"
+                )
+        yield _cells(lake.reader(f"SELECT {columns} FROM (SELECT {typed} FROM _selected) AS selected"))
 
 
 def _drop_ended(folder: Path, services: set[str], store: Store) -> None:
@@ -251,6 +331,27 @@ class _Writing:
             keys = ", ".join(map(quote, shape.keys))
             sql += f" ON CONFLICT ({keys}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in names)}"
         return self._many(sql, rows)
+
+    def become(self, shape: Shape, rows: Iterable[tuple[Cell, ...]]) -> tuple[int, int]:
+        """Hold exactly these rows, told apart by the key; returns how many went, and how many came or changed."""
+        names = ", ".join(quote(column.name) for column in shape.columns)
+        keys = ", ".join(map(quote, shape.keys))
+        self._connection.execute(f"CREATE TEMP TABLE fresh ({names}, UNIQUE ({keys}))")
+        marks = ", ".join("?" for _ in shape.columns)
+        self._many(f"INSERT INTO fresh ({names}) VALUES ({marks})", rows)
+        same_key = " AND ".join(f"fresh.{quote(key)} = data.{quote(key)}" for key in shape.keys)
+        same = " AND ".join(
+            f"fresh.{quote(column.name)} IS data.{quote(column.name)}" for column in shape.columns
+        )
+        went = self._connection.execute(
+            f"DELETE FROM data WHERE NOT EXISTS (SELECT 1 FROM fresh WHERE {same_key})"
+        ).rowcount
+        changed = self._connection.execute(
+            f"SELECT {names} FROM fresh WHERE NOT EXISTS (SELECT 1 FROM data WHERE {same_key} AND {same})"
+        )
+        came = self.upsert(shape, changed.fetchall())
+        self._connection.execute("DROP TABLE fresh")
+        return went, came
 
     def say(self, shape: Shape, snapshot: int, as_of: dt.datetime) -> None:
         said = {

@@ -34,9 +34,12 @@ from jutong.share import (
     EntryItem,
     LiveInterface,
     OutItem,
+    Selection,
     bound,
+    combined,
     mask_for,
     not_live,
+    offered_by,
 )
 from jutong.terms import Item, JutongError, Refused
 
@@ -136,6 +139,8 @@ class Served:
     deprecated_at: dt.datetime | None = None
     sunset_at: dt.datetime | None = None
     successor: str | None = None
+    #: The SELECT it answers from; ``entry_items``, ``columns`` and ``dataset_keys`` are then its result's.
+    selection: Selection | None = None
     #: proxy: the provider's interface, and what it knows us by.
     live: LiveInterface | None = None
     secret: str | None = field(default=None, repr=False)
@@ -155,6 +160,12 @@ class Served:
         if found and self.successor:
             found.append(("link", f'</v1/{self.successor}>; rel="successor-version"'))
         return tuple(found)
+
+    @property
+    def entries(self) -> tuple[int, ...]:
+        """The entries a caller needs a live grant of; its own first."""
+        others = self.selection.entries if self.selection else ()
+        return tuple(dict.fromkeys((self.entry_id, *others)))
 
     @cached_property
     def types(self) -> Mapping[str, str]:
@@ -261,24 +272,23 @@ class Rights:
             by_caller[row["application_id"], row["entry_id"]].append(row)
         return cls(
             callers={row["token_hash"]: Caller.from_row(row) for row in callers},
-            services={row["name"]: _served(row, by_entry[row["entry_id"]], keys) for row in services},
+            services={row["name"]: _served(row, by_entry, keys) for row in services},
             grants=dict(by_caller),
             keys={row["key_id"]: _signing_key(row, keys) for row in signing if keys or not row["secret"]},
         )
 
     def granted(self, application: str, service: Served, now: dt.datetime) -> list[Entitled | Refused]:
         """What each of the application's grants says here, oldest grant first; empty if it has none."""
-        decisions: list[Entitled | Refused] = []
-        for grant in self.grants.get((application, service.entry_id), ()):
-            refused = not_live(grant, now)
-            decisions.append(refused or self._entitle(grant, service, now))
-        return decisions
+        return [
+            not_live(grant, now) or self._entitle(grant, service, now)
+            for grant in self.grants.get((application, service.entry_id), ())
+        ]
 
     def unchanged(
         self, application: str, service: Served, now: dt.datetime
     ) -> tuple[dt.datetime, dt.datetime]:
         """The span around ``now`` in which no grant of this application here begins or ends."""
-        held = self.grants.get((application, service.entry_id), ())
+        held = [grant for entry in service.entries for grant in self.grants.get((application, entry), ())]
         marks = [instant for grant in held for instant in (grant["valid_from"], grant["until"])]
         before = [instant for instant in marks if instant <= now]
         after = [instant for instant in marks if instant > now]
@@ -308,16 +318,28 @@ class Rights:
                     if entry == service.entry_id
                     for grant in held
                 ]
-                decided = [entitle(grant, service, now) for grant in grants]
+                decided = [self._decided(grant, service, now) for grant in grants]
                 entitled = [one for one in decided if isinstance(one, Entitled)]
                 shapes[service.name] = _shape(service, entitled)
         return shapes
 
     def _entitle(self, grant: Mapping[str, Any], service: Served, now: dt.datetime) -> Entitled | Refused:
+        if service.selection is not None:  # other grants come in, which may begin and end
+            return self._decided(grant, service, now)
         place = (str(grant["id"]), service.name)
         if place not in self._entitled:
             self._entitled[place] = entitle(grant, service, now)
         return self._entitled[place]
+
+    def _decided(self, grant: Mapping[str, Any], service: Served, now: dt.datetime) -> Entitled | Refused:
+        """A grant by itself, or for a SELECT together with the application's of the other entries it reads."""
+        if service.selection is None:
+            return entitle(grant, service, now)
+        application = str(grant["application_id"])
+        whole = combined(
+            service.selection, grant, lambda entry: self.grants.get((application, entry), ()), now
+        )
+        return whole if isinstance(whole, Refused) else entitle(whole, service, now)
 
 
 def _signing_key(row: Mapping[str, Any], keys: KeyProvider | None) -> SigningKey:
@@ -334,7 +356,10 @@ def fingerprint(connection: Connection) -> str:
     return str(row["fingerprint"])
 
 
-def _served(row: Mapping[str, Any], items: Sequence[EntryItem], keys: KeyProvider | None) -> Served:
+def _served(
+    row: Mapping[str, Any], items: Mapping[int, Sequence[EntryItem]], keys: KeyProvider | None
+) -> Served:
+    selection = Selection.from_row(row["selection"]) if row["selection"] else None
     values = {name: row[name] for name in Served.__dataclass_fields__ if name in row}
     live = LiveInterface.from_row(row["live"]) if row["live"] else None
     return Served(
@@ -342,13 +367,18 @@ def _served(row: Mapping[str, Any], items: Sequence[EntryItem], keys: KeyProvide
             **values,
             "keys": tuple(row["keys"]),
             "items": tuple(row["items"]),
-            "entry_items": tuple(items),
-            "columns": tuple(Item.from_row(item) for item in row["dataset_items"] or ()),
-            "dataset_keys": tuple(row["dataset_keys"] or ()),
+            "entry_items": offered_by(selection, items) if selection else tuple(items[row["entry_id"]]),
+            "columns": selection.items if selection else _items(row["dataset_items"]),
+            "dataset_keys": selection.keys if selection else tuple(row["dataset_keys"] or ()),
+            "selection": selection,
             "live": live,
             "secret": _secret(live, keys),
         }
     )
+
+
+def _items(rows: Sequence[Mapping[str, Any]] | None) -> tuple[Item, ...]:
+    return tuple(Item.from_row(item) for item in rows or ())
 
 
 def _secret(live: LiveInterface | None, keys: KeyProvider | None) -> str | None:
@@ -379,6 +409,7 @@ def _shape(service: Served, entitled: Sequence[Entitled]) -> Shape:
     filtered = frozenset[str]().union(*(one.filtered for one in entitled))
     asked_by = service.dataset_keys if service.kind in ("list", "statistics") else service.keys
     shape = shape_of(service.dataset, service.dataset_keys, asked_by, columns.values(), filtered)
+    shape = replace(shape, selection=service.selection)
     if service.kind == "list":
         by_page = tuple((name, *service.dataset_keys) for name in sorted({*service.keys, *filtered}))
         return replace(shape, indexes=by_page, remembers=True, watched=tuple(sorted(filtered)))

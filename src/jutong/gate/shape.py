@@ -17,7 +17,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from jutong.elements import element_of
-from jutong.share import OutItem, leaving_sql
+from jutong.share import OutItem, Selection, leaving_sql
 from jutong.terms import Item, field_text, quote
 
 Cell = str | int | None
@@ -54,6 +54,8 @@ class Shape:
     watched: tuple[str, ...] = ()
     #: 统计: the columns rows are counted by, filters included.
     counted: tuple[str, ...] = ()
+    #: The SELECT whose result it holds instead of the dataset.
+    selection: Selection | None = None
 
     @property
     def signature(self) -> str:
@@ -66,6 +68,8 @@ class Shape:
         ]
         if self.remembers or self.counted:
             made += [self.remembers, self.watched, self.counted]
+        if self.selection:
+            made.append(self.selection.to_row())
         return hashlib.sha256(json.dumps(made).encode()).hexdigest()[:16]
 
 

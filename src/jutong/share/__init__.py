@@ -31,14 +31,18 @@ from jutong.share.bounds import Bound, EntryItem, bound, bound_of, mask_for, not
 from jutong.share.deliveries import (
     Delivery,
     add_delivery,
+    check_receiver,
+    declare_delivery,
     deliveries,
     differing_keys,
     find_delivery,
     reconciliations,
     renew_delivery,
     runs,
+    secret_name,
     set_delivery_state,
     set_reconcile_every,
+    table_grant,
 )
 from jutong.share.delivering import CHUNK_ROWS, Delivered, deliver
 from jutong.share.extracts import (
@@ -93,6 +97,7 @@ from jutong.share.openapi import Described, describe, describe_granted, openapi
 from jutong.share.outgoing import Outgoing, OutItem, leaving_sql, subject_hasher
 from jutong.share.receiver import (
     CONTROL_TABLE,
+    DRIVERS,
     RECEIVER_KINDS,
     Checkpoint,
     MysqlReceiver,
@@ -124,8 +129,11 @@ from jutong.share.seen import (
     subject_secret,
     who_saw,
 )
+from jutong.share.selecting import Readable, readable, select_over
+from jutong.share.selections import SELECT_BOUNDS, Selection, combined, offered_by
 from jutong.share.services import KINDS as SERVICE_KINDS
 from jutong.share.services import (
+    Offer,
     Service,
     columns_of,
     find_service,
@@ -134,6 +142,7 @@ from jutong.share.services import (
     services,
     stop_service,
 )
+from jutong.share.trying import Tried, try_delivery, try_receiver
 from jutong.share.versions import (
     NOTICE_DAYS,
     SERVICE_MOVES,
@@ -149,6 +158,7 @@ from jutong.share.versions import (
 __all__ = [
     "CHUNK_ROWS",
     "CONTROL_TABLE",
+    "DRIVERS",
     "EXTRACT_FORMS",
     "LINK_HOURS",
     "LONGEST_HOURS",
@@ -156,6 +166,7 @@ __all__ = [
     "NOTICE_DAYS",
     "PURPOSES",
     "RECEIVER_KINDS",
+    "SELECT_BOUNDS",
     "SERVICE_KINDS",
     "SERVICE_MOVES",
     "Access",
@@ -176,17 +187,21 @@ __all__ = [
     "Metered",
     "Moved",
     "MysqlReceiver",
+    "Offer",
     "OutItem",
     "Outgoing",
     "PostgresReceiver",
+    "Readable",
     "Receiver",
     "Reconciled",
     "Request",
+    "Selection",
     "Service",
     "ServiceMove",
     "Sighting",
     "Suspect",
     "Traced",
+    "Tried",
     "Wish",
     "access_of",
     "add_application",
@@ -199,8 +214,11 @@ __all__ = [
     "attach_interface",
     "bound",
     "bound_of",
+    "check_receiver",
     "columns_of",
+    "combined",
     "day_of",
+    "declare_delivery",
     "declare_interface",
     "deliver",
     "deliveries",
@@ -243,10 +261,12 @@ __all__ = [
     "new_shared_secret",
     "new_token",
     "not_live",
+    "offered_by",
     "open_receiver",
     "openapi",
     "period_of",
     "publish_service",
+    "readable",
     "reconcile",
     "reconciliations",
     "reconciliations_due",
@@ -262,6 +282,8 @@ __all__ = [
     "rotate_token",
     "runs",
     "seal_grant",
+    "secret_name",
+    "select_over",
     "servable",
     "service_history",
     "service_versions",
@@ -276,11 +298,14 @@ __all__ = [
     "subject_secret",
     "suspend_grant",
     "sweep_extracts",
+    "table_grant",
     "take_extract",
     "terminate_grant",
     "tighten_grants",
     "token_hash",
     "trace",
+    "try_delivery",
+    "try_receiver",
     "who_saw",
     "whose_token",
     "withdraw_extract",

@@ -26,6 +26,29 @@ UNMASKED = "none"
 WHOLE = "full"
 #: Elements whose value says whose record a row is (design §11, Who saw).
 SUBJECT_ELEMENTS = frozenset({"person_id", "uscc"})
+#: Elements that name one subject or few: a count by one of these would be a count of one.
+NAMES_SOMEBODY = frozenset(
+    {
+        "address",
+        "bank_card",
+        "business_reg_no",
+        "document_no",
+        "email",
+        "latitude",
+        "legal_name",
+        "licence_id",
+        "longitude",
+        "mobile",
+        "org_code",
+        "passport_no",
+        "person_id",
+        "person_name",
+        "phone",
+        "plate_no",
+        "url",
+        "uscc",
+    }
+)
 
 
 @dataclass(frozen=True)

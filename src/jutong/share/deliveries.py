@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,16 +14,21 @@ from psycopg.types.json import Jsonb
 from jutong.database import Connection, Database, named_sql
 from jutong.keys import KeyProvider
 from jutong.share.bounds import Bound, bound_of
-from jutong.share.grants import find_grant
+from jutong.share.grants import Grant, find_grant
 from jutong.share.outgoing import Outgoing
 from jutong.share.receiver import RECEIVER_KINDS
 from jutong.terms import BadInput, Conflict, Denied, JutongError, NotFound, Refused
 
 _SQL = named_sql(__file__)
 _TABLE = re.compile(r"[a-z_][a-z0-9_]{0,50}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_DRIVER = re.compile(r"[a-z0-9_]{1,32}(\+[A-Za-z0-9_]{1,32})?")
+_ENV = "env:"
 
 #: Why no run can begin until somebody at the receiver's has done something: told on the delivery's page.
 _HELD = {
+    "outside.dialect_missing",
+    "outside.dialect_unreachable",
     "outside.mysql_unreachable",
     "outside.postgres_unreachable",
     "share.receiver_drift",
@@ -39,7 +45,8 @@ class Delivery:
     #: The consumer; ``provider_code`` the department that shares.
     department_code: str
     provider_code: str
-    #: kind (none: postgres), host, port, dbname, user, schema (PostgreSQL); the password is sealed in ``secret``.
+    #: kind (none: postgres), host, port, dbname, user, schema (not MySQL), driver (sqlalchemy); the password is sealed
+    #: in ``secret``.
     receiver: Mapping[str, Any]
     table_name: str
     state: str
@@ -68,13 +75,30 @@ def add_delivery(
     ``share.delivery_receiver``, ``share.delivery_kind``, ``share.delivery_table``, ``share.delivery_method``, ``share.delivery_keys``;
     Denied with the grant's own code while it is not live; Conflict ``share.delivery_taken``.
     """
-    if "password" in receiver or not receiver.get("dbname"):
-        raise BadInput("share.delivery_receiver", "接收方须写明 dbname，密码另给，不能写在连接参数里")
-    kind = receiver.get("kind", "postgres")
-    if kind not in RECEIVER_KINDS or (kind == "mysql" and receiver.get("schema")):
+    sealed = keys.seal(password.encode(), context=f"delivery:{name}") if password else None
+    return declare_delivery(
+        connection, name=name, grant_id=grant_id, receiver=receiver, table_name=table_name, secret=sealed
+    )
+
+
+def declare_delivery(
+    connection: Connection,
+    *,
+    name: str,
+    grant_id: str,
+    receiver: Mapping[str, Any],
+    table_name: str,
+    secret: str | None,
+) -> Delivery:
+    """As ``add_delivery``, the password being sealed already or in an environment variable (``env:NAME``).
+
+    One not given stays as it was.
+    """
+    check_receiver(receiver)
+    if not _NAME.fullmatch(name):
         raise BadInput(
-            "share.delivery_kind",
-            f"接收方种类 {kind!r} 不认得或参数不符：须是 {' 或 '.join(RECEIVER_KINDS)}，MySQL 系没有 schema",
+            "share.delivery_name",
+            f"交换名 {name!r} 只能用字母、数字、点、横线和下划线，以字母或数字开头，至多 64 个字符",
         )
     if not _TABLE.fullmatch(table_name) or table_name.startswith("jutong_"):
         raise BadInput(
@@ -97,13 +121,38 @@ def add_delivery(
             "department_code": grant.department_code,
             "provider_code": grant.provider_code,
             "receiver": Jsonb(dict(receiver)),
-            "secret": keys.seal(password.encode(), context=f"delivery:{name}") if password else None,
+            "secret": secret,
             "table_name": table_name,
         },
     ).fetchone()
     if row is None:
         raise Conflict("share.delivery_taken", f"交换 {name} 已用于另一授权或另一张表")
     return Delivery.from_row(row)
+
+
+def check_receiver(receiver: Mapping[str, Any]) -> None:
+    """Raises BadInput ``share.delivery_receiver``, ``share.delivery_kind``."""
+    if "password" in receiver or not receiver.get("dbname"):
+        raise BadInput("share.delivery_receiver", "接收方须写明 dbname，密码另给，不能写在连接参数里")
+    kind = receiver.get("kind", "postgres")
+    driver = receiver.get("driver")
+    fits = (kind == "sqlalchemy") == (driver is not None) and not (kind == "mysql" and receiver.get("schema"))
+    if kind not in RECEIVER_KINDS or not fits or (driver is not None and not _DRIVER.fullmatch(str(driver))):
+        raise BadInput(
+            "share.delivery_kind",
+            f"接收方种类 {kind!r} 不认得或参数不符：须是 {'、'.join(RECEIVER_KINDS)} 之一，MySQL 系没有 schema，"
+            "sqlalchemy 须写明 driver",
+        )
+
+
+def table_grant(connection: Connection, application_id: str, entry_id: int) -> Grant:
+    """The application's newest live 库表 grant of an entry.  Raises NotFound ``share.no_table_grant``."""
+    row = connection.execute(
+        _SQL.live_table_grant, {"application": application_id, "entry": entry_id}
+    ).fetchone()
+    if row is None:
+        raise NotFound("share.no_table_grant", f"应用 {application_id} 没有这条目录的、有效的库表授权")
+    return Grant.from_row(row)
 
 
 def keys_problem(outgoing: Outgoing) -> str | None:
@@ -129,9 +178,20 @@ def find_delivery(connection: Connection, name: str) -> Delivery:
 
 
 def password_of(connection: Connection, keys: KeyProvider, name: str) -> str | None:
-    """The receiver's password, unsealed for this run."""
-    sealed = _row(connection, name)["secret"]
-    return keys.unseal(sealed, context=f"delivery:{name}").decode() if sealed else None
+    """The receiver's password, unsealed for this run.  Raises BadInput ``share.delivery_secret``."""
+    secret = _row(connection, name)["secret"]
+    if secret and secret.startswith(_ENV):
+        variable = secret.removeprefix(_ENV)
+        if variable not in os.environ:
+            raise BadInput("share.delivery_secret", f"交换 {name} 的密码应在环境变量 {variable} 里，那里没有")
+        return os.environ[variable]
+    return keys.unseal(secret, context=f"delivery:{name}").decode() if secret else None
+
+
+def secret_name(connection: Connection, name: str) -> str | None:
+    """``env:NAME`` where the password lies in the environment; None where it was given by hand."""
+    secret = _row(connection, name)["secret"]
+    return secret if secret and secret.startswith(_ENV) else None
 
 
 def deliveries(connection: Connection, application_id: str | None = None) -> list[Delivery]:

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jutong.database import Connection
+from jutong.database import Connection, named_sql
 from jutong.elements import element_of
-from jutong.share.bounds import Bound, bound_of, dataset_columns, entry_items, mask_for
-from jutong.share.grants import grants_of
+from jutong.share.bounds import Bound, bound, bound_of, mask_for, not_live
+from jutong.share.grants import Grant, grants_of
 from jutong.share.outgoing import OutItem
-from jutong.share.services import KINDS, Service, services
-from jutong.terms import Item, Refused, ShareType
+from jutong.share.selections import Selection, combined
+from jutong.share.services import KINDS, Service, columns_of, servable, services
+from jutong.terms import Item, Refused
 
+_SQL = named_sql(__file__)
 Json = dict[str, Any]
 VERSION = "3.1.0"
 
@@ -43,14 +45,14 @@ class Described:
 
 def describe(connection: Connection, service: Service) -> Described:
     """The service as the catalogue offers it; a grant narrows it."""
-    columns, dataset_keys = dataset_columns(connection, service.dataset)
-    typed = {column.name: column for column in columns}
+    typed = columns_of(connection, service.dataset, service.selection)
+    items, keys = servable(connection, service.entry_id, service.dataset, service.selection)
     leaving = tuple(
         OutItem(_named(typed[item.name], item.label, item.element), mask_for(item))
-        for item in entry_items(connection, service.entry_id)
-        if item.name in service.items and item.name in typed and item.share_type < ShareType.WITHHELD
+        for item in items
+        if item.name in service.items
     )
-    return _described(service, tuple(dataset_keys), leaving, tuple(columns))
+    return _described(service, tuple(keys), leaving, tuple(typed.values()))
 
 
 def describe_granted(connection: Connection, application_id: str, now: datetime) -> list[Described]:
@@ -61,12 +63,33 @@ def describe_granted(connection: Connection, application_id: str, now: datetime)
         for grant in held:
             if service.state != "active" or grant.entry_id != service.entry_id:
                 continue
-            decided = bound_of(connection, grant.id, now)
+            if service.selection:
+                decided = _bound_at(connection, service, service.selection, grant, now)
+            else:
+                decided = bound_of(connection, grant.id, now)
             if isinstance(decided, Refused) or decided.outgoing.dataset != service.dataset:
                 continue
             found.append(under(service, decided))
             break
     return found
+
+
+def _bound_at(
+    connection: Connection, service: Service, selection: Selection, grant: Grant, now: datetime
+) -> Bound | Refused:
+    """What a grant lets out of a SELECT, together with the application's grants of the other entries it reads."""
+    rows = connection.execute(
+        _SQL.api_grants_of_application, {"application": grant.application_id}
+    ).fetchall()
+    anchor = next(row for row in rows if row["id"] == grant.id)
+    refused = not_live(anchor, now)
+    whole = refused or combined(
+        selection, anchor, lambda entry: [row for row in rows if row["entry_id"] == entry], now
+    )
+    if isinstance(whole, Refused):
+        return whole
+    items, keys = servable(connection, service.entry_id, service.dataset, selection)
+    return bound(whole, items, selection.items, keys, now)
 
 
 def under(service: Service, decided: Bound) -> Described:

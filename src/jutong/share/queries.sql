@@ -161,6 +161,15 @@ JOIN application a ON a.id = g.application_id
 JOIN entry e ON e.id = g.entry_id
 WHERE g.id = %(id)s
 
+-- name: api_grants_of_application
+-- As ``bound`` asks for them, oldest first.
+SELECT g.*, a.state AS application_state, e.state AS entry_state, e.share_type, e.code AS entry_code
+FROM share_grant g
+JOIN application a ON a.id = g.application_id
+JOIN entry e ON e.id = g.entry_id
+WHERE g.application_id = %(application)s AND g.method = 'api'
+ORDER BY g.created_at, g.id
+
 -- name: move_grant
 -- Compare and set: touches one row or none.
 UPDATE share_grant SET state = %(to)s, reason = %(reason)s
@@ -195,12 +204,13 @@ UPDATE share_grant SET items = %(items)s, masks = %(masks)s
 WHERE id = %(id)s AND (items, masks) IS DISTINCT FROM (%(items)s, %(masks)s)
 
 -- name: add_service
-INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows, least, family)
+INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows, least, selection,
+                     family)
 VALUES (%(name)s, %(kind)s, %(label)s, %(department_code)s, %(entry_id)s, %(dataset)s, %(keys)s, %(items)s, %(max_rows)s,
-        %(least)s, %(name)s)
+        %(least)s, %(selection)s, %(name)s)
 ON CONFLICT (name) DO UPDATE
 SET kind = excluded.kind, label = excluded.label, dataset = excluded.dataset, keys = excluded.keys, items = excluded.items,
-    max_rows = excluded.max_rows, least = excluded.least, state = 'active'
+    max_rows = excluded.max_rows, least = excluded.least, selection = excluded.selection, state = 'active'
 WHERE service.entry_id = excluded.entry_id
 RETURNING *
 
@@ -209,13 +219,13 @@ UPDATE service SET state = %(state)s WHERE name = %(name)s AND state = %(before)
 
 -- name: save_draft
 -- A draft may be saved again and again; what is published is changed by a new version.
-INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows, least, family, version,
-                     state)
+INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows, least, selection,
+                     family, version, state)
 VALUES (%(name)s, %(kind)s, %(label)s, %(department_code)s, %(entry_id)s, %(dataset)s, %(keys)s, %(items)s, %(max_rows)s,
-        %(least)s, %(family)s, %(version)s, 'draft')
+        %(least)s, %(selection)s, %(family)s, %(version)s, 'draft')
 ON CONFLICT (name) DO UPDATE
 SET kind = excluded.kind, label = excluded.label, dataset = excluded.dataset, keys = excluded.keys, items = excluded.items,
-    max_rows = excluded.max_rows, least = excluded.least
+    max_rows = excluded.max_rows, least = excluded.least, selection = excluded.selection
 WHERE service.state = 'draft' AND service.entry_id = excluded.entry_id
 RETURNING *
 
@@ -261,9 +271,14 @@ ORDER BY name
 INSERT INTO delivery (name, grant_id, department_code, provider_code, receiver, secret, table_name)
 VALUES (%(name)s, %(grant_id)s, %(department_code)s, %(provider_code)s, %(receiver)s, %(secret)s, %(table_name)s)
 ON CONFLICT (name) DO UPDATE
-SET receiver = excluded.receiver, secret = excluded.secret
+SET receiver = excluded.receiver, secret = coalesce(excluded.secret, delivery.secret)
 WHERE delivery.grant_id = excluded.grant_id AND delivery.table_name = excluded.table_name
 RETURNING *
+
+-- name: live_table_grant
+SELECT * FROM share_grant
+WHERE application_id = %(application)s AND entry_id = %(entry)s AND method = 'table' AND state = 'active' AND until > now()
+ORDER BY created_at DESC, id DESC LIMIT 1
 
 -- name: find_delivery
 SELECT * FROM delivery WHERE name = %(name)s

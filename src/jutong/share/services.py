@@ -8,39 +8,41 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from psycopg.types.json import Jsonb
+
 from jutong.database import Connection, named_sql
-from jutong.share.bounds import EntryItem, dataset_columns, entry_items
+from jutong.share.bounds import NAMES_SOMEBODY, EntryItem, dataset_columns, entry_items
 from jutong.share.requests import mark_provided
+from jutong.share.selections import Selection, offered_by
 from jutong.terms import BadInput, Conflict, Item, NotFound, ShareType
 
 _SQL = named_sql(__file__)
 #: kind → its name in Chinese
 KINDS = {"query": "查询", "verify": "核验", "list": "列表", "statistics": "统计", "proxy": "代理"}
-#: A count by one of these would be a count of one.
-_NAMES_SOMEBODY = frozenset(
-    {
-        "address",
-        "bank_card",
-        "business_reg_no",
-        "document_no",
-        "email",
-        "latitude",
-        "legal_name",
-        "licence_id",
-        "longitude",
-        "mobile",
-        "org_code",
-        "passport_no",
-        "person_id",
-        "person_name",
-        "phone",
-        "plate_no",
-        "url",
-        "uscc",
-    }
-)
 _MOST_GROUPS = 4
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a service is to be, as publishing or drafting it is asked for.
+
+    ``kind``: query answers rows, verify 核验 only says whether values given are so, list 列表 pages through all rows
+    and tells what changed since, statistics 统计 counts by ``keys`` (coarsest first) and tells no count below
+    ``least``, proxy 代理 asks the provider's live interface.
+    """
+
+    name: str
+    entry_id: int
+    keys: Sequence[str]
+    #: None: all that may be shared.
+    items: Sequence[str] | None = None
+    label: str | None = None
+    max_rows: int = 100
+    kind: str = "query"
+    least: int = 10
+    #: What is served instead of the entry's dataset as it stands.
+    selection: Selection | None = None
 
 
 @dataclass(frozen=True)
@@ -66,43 +68,29 @@ class Service:
     successor: str | None = None
     deprecated_at: dt.datetime | None = None
     sunset_at: dt.datetime | None = None
+    #: The SELECT whose result it answers from; None: its dataset.
+    selection: Selection | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         values = {name: row[name] for name in cls.__dataclass_fields__}
         lists = {"keys": tuple(row["keys"]), "items": tuple(row["items"])}
-        return cls(**{**values, **lists, "family": row["family"] or row["name"]})
+        selection = Selection.from_row(row["selection"]) if row["selection"] else None
+        return cls(**{**values, **lists, "family": row["family"] or row["name"], "selection": selection})
 
 
-def publish_service(
-    connection: Connection,
-    *,
-    name: str,
-    entry_id: int,
-    keys: Sequence[str],
-    items: Sequence[str] | None = None,
-    label: str | None = None,
-    max_rows: int = 100,
-    kind: str = "query",
-    least: int = 10,
-) -> Service:
+def publish_service(connection: Connection, offer: Offer) -> Service:
     """Publish a service of an entry's dataset, or change the one it has under this name.
 
-    ``kind``: query answers rows, verify 核验 only says whether values given are so, list 列表 pages through all rows
-    and tells what changed since, statistics 统计 counts by ``keys`` (coarsest first) and tells no count below
-    ``least``, proxy 代理 asks the provider's live interface.  ``items`` default to all that may be shared.  Requests agreed and waiting for it count as provided (T6).
+    Requests agreed and waiting for it count as provided (T6).
     Raises NotFound ``share.entry_unknown``, BadInput ``share.service_name``, ``share.service_items``,
     ``share.service_kind``, ``share.service_dimension``, ``share.service_least``, Conflict
     ``share.entry_not_published``, ``share.not_attached``, ``share.service_taken``, ``share.service_no_key``.
     """
-    values = checked_service(
-        connection, name=name, entry_id=entry_id, keys=keys, items=items, label=label, max_rows=max_rows, kind=kind,
-        least=least,
-    )  # fmt: skip
-    row = connection.execute(_SQL.add_service, values).fetchone()
+    row = connection.execute(_SQL.add_service, checked_service(connection, offer)).fetchone()
     if row is None:
-        raise Conflict("share.service_taken", f"服务名 {name} 已用于另一条目录")
-    now_provided(connection, entry_id)
+        raise Conflict("share.service_taken", f"服务名 {offer.name} 已用于另一条目录")
+    now_provided(connection, offer.entry_id)
     return Service.from_row(row)
 
 
@@ -112,47 +100,41 @@ def now_provided(connection: Connection, entry_id: int) -> None:
         mark_provided(connection, waiting["id"], "接口服务已可调用")
 
 
-def checked_service(
-    connection: Connection,
-    *,
-    name: str,
-    entry_id: int,
-    keys: Sequence[str],
-    items: Sequence[str] | None,
-    label: str | None,
-    max_rows: int,
-    kind: str,
-    least: int,
-) -> dict[str, Any]:
+def checked_service(connection: Connection, offer: Offer) -> dict[str, Any]:
     """The row of a service that may be published; raises what ``publish_service`` raises."""
-    if kind not in KINDS:
-        raise BadInput("share.service_kind", f"服务没有类型 {kind!r}：{'、'.join(KINDS)}")
-    if not _NAME.fullmatch(name):
-        raise BadInput("share.service_name", f"服务名 {name!r} 须以小写字母开头，只含小写字母、数字和下划线")
-    entry = _publishable(connection, entry_id)
-    offered = [item.name for item in servable(connection, entry_id, entry["dataset"])[0]]
-    _check_kind(connection, kind, entry["dataset"], entry_id, keys, least)
-    if kind == "statistics":
-        items = keys
+    if offer.kind not in KINDS:
+        raise BadInput("share.service_kind", f"服务没有类型 {offer.kind!r}：{'、'.join(KINDS)}")
+    if not _NAME.fullmatch(offer.name):
+        raise BadInput(
+            "share.service_name", f"服务名 {offer.name!r} 须以小写字母开头，只含小写字母、数字和下划线"
+        )
+    entry = _publishable(connection, offer.entry_id)
+    items, dataset_keys = servable(connection, offer.entry_id, entry["dataset"], offer.selection)
+    _check_kind(offer, entry["dataset"], items, dataset_keys)
+    offered = [item.name for item in items]
+    answered = offer.keys if offer.kind == "statistics" else offer.items
     # What is asked by is answered too: a grant that lets a caller ask by an item lets it be told.
-    wanted = list(dict.fromkeys((*keys, *items))) if items is not None else offered
-    missing = [item for item in (*keys, *wanted) if item not in offered]
-    if missing or not keys or not wanted:
+    wanted = offered
+    if answered is not None:  # in the order given, so that saying it again changes nothing
+        wanted = list(dict.fromkeys((*(key for key in offer.keys if key not in answered), *answered)))
+    missing = [item for item in (*offer.keys, *wanted) if item not in offered]
+    if missing or not offer.keys or not wanted:
         raise BadInput(
             "share.service_items",
             f"服务须有查询项和返回项，且都能共享；不能用的：{'、'.join(missing) or '无'}",
         )
     return {
-        "name": name,
-        "kind": kind,
-        "label": label or entry["name"],
+        "name": offer.name,
+        "kind": offer.kind,
+        "label": offer.label or entry["name"],
         "department_code": entry["department_code"],
-        "entry_id": entry_id,
+        "entry_id": offer.entry_id,
         "dataset": entry["dataset"],
-        "keys": list(keys),
+        "keys": list(offer.keys),
         "items": wanted,
-        "max_rows": max_rows,
-        "least": least,
+        "max_rows": offer.max_rows,
+        "least": offer.least,
+        "selection": Jsonb(offer.selection.to_row()) if offer.selection else None,
     }
 
 
@@ -189,37 +171,39 @@ def _publishable(connection: Connection, entry_id: int) -> Mapping[str, Any]:
     return entry
 
 
-def _check_kind(
-    connection: Connection, kind: str, dataset: str, entry_id: int, keys: Sequence[str], least: int
-) -> None:
+def _check_kind(offer: Offer, dataset: str, items: Sequence[EntryItem], dataset_keys: Sequence[str]) -> None:
     """What a list, a statistics and a proxy service ask of their dataset besides."""
-    columns, dataset_keys = dataset_columns(connection, dataset)
     live = dataset.startswith("live.")
-    if live != (kind == "proxy"):
+    if live != (offer.kind == "proxy") or (live and offer.selection):
         said = "只能以代理方式提供" if live else "不是实时接口，不能以代理方式提供"
         raise BadInput("share.service_kind", f"{dataset} {said}")
-    if live and sorted(keys) != sorted(dataset_keys):
+    if live and sorted(offer.keys) != sorted(dataset_keys):
         raise BadInput(
             "share.service_items", f"实时接口 {dataset} 按 {'、'.join(dataset_keys)} 查询，须全部作为查询项"
         )
-    if kind == "list" and not dataset_keys:
-        raise Conflict("share.service_no_key", f"数据集 {dataset} 没有主键，不能逐页列出，也说不出变更")
-    if kind != "statistics":
+    if offer.kind == "list" and not dataset_keys:
+        said = "查询的结果没有指明主键" if offer.selection else f"数据集 {dataset} 没有主键"
+        raise Conflict("share.service_no_key", f"{said}，不能逐页列出，也说不出变更")
+    if offer.kind != "statistics":
         return
-    if not 2 <= least <= 1000:
+    if not 2 <= offer.least <= 1000:
         raise BadInput("share.service_least", "统计服务的最小计数须在 2 至 1000 之间")
-    elements = {column.name: column.element for column in columns}
-    elements |= {item.name: item.element for item in entry_items(connection, entry_id) if item.element}
-    naming = [name for name in keys if name in dataset_keys or elements.get(name) in _NAMES_SOMEBODY]
-    if naming or len(set(keys)) != len(keys) or len(keys) > _MOST_GROUPS:
+    elements = {item.name: item.element for item in items}
+    naming = [name for name in offer.keys if name in dataset_keys or elements.get(name) in NAMES_SOMEBODY]
+    if naming or len(set(offer.keys)) != len(offer.keys) or len(offer.keys) > _MOST_GROUPS:
         raise BadInput(
             "share.service_dimension",
             f"统计的分组项须为 1 至 {_MOST_GROUPS} 个不同的、不指明某个主体的信息项；不能用：{'、'.join(naming) or '无'}",
         )
 
 
-def servable(connection: Connection, entry_id: int, dataset: str) -> tuple[list[EntryItem], list[str]]:
-    """The items of an entry that a service of it may hold, and the keys of what it is attached to."""
+def servable(
+    connection: Connection, entry_id: int, dataset: str, selection: Selection | None = None
+) -> tuple[list[EntryItem], list[str]]:
+    """The items a service of an entry may hold, and the keys of what it is attached to or selects."""
+    if selection is not None:
+        found = offered_by(selection, {one: entry_items(connection, one) for one in selection.entries})
+        return [item for item in found if item.share_type < ShareType.WITHHELD], list(selection.keys)
     columns, keys = dataset_columns(connection, dataset)
     present = {column.name: column for column in columns}
     items = [
@@ -230,6 +214,7 @@ def servable(connection: Connection, entry_id: int, dataset: str) -> tuple[list[
     return items, keys
 
 
-def columns_of(connection: Connection, dataset: str) -> dict[str, Item]:
-    """Name → column, of a lake dataset or a live interface.  Raises NotFound ``share.dataset_unknown``."""
-    return {column.name: column for column in dataset_columns(connection, dataset)[0]}
+def columns_of(connection: Connection, dataset: str, selection: Selection | None = None) -> dict[str, Item]:
+    """Name → column, of a lake dataset, a live interface or a SELECT.  Raises NotFound ``share.dataset_unknown``."""
+    columns = selection.items if selection else dataset_columns(connection, dataset)[0]
+    return {column.name: column for column in columns}

@@ -10,14 +10,14 @@ callers of the old one notice nothing until they go over; both answer until the 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from jutong.casework import notify
 from jutong.database import Connection, named_sql
 from jutong.share.grants import last_instant
-from jutong.share.services import Service, checked_service, find_service, now_provided
+from jutong.share.services import Offer, Service, checked_service, find_service, now_provided
 from jutong.terms import BadInput, Conflict, Denied
 
 _SQL = named_sql(__file__)
@@ -50,41 +50,27 @@ class ServiceMove:
 
 
 def draft_service(
-    connection: Connection,
-    *,
-    name: str,
-    entry_id: int,
-    keys: Sequence[str],
-    items: Sequence[str] | None = None,
-    label: str | None = None,
-    max_rows: int = 100,
-    kind: str = "query",
-    least: int = 10,
-    version_of: str | None = None,
-    by_user: int | None = None,
+    connection: Connection, offer: Offer, *, version_of: str | None = None, by_user: int | None = None
 ) -> Service:
-    """Save a draft, or a draft of the next version of ``version_of``, whose name then follows from it.
+    """Save a draft, or a draft of the next version of ``version_of``, whose name and entry then follow from it.
 
     Raises what ``publish_service`` raises, Conflict ``share.service_taken`` where the name is no draft of this entry.
     """
-    family, version = name, 1
+    family, version = offer.name, 1
     if version_of is not None:
         before = find_service(connection, version_of)
         found = connection.execute(_SQL.last_version, {"family": before.family}).fetchone()
         family, version = before.family, int(found["version"] if found else 0) + 1
-        name, entry_id = f"{family}_v{version}", before.entry_id
+        offer = replace(offer, name=f"{family}_v{version}", entry_id=before.entry_id)
     else:
-        known = connection.execute(_SQL.find_service, {"name": name}).fetchone()
+        known = connection.execute(_SQL.find_service, {"name": offer.name}).fetchone()
         if known is not None:
-            family, version = known["family"] or name, known["version"]
-    values = checked_service(
-        connection, name=name, entry_id=entry_id, keys=keys, items=items, label=label, max_rows=max_rows, kind=kind,
-        least=least,
-    )  # fmt: skip
-    row = connection.execute(_SQL.save_draft, {**values, "family": family, "version": version}).fetchone()
+            family, version = known["family"] or offer.name, known["version"]
+    values = {**checked_service(connection, offer), "family": family, "version": version}
+    row = connection.execute(_SQL.save_draft, values).fetchone()
     if row is None:
-        raise Conflict("share.service_taken", f"服务名 {name} 已在用；要改已发布的服务，请起草新版本")
-    _remember(connection, name, "draft", "draft", "", by_user)
+        raise Conflict("share.service_taken", f"服务名 {offer.name} 已在用；要改已发布的服务，请起草新版本")
+    _remember(connection, offer.name, "draft", "draft", "", by_user)
     return Service.from_row(row)
 
 

@@ -9,7 +9,7 @@ from jutong.store.archiving import Part
 from jutong.store.changes import Changes
 from jutong.store.engines.spark import SparkTables, spark_running
 from jutong.store.files import Files
-from jutong.store.guard import Bounds, View, checked_sql, filter_sql
+from jutong.store.guard import Bounds, View, checked_sql, described_sql, filter_sql
 from jutong.store.history import Version
 from jutong.store.purging import SHORTEST, Sought, Struck, fold
 from jutong.store.reading import Reading
@@ -42,6 +42,7 @@ __all__ = [
     "Writer",
     "checked_sql",
     "column_type",
+    "described_sql",
     "filter_sql",
     "fold",
     "full_on",

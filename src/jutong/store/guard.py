@@ -20,11 +20,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import sqlglot
 from sqlglot import exp
@@ -33,8 +35,8 @@ from sqlglot.errors import SqlglotError
 from jutong.store.allowed import FUNCTIONS, NODES, UNTYPED_FUNCTIONS
 from jutong.store.lake import Lake
 from jutong.store.reading import Reading, reading
-from jutong.store.spec import as_name
-from jutong.terms import BadInput, DatasetName, literal, quote
+from jutong.store.spec import as_name, column_type
+from jutong.terms import BadInput, DatasetName, Item, literal, quote
 
 #: A person's statement is shorter than this; generated monsters are not.
 _LONGEST = 20_000
@@ -139,6 +141,25 @@ def people_sql(lake: Lake, sql: str, views: Mapping[str, View], bounds: Bounds |
         return _run(scratch, text, files, bounds)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def described_sql(sql: str, views: Mapping[str, Sequence[Item]], bounds: Bounds | None = None) -> pa.Schema:
+    """The columns a person's query gives, worked out by running it, as ``people_sql`` does, over tables without rows.
+
+    ``views``: what each name has for columns.  Raises what ``people_sql`` raises.
+    """
+    text, used = checked_sql(sql, list(views))
+    with tempfile.TemporaryDirectory(prefix="jutong-sql-") as folder, duckdb.connect() as duck:
+        scratch = Path(folder)
+        (scratch / "data").mkdir(mode=0o700)
+        for number, name in enumerate(used):
+            columns = ", ".join(
+                f"CAST(NULL AS {column_type(item.type)}) AS {quote(item.name)}" for item in views[name]
+            )
+            file = literal(str(scratch / "data" / f"{number}.parquet"))
+            duck.execute(f"COPY (SELECT {columns} WHERE false) TO {file} (FORMAT parquet)")
+        files = {name: f"{number}.parquet" for number, name in enumerate(used)}
+        return _run(scratch, text, files, bounds or Bounds(seconds=10.0, memory_mb=256, spill_mb=64)).schema
 
 
 def export_sql(reading: Reading, view: View) -> str:

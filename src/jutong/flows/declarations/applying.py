@@ -15,6 +15,7 @@ from jutong.flows.declarations.exporting import entry_code, standing
 from jutong.flows.declarations.forms import (
     KINDS,
     ApplicationForm,
+    DeliveryForm,
     DepartmentForm,
     EntryForm,
     Form,
@@ -34,7 +35,7 @@ from jutong.terms import BadInput, Item, JutongError
 class Change:
     """What one declaration came to: ``added``, ``changed`` or ``same``; ``kept``: it asks for more than may be changed
     from here, such as a published entry, which goes through its two reviews; ``waiting``: a service whose dataset has
-    not been gathered yet, to be applied again after that."""
+    not been gathered yet, or a delivery whose grant has not been given, to be applied again after that."""
 
     kind: str
     name: str
@@ -71,7 +72,7 @@ def _apply_one(connection: Connection, one: Declared) -> Change:
         with connection.transaction():
             _APPLY[one.kind](connection, one.form)
     except JutongError as problem:
-        if problem.code == "share.dataset_unknown":
+        if problem.code in ("share.dataset_unknown", "share.no_table_grant"):
             return Change(one.kind, one.form.id, "waiting")
         raise type(problem)(problem.code, problem.sentence, problem.address or one.address) from problem
     except (psycopg.IntegrityError, psycopg.DataError) as problem:
@@ -206,13 +207,40 @@ def _model(connection: Connection, form: ModelForm) -> None:
 
 
 def _service(connection: Connection, form: ServiceForm) -> None:
+    entry = catalogue.find_entry(connection, form.entry).id
+    selection = None
+    if form.sql is not None:
+        also = [catalogue.find_entry(connection, code).id for code in form.also]
+        selection = share.select_over(connection, entry, form.sql, also=also, keys=form.unique)
+    same = ("name", "label", "keys", "items", "max_rows", "least")
+    given = {name: getattr(form, name) for name in same}
     share.publish_service(
-        connection, name=form.name, entry_id=catalogue.find_entry(connection, form.entry).id, keys=form.keys,
-        items=form.items, label=form.label, max_rows=form.max_rows, kind=form.kind, least=form.least,
-    )  # fmt: skip
+        connection, share.Offer(**given, kind=form.type, entry_id=entry, selection=selection)
+    )
+
+
+def _delivery(connection: Connection, form: DeliveryForm) -> None:
+    entry = catalogue.find_entry(connection, form.entry).id
+    every = dt.timedelta(hours=form.reconcile_every) if form.reconcile_every else None
+    known = {one.name for one in share.deliveries(connection)}
+    if form.name not in known:
+        grant = share.table_grant(connection, form.application, entry).id
+    else:  # which grant it goes on under is the business of whoever renews it
+        grant = share.find_delivery(connection, form.name).grant_id
+    share.declare_delivery(
+        connection,
+        name=form.name,
+        grant_id=grant,
+        receiver=form.receiver,
+        table_name=form.table,
+        secret=form.secret,
+    )
+    share.set_reconcile_every(connection, form.name, every)
+    share.set_delivery_state(connection, form.name, form.state)
 
 
 _APPLY: dict[str, Callable[[Connection, Any], None]] = {
     "department": _department, "application": _application, "entry": _entry, "rule_set": _rule_set,
     "source": _source, "register": _register, "model": _model, "service": _service,
+    "delivery": _delivery,
 }  # fmt: skip

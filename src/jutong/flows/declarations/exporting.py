@@ -13,6 +13,7 @@ from jutong.database import Connection, named_sql
 from jutong.flows.declarations.forms import (
     KINDS,
     ApplicationForm,
+    DeliveryForm,
     DepartmentForm,
     EntryForm,
     EntryItemForm,
@@ -204,8 +205,33 @@ def _services(connection: Connection, name: str | None) -> Iterator[Form]:
         if name in (None, one.name) and one.state == "active" and one.kind != "proxy":
             yield ServiceForm(
                 name=one.name, label=one.label, entry=_code_of(connection, one.entry_id) or "", keys=one.keys,
-                items=one.items, max_rows=one.max_rows, kind=one.kind, least=one.least,
+                items=one.items, max_rows=one.max_rows, type=one.kind, least=one.least,
+                **_selection(connection, one),
             )  # fmt: skip
+
+
+def _selection(connection: Connection, service: share.Service) -> dict[str, Any]:
+    if service.selection is None:
+        return {}
+    others = [entry for entry in service.selection.entries if entry != service.entry_id]
+    return {
+        "sql": service.selection.written,
+        "also": tuple(_code_of(connection, entry) or "" for entry in others),
+        "unique": service.selection.keys,
+    }
+
+
+def _deliveries(connection: Connection, name: str | None) -> Iterator[Form]:
+    for one in share.deliveries(connection):
+        if name not in (None, one.name):
+            continue
+        grant = share.find_grant(connection, one.grant_id)
+        every = one.reconcile_every
+        yield DeliveryForm(
+            name=one.name, application=grant.application_id, entry=_code_of(connection, grant.entry_id) or "",
+            table=one.table_name, receiver=dict(one.receiver), secret=share.secret_name(connection, one.name),
+            reconcile_every=int(every.total_seconds()) // 3600 if every else 0, state=one.state,  # type: ignore[arg-type]
+        )  # fmt: skip
 
 
 def _items(items: Iterable[Item]) -> list[dict[str, Any]]:
@@ -215,4 +241,5 @@ def _items(items: Iterable[Item]) -> list[dict[str, Any]]:
 _FORMS: dict[str, Callable[[Connection, str | None], Iterator[Form]]] = {
     "department": _departments, "application": _applications, "entry": _entries, "rule_set": _rule_sets,
     "source": _sources, "register": _registers, "model": _models, "service": _services,
+    "delivery": _deliveries,
 }  # fmt: skip

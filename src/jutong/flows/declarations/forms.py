@@ -242,14 +242,38 @@ class ServiceForm(Form):
     keys: tuple[str, ...]
     items: tuple[str, ...] | None = None
     max_rows: int = Field(100, ge=1, le=10_000)
-    kind: str = "query"
+    #: query, verify, list or statistics; ``kind`` is the declaration's own.
+    type: str = "query"
     least: int = Field(10, ge=2, le=1_000)
+    #: A SELECT whose result it answers from instead: over its entry's dataset and those of the entries in ``also``.
+    sql: Annotated[str, AfterValidator(str.strip)] | None = None
+    also: tuple[str, ...] = ()
+    #: What tells the result's rows apart; unsaid: as far as the query itself says.
+    unique: tuple[str, ...] | None = None
+
+
+class DeliveryForm(Form):
+    """库表交换 under the live table grant that the application has of the entry; it waits for one."""
+
+    name: str
+    application: str
+    #: The code of the entry.
+    entry: str
+    table: str
+    #: kind, host, port, dbname, user, schema, or a SQLAlchemy url; never a password.
+    receiver: dict[str, Any]
+    #: ``env:NAME``; unsaid: the password given by hand stays.
+    secret: str | None = None
+    #: Hours between reconciliations beside after each run; 0: not on schedule.
+    reconcile_every: int = Field(24, ge=0, le=8_760)
+    state: Literal["active", "paused", "stopped"] = "active"
 
 
 #: In the order they are applied: a later kind may name things of an earlier one.
 KINDS: dict[str, type[Form]] = {
     "department": DepartmentForm, "application": ApplicationForm, "entry": EntryForm, "rule_set": RuleSetForm,
     "source": SourceForm, "register": RegisterForm, "model": ModelForm, "service": ServiceForm,
+    "delivery": DeliveryForm,
 }  # fmt: skip
 
 

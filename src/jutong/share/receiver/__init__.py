@@ -9,13 +9,26 @@ from jutong.share.receiver.checkpoint import CONTROL_TABLE, Checkpoint
 from jutong.share.receiver.contract import Locked, Receiver, swap_in
 from jutong.share.receiver.mysql import MysqlReceiver
 from jutong.share.receiver.postgres import PostgresReceiver
+from jutong.terms import BadInput
 
 #: Kinds of receivers, each with its Chinese name; a receiver that names none is the first.
-RECEIVER_KINDS = {"postgres": "PostgreSQL 系", "mysql": "MySQL 系"}
+RECEIVER_KINDS = {"postgres": "PostgreSQL 系", "mysql": "MySQL 系", "sqlalchemy": "其他数据库"}
+#: driver of the kind sqlalchemy → its name; others are as good where they are installed.
+DRIVERS = {"oracle+oracledb": "Oracle", "mssql+pymssql": "SQL Server", "dm+dmPython": "达梦"}
 
 
 def open_receiver(receiver: Mapping[str, Any], password: str | None) -> Receiver:
-    """Raises Unavailable ``outside.postgres_unreachable`` or ``outside.mysql_unreachable``."""
+    """Raises Unavailable ``outside.postgres_unreachable``, ``outside.mysql_unreachable``,
+    ``outside.dialect_unreachable``, BadInput ``outside.dialect_missing``."""
+    if receiver.get("kind") == "sqlalchemy":
+        try:
+            from jutong.share.receiver.dialects import DialectReceiver
+        except ImportError:
+            raise BadInput(
+                "outside.dialect_missing",
+                "没有安装 SQLAlchemy，请连同驱动一起安装：pip install jutong[sqlalchemy]",
+            ) from None
+        return DialectReceiver.open(receiver, password)
     if receiver.get("kind") == "mysql":
         return MysqlReceiver.open(receiver, password)
     return PostgresReceiver.open(receiver, password)
@@ -23,6 +36,7 @@ def open_receiver(receiver: Mapping[str, Any], password: str | None) -> Receiver
 
 __all__ = [
     "CONTROL_TABLE",
+    "DRIVERS",
     "RECEIVER_KINDS",
     "Checkpoint",
     "Locked",

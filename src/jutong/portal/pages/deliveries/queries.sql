@@ -16,5 +16,13 @@ WHERE {visible} AND (%(name)s::text IS NULL OR d.name = %(name)s)
 ORDER BY (r.state = 'failed') DESC NULLS LAST, d.name
 LIMIT %(limit)s OFFSET %(offset)s
 
+-- name: undelivered
+-- Live table grants nothing is delivered under yet, or the one asked for.
+SELECT g.id, a.name AS application, e.name AS entry, cardinality(g.items) AS items, g.department_code, g.provider_code
+FROM share_grant g JOIN application a ON a.id = g.application_id JOIN entry e ON e.id = g.entry_id
+WHERE {visible} AND g.method = 'table' AND g.state = 'active' AND g.until > now()
+  AND (g.id = %(grant)s OR NOT EXISTS (SELECT 1 FROM delivery d WHERE d.grant_id = g.id))
+ORDER BY g.id LIMIT 60
+
 -- name: count_deliveries
 SELECT count(*) AS total FROM delivery d WHERE {visible}

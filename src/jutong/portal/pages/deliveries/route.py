@@ -16,6 +16,7 @@ from jutong.portal.paging import Pager
 from jutong.portal.routes import Act, Done, NoQuestion, Page
 from jutong.portal.visits import Visit
 from jutong.share import (
+    DRIVERS,
     RECEIVER_KINDS,
     differing_keys,
     find_delivery,
@@ -92,6 +93,7 @@ class Deliveries:
 
     rows: tuple[DeliveryRow, ...]
     pager: Pager
+    may_make: bool
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,8 @@ def listed(visit: Visit, asked: DeliveriesQuestion) -> Deliveries:
     visible = visible_to(visit.who, "delivery", "d")
     counted = visit.connection.execute(_SQL.count_deliveries.format(visible=visible)).fetchone()
     pager = Pager.of("/deliveries", asked, counted["total"] if counted else 0, 30)
-    return Deliveries(tuple(_rows(visit, None, pager.size, pager.offset)), pager)
+    rows = tuple(_rows(visit, None, pager.size, pager.offset))
+    return Deliveries(rows, pager, visit.can("delivery:run"))
 
 
 def _rows(visit: Visit, name: str | None, limit: int, offset: int) -> list[DeliveryRow]:
@@ -188,7 +191,7 @@ def _row(row: dict[str, Any], names: dict[str, str]) -> DeliveryRow:
         entry_id=row["entry_id"],
         receiver=where if len(where) <= 40 else f"…/{to.get('dbname', '')}",
         table_name=_table_there(to, row["table_name"]),
-        kind=RECEIVER_KINDS[to.get("kind", "postgres")],
+        kind=DRIVERS.get(to.get("driver", ""), RECEIVER_KINDS[to.get("kind", "postgres")]),
         state=STATES[row["state"]],
         snapshot=row["snapshot"],
         runs=row["runs"],
@@ -205,8 +208,10 @@ def _row(row: dict[str, Any], names: dict[str, str]) -> DeliveryRow:
 
 def _table_there(to: dict[str, Any], table: str) -> str:
     """The table as the receiver names it: its schema is a database of the server in the MySQL family."""
-    schema = to.get("dbname", "") if to.get("kind") == "mysql" else to.get("schema") or "public"
-    return f"{schema}.{table}"
+    kind = to.get("kind", "postgres")
+    usual = {"mysql": to.get("dbname", ""), "postgres": "public"}.get(kind, "")
+    schema = usual if kind == "mysql" else to.get("schema") or usual
+    return f"{schema}.{table}" if schema else table
 
 
 def build(visit: Visit, _: NoQuestion) -> DeliveryPage:

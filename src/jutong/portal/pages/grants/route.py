@@ -121,6 +121,7 @@ class GrantPage:
     deliveries: tuple[str, ...]
     #: Files may be taken under it.
     by_file: bool
+    by_table: bool
     times: int
     records: int
     events: tuple[EventView, ...]
@@ -227,6 +228,7 @@ def build(visit: Visit, _: NoQuestion) -> GrantPage:
             one["name"] for one in visit.connection.execute(_SQL.grant_deliveries, {"id": grant.id})
         ),
         by_file=grant.method == "file",
+        by_table=grant.method == "table",
         times=use["times"],
         records=use["records"],
         events=tuple(

@@ -1,9 +1,9 @@
 """接口服务: what the gate answers, how to call it, how much it is called; drafting, reviewing, ending it."""
 
-from jutong.portal.pages.services import console, drafting, route
+from jutong.portal.pages.services import console, drafting, route, selecting
 
-# The form for a new one stands before the page of one called "new".
-PAGES = (*drafting.PAGES, *route.PAGES, *console.PAGES)
-ACTS = (*drafting.ACTS, *route.ACTS, *console.ACTS)
+# The forms for a new one stand before the pages of ones called "new" and "select".
+PAGES = (*drafting.PAGES, *selecting.PAGES, *route.PAGES, *console.PAGES)
+ACTS = (*drafting.ACTS, *selecting.ACTS, *route.ACTS, *console.ACTS)
 
 __all__ = ["ACTS", "PAGES"]

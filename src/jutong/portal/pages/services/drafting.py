@@ -14,6 +14,7 @@ from jutong.portal.routes import Act, Done, Page
 from jutong.portal.visits import Visit
 from jutong.share import (
     SERVICE_KINDS,
+    Offer,
     draft_service,
     find_service,
     mask_for,
@@ -121,14 +122,7 @@ def build(visit: Visit, asked: NewQuestion) -> NewService:
         asked = read(NewQuestion, {name: value for name, value in posted.items() if value})
     before = find_service(visit.connection, asked.of) if asked.of else None
     entry_id = before.entry_id if before else asked.entry
-    values = {
-        "text": asked.q or None,
-        "department": None if "steward" in visit.who.roles else visit.who.department_code,
-    }
-    entries = tuple(
-        EntryChoice(row["id"], row["name"], row["dataset"], row["services"])
-        for row in (visit.connection.execute(_SQL.draftable, values) if entry_id is None else ())
-    )
+    entries = entries_to_draft(visit, asked.q) if entry_id is None else ()
     row = visit.connection.execute(_SQL.entry_to_draft, {"entry": entry_id}).fetchone() if entry_id else None
     if row is None:
         return NewService(
@@ -158,15 +152,32 @@ def build(visit: Visit, asked: NewQuestion) -> NewService:
     )  # fmt: skip
 
 
+def entries_to_draft(visit: Visit, text: str) -> tuple[EntryChoice, ...]:
+    """The department's entries, or for the steward all, that a service may be drafted for."""
+    department = None if "steward" in visit.who.roles else visit.who.department_code
+    rows = visit.connection.execute(_SQL.draftable, {"text": text or None, "department": department})
+    return tuple(EntryChoice(row["id"], row["name"], row["dataset"], row["services"]) for row in rows)
+
+
 def draft(visit: Visit, form: DraftForm) -> Done:
     """Save a draft; nothing is answered before it is reviewed and published."""
     row = visit.connection.execute(_SQL.entry_to_draft, {"entry": form.entry}).fetchone()
     visit.must("service:edit", row or {"department_code": ""})
     made = draft_service(
-        visit.connection, name=form.name, entry_id=form.entry, keys=form.keys, items=form.items or None,
-        label=form.label or None, max_rows=form.max_rows, kind=form.kind, least=form.least,
-        version_of=form.of or None, by_user=visit.who.user_id or None,
-    )  # fmt: skip
+        visit.connection,
+        Offer(
+            name=form.name,
+            entry_id=form.entry,
+            keys=form.keys,
+            items=form.items or None,
+            label=form.label or None,
+            max_rows=form.max_rows,
+            kind=form.kind,
+            least=form.least,
+        ),
+        version_of=form.of or None,
+        by_user=visit.who.user_id or None,
+    )
     return Done(
         f"/services/{made.name}",
         visit.tell("接口服务 {name} 已存为草稿，提交审核后发布", name=made.name),

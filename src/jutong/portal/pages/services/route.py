@@ -23,6 +23,7 @@ from jutong.portal.visits import Visit
 from jutong.share import (
     NOTICE_DAYS,
     SERVICE_KINDS,
+    Offer,
     Service,
     columns_of,
     describe,
@@ -37,8 +38,12 @@ from jutong.share import (
     service_history,
     service_versions,
 )
+from jutong.store import Bounds
+from jutong.terms import BadInput
 
 _SQL = named_sql(__file__)
+#: What the query of a draft may take to be shown as it would answer.
+SAMPLED = Bounds(seconds=15.0, memory_mb=512, spill_mb=1024, rows=1_000_000)
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,8 @@ class Sample:
 
     names: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    #: Why there are none, of a query.
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -182,6 +189,10 @@ class ServicePage:
     #: statistics: counts below this are not told.
     least: int
     examples: tuple[Example, ...]
+    #: The SELECT it answers from, as written; its datasets; what tells its rows apart.
+    sql: str
+    tables: tuple[str, ...]
+    unique: str
     may_edit: bool
     may_publish: bool
     may_ask: bool
@@ -271,6 +282,9 @@ def build(visit: Visit, _: NoQuestion) -> ServicePage:
         kind=SERVICE_KINDS[service.kind],
         least=service.least if service.kind == "statistics" else 0,
         examples=examples(service, gate_of(settings)),
+        sql=service.selection.written if service.selection else "",
+        tables=tuple(view.dataset for view in service.selection.views) if service.selection else (),
+        unique="，".join(service.selection.keys) if service.selection else "",
         may_edit=visit.can("service:edit", service),
         may_publish=visit.can("service:publish", service),
         may_ask=visit.can("request:add"),
@@ -279,9 +293,9 @@ def build(visit: Visit, _: NoQuestion) -> ServicePage:
 
 def _items(visit: Visit, service: Service) -> tuple[ServiceItem, ...]:
     """What it is asked by, then what it answers."""
-    offered, _keys = servable(visit.connection, service.entry_id, service.dataset)
+    offered, _keys = servable(visit.connection, service.entry_id, service.dataset, service.selection)
     known = {item.name: item for item in offered}
-    columns = columns_of(visit.connection, service.dataset)
+    columns = columns_of(visit.connection, service.dataset, service.selection)
     return tuple(
         ServiceItem(
             name,
@@ -329,18 +343,28 @@ def _live(visit: Visit, service: Service) -> Live | None:
 
 def _sample(visit: Visit, service: Service) -> Sample | None:
     """Only before it is published, and only for those whose data it is."""
-    if service.state not in ("draft", "review") or service.kind != "query":
+    if service.state not in ("draft", "review") or (service.kind != "query" and not service.selection):
         return None
     if not visit.can("dataset:preview", {"department_code": service.department_code}):
         return None
     leaving = describe(visit.connection, service).items
     columns = ", ".join(f"CAST({leaving_sql(out)} AS VARCHAR)" for out in leaving)
+    names = tuple(out.item.label or out.item.name for out in leaving)
+    made = None
+    if service.selection is not None:
+        try:
+            made = visit.rooms.store.people_sql(service.selection.sql, service.selection.seen(), SAMPLED)
+        except BadInput as problem:
+            return Sample(names, (), problem.sentence)
     with visit.rooms.store.reading() as view:
-        rows = view.arrow(f"SELECT {columns} FROM {view.table(service.dataset)} LIMIT 3").to_pydict().values()
+        if made is not None:
+            view.register("_selected", made)
+        source = view.table(service.dataset) if made is None else "_selected"
+        rows = view.arrow(f"SELECT {columns} FROM {source} LIMIT 3").to_pydict().values()
     told = tuple(
         tuple("" if value is None else str(value) for value in row) for row in zip(*rows, strict=True)
     )
-    return Sample(tuple(out.item.label or out.item.name for out in leaving), told)
+    return Sample(names, told)
 
 
 def document(visit: Visit, _: NoQuestion) -> Download:
@@ -374,9 +398,17 @@ def publish(visit: Visit, form: ServiceForm) -> Done:
     ).fetchone() or {"department_code": ""}
     visit.must("service:publish", entry)
     service = publish_service(
-        visit.connection, name=form.name, entry_id=form.entry, keys=form.keys, label=form.label or None,
-        max_rows=form.max_rows, kind=form.kind, least=form.least,
-    )  # fmt: skip
+        visit.connection,
+        Offer(
+            name=form.name,
+            entry_id=form.entry,
+            keys=form.keys,
+            label=form.label or None,
+            max_rows=form.max_rows,
+            kind=form.kind,
+            least=form.least,
+        ),
+    )
     return Done(
         f"/services/{service.name}",
         visit.tell("接口服务 {name} 已发布", name=service.name),

@@ -1,0 +1,404 @@
+"""Checking a SELECT somebody writes for a service: the guard's rules first, then where each column comes from.
+
+Refused is whatever leaves unclear who or what a value is: a query of one level over the department's own entries, with
+inner and left joins; rows about somebody must say about whom, and groups of many must be groups of ten at least.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.qualify import qualify
+
+from jutong.database import Connection, named_sql
+from jutong.share.bounds import (
+    NAMES_SOMEBODY,
+    SUBJECT_ELEMENTS,
+    EntryItem,
+    dataset_columns,
+    entry_items,
+    mask_for,
+)
+from jutong.share.selections import SelectColumn, Selection, SelectView, Told, Used
+from jutong.store import checked_sql, described_sql
+from jutong.terms import BadInput, Conflict, Item, NotFound, ShareType
+
+_SQL = named_sql(__file__)
+
+#: Groups that name nobody hold so many subjects at least.
+LEAST_SUBJECTS = 10
+_COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
+#: Of a group of many these tell nobody's own value.
+_OF_MANY = (exp.Count, exp.CountIf, exp.Sum, exp.Avg)
+#: One level only, and nothing whose answer depends on when or in which order it is asked.
+_REFUSED: dict[type[exp.Expr], str] = {
+    exp.Subquery: "子查询",
+    exp.CTE: "WITH",
+    exp.SetOperation: "UNION、EXCEPT、INTERSECT",
+    exp.Exists: "EXISTS",
+    exp.Window: "窗口函数",
+    exp.Values: "VALUES",
+    exp.Lateral: "LATERAL",
+    exp.Order: "ORDER BY",
+    exp.Limit: "LIMIT",
+    exp.Offset: "OFFSET",
+    exp.CurrentDate: "CURRENT_DATE",
+    exp.Cube: "CUBE",
+    exp.Rollup: "ROLLUP",
+    exp.GroupingSets: "GROUPING SETS",
+}
+
+Place = tuple[str, str]
+"""(alias of a table in FROM, item)."""
+
+
+@dataclass(frozen=True)
+class Readable:
+    """One entry a SELECT may read, under the name it is read by."""
+
+    view: str
+    entry_id: int
+    label: str
+    dataset: str
+    items: Mapping[str, EntryItem]
+    types: Mapping[str, Item]
+    keys: tuple[str, ...]
+
+    @property
+    def subjects(self) -> list[str]:
+        return [name for name, item in self.items.items() if item.element in SUBJECT_ELEMENTS]
+
+
+@dataclass
+class _Parts:
+    """A SELECT taken apart."""
+
+    query: exp.Select
+    #: alias → what it reads
+    places: dict[str, Readable]
+    #: (name, what it is made of, the one item it is as it stands)
+    columns: list[tuple[str, list[Place], Place | None]] = field(default_factory=list)
+    conditions: list[Place] = field(default_factory=list)
+    #: Items an inner or left join or WHERE holds equal; each maps to the representative of its class.
+    same: dict[Place, Place] = field(default_factory=dict)
+
+    def alike(self, place: Place) -> Place:
+        while self.same.get(place, place) != place:
+            place = self.same[place]
+        return place
+
+    def item(self, place: Place) -> EntryItem:
+        return self.places[place[0]].items[place[1]]
+
+    def used(self, places: Sequence[Place]) -> tuple[Used, ...]:
+        return tuple(dict.fromkeys((self.places[alias].entry_id, name) for alias, name in places))
+
+
+def readable(connection: Connection, entry_ids: Sequence[int]) -> dict[str, Readable]:
+    """View name → what a SELECT of a service may read; the first entry is the service's own.
+
+    Raises NotFound ``share.entry_unknown``, Conflict ``share.entry_not_published``, ``share.not_attached``, BadInput
+    ``share.select_entry``.
+    """
+    found: dict[str, Readable] = {}
+    department = None
+    for entry_id in dict.fromkeys(entry_ids):
+        entry = connection.execute(_SQL.entry_for_request, {"entry": entry_id}).fetchone()
+        if entry is None:
+            raise NotFound("share.entry_unknown", "没有这条目录")
+        if entry["state"] != "published" or entry["share_type"] == ShareType.WITHHELD:
+            raise Conflict("share.entry_not_published", f"目录 {entry['code']} 未发布或不予共享，不能查询")
+        if not entry["dataset"] or entry["dataset"].startswith("live."):
+            raise Conflict("share.not_attached", f"目录 {entry['code']} 没有挂接湖中的数据集，不能查询")
+        department = department or entry["department_code"]
+        view = entry["dataset"].partition(".")[2]
+        if entry["department_code"] != department or view in found:
+            raise BadInput(
+                "share.select_entry", f"查询只能用本部门的、各挂接不同数据集的目录；不能用 {entry['code']}"
+            )
+        columns, keys = dataset_columns(connection, entry["dataset"])
+        types = {column.name: column for column in columns}
+        items = {
+            item.name: item
+            for item in entry_items(connection, entry_id)
+            if item.share_type < ShareType.WITHHELD and item.name in types
+        }
+        found[view] = Readable(view, entry_id, entry["name"], entry["dataset"], items, types, tuple(keys))
+    return found
+
+
+def select_over(
+    connection: Connection,
+    entry_id: int,
+    sql: str,
+    *,
+    also: Sequence[int] = (),
+    keys: Sequence[str] | None = None,
+) -> Selection:
+    """Check a SELECT over the datasets of these entries; nothing of them is read.
+
+    ``keys``: what tells the result's rows apart; None: as far as the query itself says.  Raises the guard's BadInput
+    ``store.sql_…``, BadInput ``share.select_shape``, ``share.select_column``, ``share.select_name``,
+    ``share.select_mask``, ``share.select_subject``, ``share.select_group``, ``share.select_type``,
+    ``share.select_keys`` and what ``readable`` raises.
+    """
+    views = readable(connection, [entry_id, *also])
+    text, used = checked_sql(sql, list(views))
+    parts = _taken_apart(text, views)
+    if next(iter(views)) not in used:
+        raise BadInput("share.select_entry", f"查询须用到服务所属目录的数据集 {next(iter(views))}")
+    _check_masks(parts)
+    grouped = _check_people(parts)
+    final = parts.query.sql(dialect="duckdb")
+    seen = _views(parts)
+    made = described_sql(
+        final, {view.view: [views[view.view].types[name] for name in view.items] for view in seen}
+    )
+    columns = [_column(parts, column, made) for column in parts.columns]
+    return Selection(
+        sql=final,
+        views=tuple(seen),
+        columns=tuple(columns),
+        conditions=parts.used(parts.conditions),
+        told=tuple(_told(parts)),
+        places=tuple((alias, one.entry_id) for alias, one in parts.places.items()),
+        keys=_keys(parts, keys, grouped=grouped),
+        written=sql.strip(),
+    )
+
+
+def _taken_apart(text: str, views: Mapping[str, Readable]) -> _Parts:
+    tree = sqlglot.parse_one(text, read="duckdb")
+    _check_shape(tree)
+    schema: dict[str, object] = {view: dict.fromkeys(one.items, "TEXT") for view, one in views.items()}
+    try:
+        tree = qualify(tree, schema=schema, dialect="duckdb")
+    except SqlglotError as problem:
+        words = " ".join(str(problem).split())[:120]
+        offered = "；".join(f"{view}：{'、'.join(one.items)}" for view, one in views.items())
+        raise BadInput(
+            "share.select_column", f"查询用到了没有的或不予共享的信息项（{words}）。可用：{offered}"
+        ) from None
+    assert isinstance(tree, exp.Select)
+    parts = _Parts(tree, {table.alias_or_name: views[table.name] for table in tree.find_all(exp.Table)})
+    for number, each in enumerate(tree.expressions, 1):
+        name = each.alias_or_name
+        if not _COLUMN.fullmatch(name):
+            raise BadInput(
+                "share.select_name", f"第 {number} 列请用 AS 起名，只含小写字母、数字和下划线，以字母开头"
+            )
+        inner = each.this if isinstance(each, exp.Alias) else each
+        one = (inner.table, inner.name) if isinstance(inner, exp.Column) else None
+        parts.columns.append((name, list(_places(each)), one))
+    names = [name for name, _, _ in parts.columns]
+    if len(set(names)) < len(names):
+        raise BadInput("share.select_name", "结果里有两列同名，请用 AS 分别起名")
+    for name, value in tree.args.items():
+        if name != "expressions":
+            for each in value if isinstance(value, list) else [value]:
+                if isinstance(each, exp.Expr):
+                    parts.conditions += _places(each)
+    _find_same(parts)
+    return parts
+
+
+def _check_shape(tree: exp.Expr) -> None:
+    said = "服务的查询只能是一层 SELECT … FROM … JOIN … WHERE … GROUP BY … HAVING"
+    for node in tree.walk():
+        refused = next((words for kind, words in _REFUSED.items() if isinstance(node, kind)), None)
+        if isinstance(node, exp.Select) and node is not tree:
+            refused = "子查询"
+        if isinstance(node, exp.Group) and node.args.get("all"):
+            refused = "GROUP BY ALL"
+        if isinstance(node, exp.Join):
+            side, kind = str(node.side or "").upper(), str(node.kind or "").upper()
+            plain = side in ("", "LEFT") and kind in ("", "INNER", "OUTER") and not node.method
+            if not plain or node.args.get("using") or not node.args.get("on"):
+                refused = "JOIN … ON 和 LEFT JOIN … ON 以外的连接"
+        if isinstance(node, exp.Anonymous) and node.name.lower() == "age":
+            refused = "AGE"
+        if refused:
+            raise BadInput("share.select_shape", f"{said}，不能用{refused}")
+
+
+def _places(node: exp.Expr) -> Iterator[Place]:
+    for column in node.find_all(exp.Column):
+        yield column.table, column.name
+
+
+def _find_same(parts: _Parts) -> None:
+    """What inner joins, left joins of the table they bring, and WHERE hold equal."""
+    where = parts.query.args.get("where")
+    for pair in _equal(where.this if where else None):
+        parts.same[parts.alike(pair[0])] = parts.alike(pair[1])
+    for join in parts.query.args.get("joins") or ():
+        brought = join.this.alias_or_name
+        for pair in _equal(join.args.get("on")):
+            if brought in (pair[0][0], pair[1][0]):
+                parts.same[parts.alike(pair[0])] = parts.alike(pair[1])
+
+
+def _equal(condition: exp.Expr | None) -> Iterator[tuple[Place, Place]]:
+    if isinstance(condition, exp.Paren):
+        yield from _equal(condition.this)
+    elif isinstance(condition, exp.And):
+        yield from _equal(condition.left)
+        yield from _equal(condition.right)
+    elif isinstance(condition, exp.EQ):
+        left, right = condition.left, condition.right
+        if isinstance(left, exp.Column) and isinstance(right, exp.Column):
+            yield (left.table, left.name), (right.table, right.name)
+
+
+def _check_masks(parts: _Parts) -> None:
+    """What must be masked may be told as it stands, masked; nothing may be worked out from it or chosen by it."""
+    worked = [place for _, places, one in parts.columns if one is None for place in places]
+    hidden = [
+        parts.item(place).label for place in (*worked, *parts.conditions) if mask_for(parts.item(place))
+    ]
+    if hidden:
+        raise BadInput(
+            "share.select_mask",
+            f"信息项{'、'.join(dict.fromkeys(hidden))}须脱敏：可以原样列出，不能参与计算、筛选、连接和分组",
+        )
+
+
+def _check_people(parts: _Parts) -> bool:
+    """Rows about somebody say about whom; groups of many hold many.  Returns whether rows are groups."""
+    group = parts.query.args.get("group")
+    grouped = group is not None or any(parts.query.find_all(exp.AggFunc))
+    shown = {parts.alike(one) for _, _, one in parts.columns if one is not None}
+    if grouped:
+        by = {parts.alike(place) for place in (_places(group) if group else ())}
+        shown &= by
+    missing: list[Place] = []
+    for alias, one in parts.places.items():
+        missing += [(alias, name) for name in one.subjects if parts.alike((alias, name)) not in shown]
+    if not missing:
+        return grouped
+    if not grouped:
+        named = "、".join(f"{alias}.{name}" for alias, name in missing)
+        raise BadInput("share.select_subject", f"每行说的是谁须列在结果里，“谁看过”才查得到：请列出 {named}")
+    _check_groups(parts, missing)
+    return grouped
+
+
+def _check_groups(parts: _Parts, missing: Sequence[Place]) -> None:
+    naming = [
+        name
+        for name, places, _ in parts.columns
+        for place in places
+        if place in _grouped_by(parts)
+        and (parts.item(place).element in NAMES_SOMEBODY or place[1] in parts.places[place[0]].keys)
+    ]
+    told_of_one = [
+        node.key.upper() for node in parts.query.find_all(exp.AggFunc) if not isinstance(node, _OF_MANY)
+    ]
+    if naming or told_of_one:
+        raise BadInput(
+            "share.select_group",
+            f"不指明主体的分组只能给出计数、合计和平均，分组项不能指明某人；不能用：{'、'.join(naming + told_of_one)}",
+        )
+    counted = {parts.alike(place) for place in _counted(parts)}
+    few = [place for place in missing if parts.alike(place) not in counted]
+    if few:
+        need = " AND ".join(f"COUNT(DISTINCT {alias}.{name}) >= {LEAST_SUBJECTS}" for alias, name in few)
+        raise BadInput("share.select_group", f"太小的分组会说出某人的情况：请加上 HAVING {need}")
+
+
+def _grouped_by(parts: _Parts) -> set[Place]:
+    group = parts.query.args.get("group")
+    return set(_places(group)) if group else set()
+
+
+def _counted(parts: _Parts) -> Iterator[Place]:
+    """What HAVING asks to be ten different ones at least."""
+    having = parts.query.args.get("having")
+    waiting = [having.this] if having else []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, exp.Paren):
+            waiting.append(node.this)
+        elif isinstance(node, exp.And):
+            waiting += [node.left, node.right]
+        elif isinstance(node, exp.GTE | exp.GT) and isinstance(node.left, exp.Count):
+            distinct, bound = node.left.this, node.right
+            least = LEAST_SUBJECTS - isinstance(node, exp.GT)
+            if isinstance(bound, exp.Literal) and bound.is_int and int(bound.name) >= least:
+                only = distinct.expressions if isinstance(distinct, exp.Distinct) else []
+                if len(only) == 1 and isinstance(only[0], exp.Column):
+                    yield only[0].table, only[0].name
+
+
+def _views(parts: _Parts) -> list[SelectView]:
+    used: dict[str, dict[str, None]] = {one.view: {} for one in parts.places.values()}
+    for alias, name in (*parts.conditions, *(place for _, places, _ in parts.columns for place in places)):
+        used[parts.places[alias].view][name] = None
+    views = {one.view: one for one in parts.places.values()}
+    return [
+        SelectView(view, views[view].entry_id, views[view].dataset, tuple(names) or tuple(views[view].items)[:1])
+        for view, names in used.items()
+    ]  # fmt: skip
+
+
+def _column(parts: _Parts, column: tuple[str, list[Place], Place | None], made: pa.Schema) -> SelectColumn:
+    name, places, one = column
+    item_type = _item_type(name, made.field(name).type)
+    if one is None:
+        return SelectColumn(Item(name, name, item_type), parts.used(places), copied=False)
+    source, typed = parts.item(one), parts.places[one[0]].types[one[1]]
+    label, element = source.label or typed.label, source.element or typed.element
+    return SelectColumn(Item(name, label, typed.type, element), parts.used([one]), copied=True)
+
+
+def _item_type(name: str, found: pa.DataType) -> str:
+    if pa.types.is_decimal(found):
+        return f"decimal({found.precision},{found.scale})"
+    known = (
+        (pa.types.is_string, "text"), (pa.types.is_large_string, "text"), (pa.types.is_boolean, "boolean"),
+        (pa.types.is_date, "date"), (pa.types.is_signed_integer, "integer"),
+    )  # fmt: skip
+    for fits, item_type in known:
+        if fits(found):
+            return item_type
+    if pa.types.is_timestamp(found) and found.tz is None:
+        return "timestamp"
+    raise BadInput(
+        "share.select_type", f"结果列 {name} 的类型是 {found}，请用 CAST 写明，例如 CAST(… AS DECIMAL(18,2))"
+    )
+
+
+def _told(parts: _Parts) -> Iterator[Told]:
+    shown = {parts.alike(one): name for name, _, one in reversed(parts.columns) if one is not None}
+    for alias, one in parts.places.items():
+        for item in one.items:
+            column = shown.get(parts.alike((alias, item)))
+            if column is not None:
+                yield Told(alias, one.entry_id, item, column)
+
+
+def _keys(parts: _Parts, given: Sequence[str] | None, *, grouped: bool) -> tuple[str, ...]:
+    names = {name for name, _, _ in parts.columns}
+    if given:
+        strange = [name for name in given if name not in names]
+        if strange:
+            raise BadInput("share.select_keys", f"主键 {'、'.join(strange)} 不在查询的结果里")
+        return tuple(dict.fromkeys(given))
+    shown = {parts.alike(one): name for name, _, one in reversed(parts.columns) if one is not None}
+    if grouped:
+        group = parts.query.args.get("group")
+        plain = group is not None and all(isinstance(one, exp.Column) for one in group.expressions)
+        wanted = list(_places(group)) if plain and group is not None else []
+    elif len(parts.places) == 1:
+        ((alias, one),) = parts.places.items()
+        wanted = [(alias, key) for key in one.keys]
+    else:
+        wanted = []
+    found = [shown.get(parts.alike(place)) for place in wanted]
+    return tuple(name for name in found if name) if all(found) else ()
