@@ -20,7 +20,7 @@ from bench.gate import Request, some_keys, wait_for_long, wrk
 from bench.measure import Result
 from bench.sharing import city_with, merge, rows_sql
 from jutong.settings import read_settings
-from jutong.share import publish_service, resume_grant, rotate_token, suspend_grant
+from jutong.share import Offer, publish_service, resume_grant, rotate_token, suspend_grant
 
 SECONDS = int(os.environ.get("BENCH_SECONDS", "600"))
 _SLICES = 20
@@ -31,7 +31,7 @@ def run(rows: int) -> Result:
     with city_with(rows) as (city, server, home):
         settings = replace(read_settings(home / "city", {}), database_url=server.url("bench"))
         with city.database.connection() as connection:
-            publish_service(connection, name="company", entry_id=city.entry_id, keys=["uscc"])
+            publish_service(connection, Offer(name="company", entry_id=city.entry_id, keys=["uscc"]))
             token = rotate_token(connection, "A01")
         agree(city, method="api")
         other = agree(city, method="api").id

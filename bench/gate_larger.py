@@ -26,7 +26,7 @@ from bench.measure import Result
 from bench.sharing import city_with
 from jutong.gate.replicas import newest
 from jutong.settings import read_settings
-from jutong.share import publish_service, rotate_token
+from jutong.share import Offer, publish_service, rotate_token
 
 _EVERY = 0.25
 _PROCESS_MADVISE, _MADV_PAGEOUT = 440, 21
@@ -37,7 +37,7 @@ def run(rows: int) -> Result:
     with city_with(rows) as (city, server, home):
         settings = replace(read_settings(home / "city", {}), database_url=server.url("bench"))
         with city.database.connection() as connection:
-            publish_service(connection, name="company", entry_id=city.entry_id, keys=["uscc"])
+            publish_service(connection, Offer(name="company", entry_id=city.entry_id, keys=["uscc"]))
             token = rotate_token(connection, "A01")
         agree(city, method="api")
         gate = Gate(settings, JUTONG_GATE_WORKERS="1")

@@ -18,7 +18,7 @@ from bench.gate import ASKED, ROUNDS, Request, key_of, wrk
 from bench.measure import Result
 from bench.sharing import city_with
 from jutong.settings import read_settings
-from jutong.share import add_application, publish_service, rotate_token
+from jutong.share import Offer, add_application, publish_service, rotate_token
 
 SERVICES = 20
 
@@ -59,7 +59,7 @@ def set_up(city: City, number: int) -> tuple[str, str]:
     """One application with a grant, and its service; returns the service's name and the token."""
     name = f"company{number:02d}"
     with city.database.connection() as connection:
-        publish_service(connection, name=name, entry_id=city.entry_id, keys=["uscc"])
+        publish_service(connection, Offer(name=name, entry_id=city.entry_id, keys=["uscc"]))
         application = add_application(connection, f"应用{number:02d}", "D25").id
         token = rotate_token(connection, application)
     agree(city, application_id=application, method="api")

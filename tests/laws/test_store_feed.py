@@ -285,5 +285,4 @@ def _settings(examples: int, steps: int) -> Any:
     return hypothesis_settings(
         max_examples=examples, stateful_step_count=steps, deadline=None, database=None,
         suppress_health_check=list(HealthCheck),
-        suppress_health_check=list(HealthCheck), derandomize=True,
     )  # fmt: skip
