@@ -15,10 +15,13 @@ from pathlib import Path
 
 import pytest
 from tests.fuse.test_city import standardise
+from tests.refine.town import Town
 
 from jutong.city import legal_entity
 from jutong.database import Database
+from jutong.elements import ELEMENTS
 from jutong.fuse import declare_register, fuse
+from jutong.refine import refine
 from jutong.settings import Settings
 from jutong.store import Store
 
@@ -30,6 +33,7 @@ DIES_AFTER = 12
 @dataclass
 class Cluster:
     url: str
+    folder: Path
     master: subprocess.Popen[bytes]
     workers: list[subprocess.Popen[bytes]]
 
@@ -52,7 +56,7 @@ def spark_cluster(tmp_path: Path) -> Iterator[Cluster]:
         _start(program, "worker.Worker", [*at, "--cores", "1", "--memory", "1g", "--work-dir", str(tmp_path / f"w{n}"), url], tmp_path)
         for n in range(2)
     ]  # fmt: skip
-    found = Cluster(url, master, workers)
+    found = Cluster(url, tmp_path, master, workers)
     try:
         _wait_for(lambda: _log(tmp_path).count("Successfully registered with master") == 2, master)
         yield found
@@ -111,3 +115,31 @@ def test_a_worker_dies_in_mid_job_and_the_register_is_equal(
     assert there["snapshot"] is None  # nothing to change in what DuckDB has written
     names = ("records", "entities", "by_key", "by_likeness", "doubtful")
     assert [there[name] for name in names] == [getattr(here, name) for name in names]
+
+
+@pytest.mark.slow
+def test_a_batch_judged_on_the_cluster_is_judged_alike(
+    spark_cluster: Cluster, database: Database, settings: Settings
+) -> None:
+    items = [{"name": "no", "label": "编号", "element": "text"}]
+    items += [{"name": f"e_{name}", "label": one.label, "element": name, "type": one.type} for name, one in ELEMENTS.items()]  # fmt: skip
+    given = [(name, text) for name, one in ELEMENTS.items() for text, _ in (*one.passes, *one.fails)]
+    rows = [{"no": str(number), f"e_{name}": text} for number, (name, text) in enumerate(given)]
+    with Store.open(database, settings) as store:
+        town = Town(database, store)
+        tables = [town.table(items), town.table(items)]
+        with database.connection() as connection:
+            connection.execute("INSERT INTO hold_threshold (source_table, hold_above) SELECT unnest(%s::text[]), 1", [tables])  # fmt: skip
+        batches = [town.land(table, rows) for table in tables]
+        refine(batches[:1], database=database, store=store, settings=settings)
+    child = subprocess.run(
+        [sys.executable, str(CHILD), str(settings.home), str(settings.database_url), spark_cluster.url, batches[1]],
+        capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert child.returncode == 0, child.stderr[-3000:]
+    assert _log(spark_cluster.folder).count("Registered app") == 1
+    with Store.open(database, settings) as store, store.reading() as view:
+        kept = [view.rows(f"SELECT * EXCLUDE (_batch) FROM {view.table(f'standard.{table}')} ORDER BY _row") for table in tables]  # fmt: skip
+        found = [view.rows(f"SELECT * EXCLUDE (batch, dataset, found_at) FROM {view.table('standard.issue')} WHERE batch = ? ORDER BY ALL", [batch]) for batch in batches]  # fmt: skip
+    assert kept[1] == kept[0] != []
+    assert found[1] == found[0] != []
