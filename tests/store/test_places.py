@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -114,6 +115,24 @@ def test_a_batch_that_says_nothing_new_writes_nothing(store: Store) -> None:
     done, by_place = merge(store, "again", dict(list(world.items())[:20]))
     assert (done, by_place) == (Merged(0, 0, 0), True)
     assert store.files(NAME).data == before.data
+
+
+def test_values_that_differ_in_every_eighth_byte_alone_are_told_apart(store: Store) -> None:
+    """DuckDB's hash of such texts has eight bits: of these thousand it knows 250."""
+    texts = [f"AAAAAAA{n // 100}BBBBBBB{n // 10 % 10}CCCCCCC{n % 10}" for n in range(1000)]
+    given = {(f"e{n}", 0): (text, n) for n, text in enumerate(texts)}
+    merge(store, "eighth-1", given)
+    twins = duckdb.execute(
+        "SELECT list(n)[:2] FROM (SELECT unnest($1) AS t, unnest(range(1000)) AS n) GROUP BY hash(t) LIMIT 20",
+        [texts],
+    ).fetchall()
+    turned = {
+        (f"e{n}", 0): (texts[m], n) for ((one, other),) in twins for n, m in ((one, other), (other, one))
+    }
+    assert merge(store, "eighth-2", turned) == (Merged(0, 40, 0), True)
+    there = held(store)
+    assert {key: there[key] for key in turned} == turned
+    merge(store, "eighth-3", {}, given)
 
 
 @pytest.mark.parametrize("harm", ["torn", "turned", "lost"])
