@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import IO, Any, cast
 
-import xlsxwriter
 from python_calamine import CalamineError, CalamineWorkbook
 
 from jutong.catalogue.guide import FIELDS, ITEM_FIELDS, YES_NO, Field, check, say, vars_of
@@ -53,6 +52,8 @@ def export_entries(
 
 def write_template(to: IO[bytes]) -> None:
     """The empty workbook to fill in: headings, an example row, and a sheet that explains every field."""
+    import xlsxwriter  # slow to import, needed only where a workbook is made
+
     with xlsxwriter.Workbook(to, {"in_memory": True}) as book:
         bold, wrap = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
         for title, fields in ((_ENTRIES, _entry_fields()), (_ITEMS, _item_fields())):
@@ -148,6 +149,8 @@ def _write_csv(rows: Iterable[tuple[Entry, list[CatalogueItem]]], to: IO[bytes])
 
 
 def _write_workbook(rows: Iterable[tuple[Entry, list[CatalogueItem]]], to: IO[bytes]) -> int:
+    import xlsxwriter  # slow to import, needed only where a workbook is made
+
     count, item_row = 0, 0
     with xlsxwriter.Workbook(to, {"in_memory": True, "strings_to_formulas": False}) as book:
         bold = book.add_format({"bold": True})

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import xlsxwriter
 from psycopg.types.json import Jsonb
 
 from jutong.database import Connection, Database, named_sql
@@ -108,6 +107,8 @@ def list_forms(connection: Connection, department: str | None = None) -> list[di
 def template(form: Form, rows: Sequence[Mapping[str, Any]] = ()) -> bytes:
     """The workbook to fill in: one column per item, all cells text so that no code is rounded, lists where a value
     must be one of a few, and what is meant as a note on each header."""
+    import xlsxwriter  # slow to import, needed only where a workbook is made
+
     out = io.BytesIO()
     book = xlsxwriter.Workbook(
         out,

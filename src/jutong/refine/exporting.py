@@ -6,8 +6,6 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-import xlsxwriter
-
 from jutong.database import Connection, named_sql
 from jutong.refine.looking import issues_of_batch
 from jutong.store import Reading, Store
@@ -27,6 +25,8 @@ def export_issues(connection: Connection, store: Store, batch: str, target: str 
     cell is red (not taken) or amber (to be checked) and carries the sentence as its note.  Sheet 说明: issues by
     rule.  Raises NotFound ``refine.no_batch``.
     """
+    import xlsxwriter  # slow to import, needed only where a workbook is made
+
     row = connection.execute(_sql.batch_for_export, {"batch": batch}).fetchone()
     if row is None:
         raise NotFound("refine.no_batch", f"没有批次 {batch}")

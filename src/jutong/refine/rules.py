@@ -29,7 +29,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from jutong.elements import FLAG, Dimension, Severity
-from jutong.refine import custom
 from jutong.terms import BadInput, literal
 
 #: A column that the plan replaces by the day the batch was received.
@@ -121,6 +120,12 @@ def _asked_elsewhere(_values: Sequence[str], _arguments: Mapping[str, Any]) -> s
     return "false"
 
 
+def _broken(values: Sequence[str], arguments: Mapping[str, Any]) -> str:
+    from jutong.refine import custom  # its parser is slow to import, needed only for people's SQL
+
+    return custom.broken(values, arguments)
+
+
 def _shares(arguments: Mapping[str, Any]) -> str:
     least, most = float(arguments.get("least", 0)), arguments.get("most")
     return f"{least:.0%} 至 {float(most):.0%}" if most is not None else f"{least:.0%} 以上"
@@ -173,7 +178,7 @@ KINDS: Mapping[str, Kind] = {
         scope="rows", only_flags=True,
     ),
     "sql": Kind(
-        1, 12, Dimension.CONSISTENCY, custom.broken,
+        1, 12, Dimension.CONSISTENCY, _broken,
         lambda labels, _: f"{'、'.join(f'「{label}」' for label in labels)}不符合本表的自定义规则",
         ("sql",),
     ),

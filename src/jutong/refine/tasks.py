@@ -11,7 +11,6 @@ from psycopg.types.json import Jsonb
 
 from jutong.database import Connection, named_sql
 from jutong.elements import ELEMENTS
-from jutong.refine import custom
 from jutong.refine.plan import Plan, make_plan
 from jutong.refine.rules import RowRule, checked, comparable
 from jutong.store import Store, column_type
@@ -195,6 +194,8 @@ def declarable(connection: Connection, table: Mapping[str, Any], rule: RowRule) 
     try:
         comparable(rule, [types[name] for name in rule.items])
         if rule.kind == "sql":
+            from jutong.refine import custom
+
             custom.tried(
                 str(rule.arguments["sql"]),
                 {role: types[name] for role, name in zip(rule.named, rule.items, strict=True)},

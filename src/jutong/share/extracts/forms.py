@@ -16,8 +16,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pyzipper
-import xlsxwriter
 
 from jutong.share.extracts.marks import form_sql
 from jutong.share.outgoing import Outgoing
@@ -69,6 +67,8 @@ def write_csv(file: Path, words: str, outgoing: Outgoing, tables: Iterable[pa.Ta
 
 def write_excel(file: Path, words: str, outgoing: Outgoing, tables: Iterable[pa.Table]) -> None:
     """One sheet of rows, one of words.  Raises BadInput ``share.extract_too_large`` where Excel would cut."""
+    import xlsxwriter  # slow to import, needed only where a workbook is made
+
     book = xlsxwriter.Workbook(
         file,
         {"constant_memory": True, "tmpdir": str(file.parent), "strings_to_urls": False},
@@ -124,6 +124,8 @@ WRITERS: dict[str, Callable[[Path, str, Outgoing, Iterable[pa.Table]], None]] = 
 
 def seal(file: Path, name: str, password: str, to: Path) -> None:
     """An AES-256 zip (WinZip AE-2) of one file."""
+    import pyzipper  # slow to import, needed only for archives
+
     with pyzipper.AESZipFile(
         to, "w", compression=pyzipper.ZIP_DEFLATED, encryption=pyzipper.WZ_AES
     ) as archive:

@@ -8,13 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import openpyxl
 import pyarrow.parquet as pq
-import pyzipper
 
 from jutong.share.extracts.forms import BLACKS, words_in_parquet
 from jutong.terms import BadInput
+
+if TYPE_CHECKING:
+    import openpyxl
 
 #: Rows looked at: chance falls by half with each, so more of them say nothing new.
 MOST_ROWS = 20_000
@@ -95,6 +97,8 @@ def _parquet(file: Path) -> Found:
 
 
 def _excel(file: Path) -> Found:
+    import openpyxl  # slow to import, needed only for workbooks
+
     with file.open("rb") as opened:  # by handle: a name found somewhere ends in anything
         return _sheets(openpyxl.load_workbook(opened, read_only=True))
 
@@ -127,6 +131,8 @@ def _is_excel(file: Path) -> bool:
 
 
 def _zipped(file: Path, password: str | None) -> Found:
+    import pyzipper  # slow to import, needed only for archives
+
     with pyzipper.AESZipFile(file) as archive:
         inside = archive.namelist()[0]
         if password is None and archive.getinfo(inside).flag_bits & 1:

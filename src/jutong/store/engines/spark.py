@@ -16,7 +16,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jutong.store.engines.dialect import to_spark
 from jutong.store.files import SNAPSHOT_COLUMN, Column, DataFile, Files
 
 #: A pyspark DataFrame or SparkSession; pyspark is an extra and ships no usable types.
@@ -176,6 +175,8 @@ class SparkTables:
 
     def keep(self, name: str, sql: str) -> None:
         """The SELECT, in DuckDB's dialect, under a name."""
+        from jutong.store.engines.dialect import to_spark  # its parser is slow to import
+
         self._made += 1
         path = str(self.folder / f"{self._made:04d}_{name}")
         self.spark.sql(to_spark(sql)).write.parquet(path)
@@ -190,6 +191,8 @@ class SparkTables:
         return str(folders[-1] / "*.parquet")
 
     def rows(self, sql: str) -> list[Any]:
+        from jutong.store.engines.dialect import to_spark
+
         found: list[Any] = self.spark.sql(to_spark(sql)).collect()
         return found
 

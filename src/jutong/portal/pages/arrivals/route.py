@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import openpyxl
-from openpyxl.styles import Font
 from pydantic import Field
 
 from jutong import gather
@@ -282,6 +280,8 @@ def log(visit: Visit, _: NoQuestion) -> Download:
     refined = visit.connection.execute(_SQL.refined, {"id": row["id"]}).fetchone() or {}
     out = io.BytesIO()
     export_issues(visit.connection, visit.rooms.store, row["id"], out)
+    import openpyxl  # slow to import, needed only for workbooks
+
     book = openpyxl.load_workbook(io.BytesIO(out.getvalue()))
     _write_account(book, row, refined)
     _write_notices(book, row)
@@ -303,6 +303,8 @@ def _write_account(book: Any, row: Mapping[str, Any], refined: Mapping[str, Any]
         ("退回，行", refined.get("rejected")), ("重复，行", refined.get("duplicates")),
         ("整批留置", refined.get("held_reason")),
     ]  # fmt: skip
+    from openpyxl.styles import Font
+
     for label, value in lines:
         if value is not None:
             sheet.append([label, value])

@@ -9,7 +9,6 @@ from dataclasses import dataclass, make_dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
-from pypinyin import lazy_pinyin
 
 from jutong import gather
 from jutong.catalogue import entry, entry_items
@@ -149,6 +148,8 @@ def make(visit: Visit, form: MakeForm) -> Done:
 
 
 def _plain(name: str) -> str:
+    from pypinyin import lazy_pinyin  # slow to import, needed only where a form is named
+
     return re.sub(r"[^a-z0-9]", "", "".join(part[:1] for part in lazy_pinyin(name)).lower())[:20]
 
 
