@@ -13,13 +13,8 @@ from jutong.share import fold
 from .conftest import Desk, Town
 
 
-@pytest.mark.parametrize(
-    "scripts",
-    [
-        pytest.param(True, id="with scripts"),
-        pytest.param(False, id="without scripts", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 def test_a_consumer_finds_requests_is_granted_calls_and_sees_the_evidence(
     town: Town, desks: Callable[..., Desk], scripts: bool
 ) -> None:

@@ -95,6 +95,7 @@ def test_doubled_rows_repeat_an_earlier_row(home, clean):
         assert keys[row["row_no"] - 1] == row["key"]
 
 
+@pytest.mark.slow
 def test_made_twice_the_city_is_the_same_to_the_byte(tmp_path, clean, forget):
     digests = []
     for place in ("one", "two"):

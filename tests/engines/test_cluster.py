@@ -134,7 +134,7 @@ def test_a_batch_judged_on_the_cluster_is_judged_alike(
         refine(batches[:1], database=database, store=store, settings=settings)
     child = subprocess.run(
         [sys.executable, str(CHILD), str(settings.home), str(settings.database_url), spark_cluster.url, batches[1]],
-        capture_output=True, text=True, timeout=200,
+        check=False, capture_output=True, text=True, timeout=200,
     )  # fmt: skip
     assert child.returncode == 0, child.stderr[-3000:]
     assert _log(spark_cluster.folder).count("Registered app") == 1

@@ -63,6 +63,7 @@ def test_evaluation_is_seen_to_open_the_truth(home):
     assert any(name.endswith(".entities.parquet") for name in seen)
 
 
+@pytest.mark.slow
 def test_no_stage_of_the_pipeline_opens_the_truth(home, tmp_path):
     with watched(truth_folder(home)) as seen, _outside(home):
         for words in (
