@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import random
 import secrets
+import signal
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -35,6 +36,8 @@ from jutong.share import (
 CHUNK = 40
 KILLS = int(os.environ.get("JUTONG_KILLS", "16"))
 SEED = int(os.environ.get("JUTONG_SEED", "1"))
+#: Seconds; longer than any run takes on a machine that stands still now and then.
+PATIENCE = 120
 
 
 @pytest.fixture
@@ -85,19 +88,27 @@ class Child:
         self.process = FORKING.Process(target=run_of_child, args=(told, its_end), daemon=True)
         self.process.start()
         its_end.close()
-        assert self.line.recv() == "ready"
+        assert self._heard() == "ready"
 
     def let_go(self):
         self.line.send("go")
 
     def ended(self):
-        """How it ended in its own words; nothing from one that was killed or failed."""
+        """How it ended in its own words; nothing from one that was killed."""
         try:
-            said = self.line.recv()
-        except EOFError:
+            said = self._heard()
+        except (EOFError, ConnectionResetError):  # reset: it was killed before it read that it may go
             said = ""
-        self.process.join()
+        self.process.join(PATIENCE)
+        # A run that failed is no kill.  One that has said its word may still be killed while it closes its city.
+        allowed = (0, -signal.SIGKILL) if said else (-signal.SIGKILL,)
+        assert self.process.exitcode in allowed, (said, self.process.exitcode)
         return said
+
+    def _heard(self):
+        """Its next word; a run that is stuck fails the test instead of holding it up."""
+        assert self.line.poll(PATIENCE), f"no word from a run in {PATIENCE} s"
+        return self.line.recv()
 
 
 class Runs:

@@ -104,10 +104,10 @@ class Watching:
             self._at = feed.until
 
 
-def started(role: str, settings: Settings, folder: Path, batches: int) -> subprocess.Popen[str]:
+def started(role: str, settings: Settings, folder: Path, batches: int, seed: int) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.laws.upkeep_child", role, str(settings.home), settings.database_url,
-         str(folder), str(batches)],
+         str(folder), str(batches), str(seed)],
         stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     return process
@@ -123,7 +123,10 @@ def test_whoever_is_killed_the_lake_stays_right(store: Store, settings: Settings
             role = ROLES[number % len(ROLES)]
             # A second process works at the same time and is killed a little later.
             other = ROLES[(number + 1 + chance.randrange(4)) % len(ROLES)]
-            processes = [started(one, settings, kept, batches) for one in (role, other)]
+            processes = [
+                started(one, settings, kept, batches, 2 * number + place)
+                for place, one in enumerate((role, other))
+            ]
             for process in processes:
                 assert process.stdout is not None
                 assert process.stdout.readline() in ("ready\n", "")
@@ -136,7 +139,7 @@ def test_whoever_is_killed_the_lake_stays_right(store: Store, settings: Settings
                 if chance.random() < 0.3:
                     check_backup(whole.parent)
                     shutil.rmtree(whole.parent)
-        last = started("write", settings, kept, batches)
+        last = started("write", settings, kept, batches, KILLS)
         last.communicate(timeout=240)
         assert last.returncode == 0
         watching.follow()

@@ -174,11 +174,12 @@ def killed_rounds(store: Store, database: Database, settings: Settings, rounds: 
         database.url,
         str(batches),
     ]
+    chance = random.Random(20260806)  # the same instants every time
     for _ in range(rounds):
         child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         assert child.stdout is not None
         child.stdout.readline()
-        time.sleep(random.uniform(0, 0.5))
+        time.sleep(chance.uniform(0, 0.5))
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()

@@ -1,6 +1,7 @@
-"""What the harness kills: a writer, a housekeeper, an archivist, a maker of backups.  ``python upkeep_child.py ROLE HOME URL FOLDER``.
+"""What the harness kills: a writer, a housekeeper, an archivist, a maker of backups.
 
-Each says "ready" when its lake is open, works until it is killed or done, and may be run again after any death.
+``python upkeep_child.py ROLE HOME URL FOLDER BATCHES SEED``.  Each says "ready" when its lake is
+open, works until it is killed or done, and may be run again after any death.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from jutong.wiring import open_platform
 
 RAW, KEYED = "raw.hard", "standard.hard"
 ROWS, WINDOW = 40, 400
-#: Longer than any read or transaction of this harness.
-GRACE = dt.timedelta(seconds=20)
-#: Longer than a killed process's commit is on its way.
-SETTLED = dt.timedelta(seconds=3)
+#: Longer than any read or transaction of this harness, on a machine that stands still now and then.
+#: A short run on a quick machine is over before a file is that old; a release's run is not.
+GRACE = dt.timedelta(seconds=60)
+#: Longer than a killed process's commit is on its way, its wait for a busy disk included.
+SETTLED = dt.timedelta(seconds=10)
 #: Small as it is, the keyed dataset is merged into as a large one is.
 places.LEAST_ROWS = 1
 
@@ -82,9 +84,9 @@ def keep(store: Store) -> None:
         store.clean(GRACE)
 
 
-def retain(store: Store) -> None:
+def retain(store: Store, seed: int) -> None:
     """Batches go to the archive and some come back, again and again."""
-    chance = random.Random(time.time_ns())
+    chance = random.Random(seed)
     while True:
         store.settle_archive(SETTLED)
         with store.reading() as view:
@@ -109,7 +111,7 @@ def back_up(platform: Platform, folder: Path) -> None:
         backup(platform, folder / f"{time.time_ns()}")
 
 
-def run(role: str, home: str, url: str, folder: str, batches: int) -> None:
+def run(role: str, home: str, url: str, folder: str, batches: int, seed: int) -> None:
     settings = replace(read_settings(home, {}), database_url=url, lake_memory="512MB")
     with open_platform(settings, make=True) as platform:
         print("ready", flush=True)
@@ -118,10 +120,10 @@ def run(role: str, home: str, url: str, folder: str, batches: int) -> None:
         elif role == "keep":
             keep(platform.store)
         elif role == "retain":
-            retain(platform.store)
+            retain(platform.store, seed)
         else:
             back_up(platform, Path(folder))
 
 
 if __name__ == "__main__":
-    run(*sys.argv[1:5], int(sys.argv[5]))
+    run(*sys.argv[1:5], int(sys.argv[5]), int(sys.argv[6]))

@@ -211,6 +211,11 @@ def test_the_child_starts_without_a_network(tmp_path: Path) -> None:
             {"store.sql_too_long"},
         ),
         (
+            "SELECT count(*) FROM " + ", ".join(f"people AS p{n}" for n in range(40)),
+            Bounds(seconds=120, cpu_seconds=2),
+            {"store.sql_too_long"},
+        ),
+        (
             "SELECT string_agg(p.name || q.name || r.name, '') OVER () FROM "
             + ", ".join(f"people AS {n}" for n in "pqrstuvwxyzabcdefghi"),
             Bounds(seconds=5, memory_mb=128, spill_mb=64),

@@ -22,7 +22,8 @@ def main() -> None:
     memory = int(order["memory_mb"]) << 20
     # Address space holds the interpreter, libraries and DuckDB's reservations besides the working memory.
     _limit(resource.RLIMIT_AS, 3 * memory + (3 << 30))
-    _limit(resource.RLIMIT_CPU, 2 * int(order["seconds"]) + 5)
+    # At the hard limit the kernel sends SIGKILL, which does not tell why; SIGXCPU of the soft one comes first.
+    _limit(resource.RLIMIT_CPU, int(order["cpu_seconds"]), and_then=5)
     _limit(resource.RLIMIT_FSIZE, max(int(order["spill_mb"]) << 20, 64 << 20))
     _limit(resource.RLIMIT_NOFILE, 256)
     _limit(resource.RLIMIT_CORE, 0)
@@ -92,10 +93,10 @@ def say(verdict: dict[str, Any]) -> None:
     os._exit(0)  # whatever the engine's threads still do is of no interest
 
 
-def _limit(kind: int, most: int) -> None:
+def _limit(kind: int, most: int, and_then: int = 0) -> None:
     _, hard = resource.getrlimit(kind)
-    wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(kind, (wanted, wanted))
+    soft, hard = (n if hard == resource.RLIM_INFINITY else min(n, hard) for n in (most, most + and_then))
+    resource.setrlimit(kind, (soft, hard))
 
 
 if __name__ == "__main__":
