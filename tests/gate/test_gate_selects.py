@@ -44,6 +44,7 @@ from jutong.share import (
     select_over,
     suspend_grant,
 )
+from jutong.share.bounds import entry_items
 from jutong.terms import BadInput, Conflict, JutongError
 
 NOW = dt.datetime.now(dt.UTC)
@@ -138,6 +139,19 @@ def test_statistics_do_not_count_by_a_name_in_disguise(city, keys):
         with pytest.raises(BadInput) as refused:
             publish_service(connection, dataclasses.replace(counted, keys=keys))
     assert refused.value.code == "share.service_dimension"
+
+
+def test_nothing_leaves_once_an_item_names_somebody_that_did_not_when_it_was_checked(city):
+    def offered():
+        entries = {one: entry_items(connection, one) for one in city.selection.entries}
+        return {one.share_type for one in offered_by(city.selection, entries)}
+
+    with city.database.connection() as connection, connection.transaction(force_rollback=True):
+        assert offered() == {2}
+        connection.execute(
+            "UPDATE item SET element = 'person_id' WHERE entry_id = %s AND name = 'issued'", (city.licences,)
+        )
+        assert offered() == {3}
 
 
 def test_what_is_saved_says_where_every_column_comes_from(city):

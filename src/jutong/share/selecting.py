@@ -55,6 +55,8 @@ class Readable:
     keys: tuple[str, ...]
     #: Columns that say whom a row is about, whether the entry offers them or not.
     subjects: tuple[str, ...]
+    #: Items and columns that name somebody, offered or not.
+    naming: tuple[str, ...]
 
 
 @dataclass
@@ -132,9 +134,12 @@ def readable(connection: Connection, entry_ids: Sequence[int]) -> dict[str, Read
             if item.share_type < ShareType.WITHHELD and name in types
         }
         subjects = tuple(name for name, element in elements.items() if element in SUBJECT_ELEMENTS)
+        named = [name for name, item in known.items() if item.element in NAMES_SOMEBODY]
+        named += [name for name, element in elements.items() if element in NAMES_SOMEBODY]
         found[view] = Readable(
-            view, entry_id, entry["name"], entry["dataset"], items, types, tuple(keys), subjects
-        )
+            view, entry_id, entry["name"], entry["dataset"], items, types, tuple(keys), subjects,
+            tuple(dict.fromkeys(named)),
+        )  # fmt: skip
     return found
 
 
@@ -185,6 +190,7 @@ def select_over(
         places=tuple((alias, one.entry_id) for alias, one in parts.places.items()),
         keys=_keys(parts, keys, grouped=grouped),
         written=sql.strip(),
+        naming=tuple((views[one.view].entry_id, name) for one in seen for name in views[one.view].naming),
     )
 
 
