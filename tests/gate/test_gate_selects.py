@@ -17,17 +17,19 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.select_city import JOINED, licence, put, with_licences
+from tests.select_refused import REFUSED
 from tests.share_city import GRANTED, agree, close_city, company, found, open_city
 
 from jutong.elements import masked_sql
 from jutong.flows import declarations
-from jutong.gate import replicate
+from jutong.gate import replicate, replicating
 from jutong.gate.answering import Call, Means, compose
 from jutong.gate.replicas import Replica, newest
 from jutong.gate.replicating import _one
 from jutong.gate.rights import Caller, Rights
 from jutong.ledger import Exchange
 from jutong.share import (
+    SELECT_BOUNDS,
     EntryItem,
     Offer,
     add_application,
@@ -42,6 +44,7 @@ from jutong.share import (
     select_over,
     suspend_grant,
 )
+from jutong.share.bounds import entry_items
 from jutong.terms import BadInput, Conflict, JutongError
 
 NOW = dt.datetime.now(dt.UTC)
@@ -67,51 +70,88 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("gate")
 
 
-@pytest.mark.parametrize(
-    ("sql", "code"),
-    [
-        ("SELECT uscc, pg_read_file('/etc/passwd') AS x FROM market_entity", "store.sql_refused"),
-        ("SELECT * FROM read_csv('/etc/passwd')", "store.sql_refused"),
-        ("SELECT * FROM 'secret.parquet'", "store.sql_refused"),
-        ("SELECT * FROM lake.standard.market_entity", "store.sql_refused"),
-        ("SELECT login FROM app_user", "store.sql_refused"),
-        ("SELECT * FROM query('SELECT 1')", "store.sql_refused"),
-        ("SELECT uscc, query_table('x') AS x FROM market_entity", "store.sql_refused"),
-        ("DELETE FROM market_entity", "store.sql_refused"),
-        ("SELECT 1 AS a; SELECT 2 AS b", "store.sql_refused"),
-        ("SELECT uscc FROM market_entity, (SELECT 1 AS one) AS o", "share.select_shape"),
-        ("WITH m AS (SELECT * FROM market_entity) SELECT uscc FROM m", "share.select_shape"),
-        ("SELECT uscc FROM market_entity UNION SELECT uscc FROM licence", "share.select_shape"),
-        ("SELECT uscc, row_number() OVER () AS n FROM market_entity", "share.select_shape"),
-        ("SELECT uscc FROM market_entity ORDER BY name LIMIT 1", "share.select_shape"),
-        ("SELECT uscc, CURRENT_DATE AS today FROM market_entity", "share.select_shape"),
-        ("SELECT m.uscc FROM market_entity m FULL JOIN licence l ON m.uscc = l.uscc", "share.select_shape"),
-        ("SELECT m.uscc, l.no FROM market_entity m JOIN licence l USING (uscc)", "share.select_shape"),
-        ("SELECT m.uscc, l.no FROM market_entity m, licence l", "share.select_shape"),
-        ("SELECT uscc, secret FROM market_entity", "share.select_column"),
-        ("SELECT uscc, length(name) FROM market_entity", "share.select_name"),
-        ("SELECT uscc, name AS uscc FROM market_entity", "share.select_name"),
-        ("SELECT uscc, substr(phone, 1, 3) AS head FROM market_entity", "share.select_mask"),
-        ("SELECT uscc, name FROM market_entity WHERE phone LIKE '139%'", "share.select_mask"),
-        ("SELECT name, division FROM market_entity", "share.select_subject"),
-        ("SELECT md5(uscc) AS u, name FROM market_entity", "share.select_subject"),
-        ("SELECT l.no, l.uscc FROM market_entity m JOIN licence l ON m.name = l.kind", "share.select_subject"),
-        ("SELECT division, count(*) AS n FROM market_entity GROUP BY division", "share.select_group"),
-        ("SELECT division, max(name) AS n FROM market_entity GROUP BY division HAVING count(DISTINCT uscc) >= 10",
-         "share.select_group"),
-        ("SELECT division, count(*) AS n FROM market_entity GROUP BY division HAVING count(DISTINCT uscc) >= 9",
-         "share.select_group"),
-        ("SELECT name, count(*) AS n FROM market_entity GROUP BY name HAVING count(DISTINCT uscc) >= 10",
-         "share.select_group"),
-        ("SELECT uscc, staff / 3 AS third FROM market_entity", "share.select_type"),
-        ("SELECT no, uscc FROM licence", "share.select_entry"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("sql", "code"), REFUSED)
 def test_a_select_that_may_not_be_is_refused_with_a_sentence_when_it_is_saved(city, sql, code):
     with city.database.connection() as connection, pytest.raises(JutongError) as refused:
         select_over(connection, city.entry_id, sql, also=[city.licences])
     assert refused.value.code == code, refused.value.sentence
     assert refused.value.sentence
+
+
+@pytest.mark.parametrize(
+    "become",
+    [
+        "share_type = 3",
+        "element = NULL, share_type = 3",
+        "element = 'text', share_type = 3",
+        "element = NULL",
+    ],
+)
+def test_whom_a_row_is_about_is_asked_for_though_the_entry_does_not_offer_or_say_it(city, become):
+    with city.database.connection() as connection, connection.transaction(force_rollback=True):
+        connection.execute(
+            f"UPDATE item SET {become} WHERE entry_id = %s AND name = 'uscc'", (city.entry_id,)
+        )
+        with pytest.raises(BadInput) as rows:
+            select_over(connection, city.entry_id, "SELECT name, division FROM market_entity")
+        with pytest.raises(BadInput) as groups:
+            select_over(
+                connection, city.entry_id, "SELECT division, sum(capital) AS n FROM market_entity GROUP BY 1"
+            )
+    assert (rows.value.code, groups.value.code) == ("share.select_subject", "share.select_group")
+
+
+def test_a_left_join_tells_of_what_it_brings_and_not_the_other_way(city):
+    def made(sql):
+        with city.database.connection() as connection:
+            return select_over(connection, city.entry_id, sql, also=[city.licences])
+
+    joined = "FROM market_entity m LEFT JOIN licence l ON l.uscc = m.uscc"
+    rows = made(f"SELECT m.uscc, m.name, l.no, l.kind {joined}")
+    assert {(one.alias, one.item, one.column) for one in rows.told} >= {
+        ("m", "uscc", "uscc"),
+        ("l", "uscc", "uscc"),
+    }
+    groups = made(
+        f"SELECT m.division, count(l.no) AS n {joined} GROUP BY 1 HAVING count(DISTINCT l.uscc) >= 10"
+    )
+    assert groups.keys == ("division",)
+    turned = made(
+        "SELECT l.uscc, l.no, m.division FROM licence l LEFT JOIN market_entity m ON l.uscc = m.uscc"
+    )
+    assert ("m", "uscc", "uscc") in {(one.alias, one.item, one.column) for one in turned.told}
+    one_each = made(
+        f"SELECT m.uscc, count(*) FILTER (WHERE l.kind = 'food') AS n, max(l.no) AS no {joined} GROUP BY 1"
+    )
+    assert [one.copied for one in one_each.columns] == [True, False, False]
+
+
+@pytest.mark.parametrize("keys", [["u"], ["division", "u"], ["v"], ["n"], ["uscc"]])
+def test_statistics_do_not_count_by_a_name_in_disguise(city, keys):
+    sql = "SELECT m.uscc, lower(m.uscc) AS u, upper(m.name) AS v, m.division, lower(l.no) AS n"
+    with city.database.connection() as connection, connection.transaction(force_rollback=True):
+        made = select_over(
+            connection, city.entry_id, f"{sql} FROM market_entity m JOIN licence l ON l.uscc = m.uscc",
+            also=[city.licences],
+        )  # fmt: skip
+        counted = Offer("counted", city.entry_id, ["division"], kind="statistics", selection=made)
+        publish_service(connection, counted)
+        with pytest.raises(BadInput) as refused:
+            publish_service(connection, dataclasses.replace(counted, keys=keys))
+    assert refused.value.code == "share.service_dimension"
+
+
+def test_nothing_leaves_once_an_item_names_somebody_that_did_not_when_it_was_checked(city):
+    def offered():
+        entries = {one: entry_items(connection, one) for one in city.selection.entries}
+        return {one.share_type for one in offered_by(city.selection, entries)}
+
+    with city.database.connection() as connection, connection.transaction(force_rollback=True):
+        assert offered() == {2}
+        connection.execute(
+            "UPDATE item SET element = 'person_id' WHERE entry_id = %s AND name = 'issued'", (city.licences,)
+        )
+        assert offered() == {3}
 
 
 def test_what_is_saved_says_where_every_column_comes_from(city):
@@ -198,6 +238,26 @@ def test_a_result_whose_key_is_none_leaves_the_replica_as_it_was(city, folder):
     assert "twice" not in newest(folder)
     with city.database.connection() as connection:
         connection.execute("UPDATE service SET state = 'stopped' WHERE name = 'twice'")
+
+
+def test_a_purge_takes_the_replica_of_a_query_that_no_longer_succeeds(city, folder, monkeypatch):
+    replicate(city.database, city.store, folder)
+    assert {"both", "roll"} <= set(newest(folder))
+    with monkeypatch.context() as failing:
+        failing.setattr(replicating, "SELECT_BOUNDS", dataclasses.replace(SELECT_BOUNDS, rows=1))
+        city.merge([{**row, "name": "又改"} for row in city.rows.values()])
+        assert {one.problem.partition("：")[0] for one in done(city, folder)} == {"结果超过 1 行"}
+        assert {"both", "roll"} <= set(newest(folder))  # as it was
+        with city.database.connection() as connection:
+            connection.execute(
+                "INSERT INTO purge (sought, digest, period, basis, reason, applied_by, snapshot)"
+                " VALUES ('', %s, 'p', 'b', 'r', 'asker', %s)",
+                ("0" * 64, city.store.snapshot()),
+            )
+        assert all(one.problem for one in done(city, folder))
+        assert not list(folder.glob("both.*")) + list(folder.glob("roll.*"))
+    assert {one.rebuilt for one in done(city, folder)} == {True}
+    assert there(folder) == here(city)
 
 
 def ask(rights, replica, service, token, at=None, **query):

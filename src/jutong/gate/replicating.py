@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 from jutong.database import Database
@@ -51,7 +52,8 @@ class Replicated:
 def replicate(database: Database, store: Store, folder: Path) -> list[Replicated]:
     """Bring every active service's replica up to the lake; returns those that changed or could not.
 
-    One process at a time: another waits.  A service that fails leaves its replica as it was, the others go on.
+    One process at a time: another waits.  A service that fails leaves its replica as it was, the others go on;
+    but a replica from before a purge is not left.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
@@ -69,8 +71,29 @@ def replicate(database: Database, store: Store, folder: Path) -> list[Replicated
 def _tried(service: str, shape: Shape, store: Store, folder: Path, purged: int) -> Replicated:
     try:
         return _one(service, shape, store, folder, purged)
-    except (JutongError, sqlite3.Error, OSError) as problem:
+    except (JutongError, duckdb.Error, sqlite3.Error, OSError) as problem:
+        _forget(service, folder, purged)
+        # The engine's own words may hold a value it stumbled over, and what is said here is logged.
+        if isinstance(problem, duckdb.Error):
+            return Replicated(service, problem=type(problem).__name__)
+        if isinstance(problem, JutongError) and problem.code == "store.sql_failed":
+            return Replicated(service, problem=problem.code)
         return Replicated(service, problem=str(problem))
+
+
+def _forget(service: str, folder: Path, purged: int) -> None:
+    """A replica from before a purge that could not be made anew answers no longer."""
+    file = newest(folder).get(service)
+    if file is None or not purged:
+        return
+    try:
+        with _Writing(file) as replica:
+            stands = replica.snapshot >= purged
+    except (sqlite3.Error, ValueError):
+        stands = False
+    if not stands:
+        for each in folder.glob(f"{service}.*"):
+            each.unlink(missing_ok=True)
 
 
 def _one(service: str, shape: Shape, store: Store, folder: Path, purged: int) -> Replicated:

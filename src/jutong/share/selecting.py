@@ -7,8 +7,8 @@ inner and left joins; rows about somebody must say about whom, and groups of man
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import sqlglot
@@ -25,6 +25,7 @@ from jutong.share.bounds import (
     entry_items,
     mask_for,
 )
+from jutong.share.selectable import check_resolved, check_written
 from jutong.share.selections import SelectColumn, Selection, SelectView, Told, Used
 from jutong.store import checked_sql, described_sql
 from jutong.terms import BadInput, Conflict, Item, NotFound, ShareType
@@ -36,23 +37,6 @@ LEAST_SUBJECTS = 10
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,62}")
 #: Of a group of many these tell nobody's own value.
 _OF_MANY = (exp.Count, exp.CountIf, exp.Sum, exp.Avg)
-#: One level only, and nothing whose answer depends on when or in which order it is asked.
-_REFUSED: dict[type[exp.Expr], str] = {
-    exp.Subquery: "子查询",
-    exp.CTE: "WITH",
-    exp.SetOperation: "UNION、EXCEPT、INTERSECT",
-    exp.Exists: "EXISTS",
-    exp.Window: "窗口函数",
-    exp.Values: "VALUES",
-    exp.Lateral: "LATERAL",
-    exp.Order: "ORDER BY",
-    exp.Limit: "LIMIT",
-    exp.Offset: "OFFSET",
-    exp.CurrentDate: "CURRENT_DATE",
-    exp.Cube: "CUBE",
-    exp.Rollup: "ROLLUP",
-    exp.GroupingSets: "GROUPING SETS",
-}
 
 Place = tuple[str, str]
 """(alias of a table in FROM, item)."""
@@ -69,10 +53,10 @@ class Readable:
     items: Mapping[str, EntryItem]
     types: Mapping[str, Item]
     keys: tuple[str, ...]
-
-    @property
-    def subjects(self) -> list[str]:
-        return [name for name, item in self.items.items() if item.element in SUBJECT_ELEMENTS]
+    #: Columns that say whom a row is about, whether the entry offers them or not.
+    subjects: tuple[str, ...]
+    #: Items and columns that name somebody, offered or not.
+    naming: tuple[str, ...]
 
 
 @dataclass
@@ -85,13 +69,31 @@ class _Parts:
     #: (name, what it is made of, the one item it is as it stands)
     columns: list[tuple[str, list[Place], Place | None]] = field(default_factory=list)
     conditions: list[Place] = field(default_factory=list)
-    #: Items an inner or left join or WHERE holds equal; each maps to the representative of its class.
+    #: Items an inner join or WHERE holds equal; each maps to the representative of its class.
     same: dict[Place, Place] = field(default_factory=dict)
+    #: (item of the table a left join brings, item it is joined to): equal, or else the first is missing.
+    brought: list[tuple[Place, Place]] = field(default_factory=list)
 
     def alike(self, place: Place) -> Place:
         while self.same.get(place, place) != place:
             place = self.same[place]
         return place
+
+    def tells(self, place: Place, others: Iterable[Place]) -> Place | None:
+        """The one of ``others`` that is the value of ``place`` in every row that has one."""
+        goals = {self.alike(other): other for other in reversed(list(others))}
+        waiting, seen = [self.alike(place)], set()
+        while waiting:
+            one = waiting.pop()
+            if one in goals:
+                return goals[one]
+            if one not in seen:
+                seen.add(one)
+                waiting += [self.alike(kept) for brought, kept in self.brought if self.alike(brought) == one]
+        return None
+
+    def names_somebody(self, place: Place) -> bool:
+        return self.item(place).element in NAMES_SOMEBODY or place[1] in self.places[place[0]].keys
 
     def item(self, place: Place) -> EntryItem:
         return self.places[place[0]].items[place[1]]
@@ -124,13 +126,31 @@ def readable(connection: Connection, entry_ids: Sequence[int]) -> dict[str, Read
             )
         columns, keys = dataset_columns(connection, entry["dataset"])
         types = {column.name: column for column in columns}
+        known = {item.name: item for item in entry_items(connection, entry_id)}
+        elements = {name: _element(known.get(name), column) for name, column in types.items()}
         items = {
-            item.name: item
-            for item in entry_items(connection, entry_id)
-            if item.share_type < ShareType.WITHHELD and item.name in types
+            name: replace(item, element=elements[name])
+            for name, item in known.items()
+            if item.share_type < ShareType.WITHHELD and name in types
         }
-        found[view] = Readable(view, entry_id, entry["name"], entry["dataset"], items, types, tuple(keys))
+        subjects = tuple(name for name, element in elements.items() if element in SUBJECT_ELEMENTS)
+        named = [name for name, item in known.items() if item.element in NAMES_SOMEBODY]
+        named += [name for name, element in elements.items() if element in NAMES_SOMEBODY]
+        found[view] = Readable(
+            view, entry_id, entry["name"], entry["dataset"], items, types, tuple(keys), subjects,
+            tuple(dict.fromkeys(named)),
+        )  # fmt: skip
     return found
+
+
+def _element(item: EntryItem | None, column: Item) -> str | None:
+    """What a column is: the catalogue's word, unless only the dataset's says that it names somebody."""
+    said = [element for element in (item.element if item else None, column.element) if element]
+    for naming in (SUBJECT_ELEMENTS, NAMES_SOMEBODY):
+        for element in said:
+            if element in naming:
+                return element
+    return said[0] if said else None
 
 
 def select_over(
@@ -155,7 +175,7 @@ def select_over(
         raise BadInput("share.select_entry", f"查询须用到服务所属目录的数据集 {next(iter(views))}")
     _check_masks(parts)
     grouped = _check_people(parts)
-    final = parts.query.sql(dialect="duckdb")
+    final = _final(parts)
     seen = _views(parts)
     made = described_sql(
         final, {view.view: [views[view.view].types[name] for name in view.items] for view in seen}
@@ -170,12 +190,23 @@ def select_over(
         places=tuple((alias, one.entry_id) for alias, one in parts.places.items()),
         keys=_keys(parts, keys, grouped=grouped),
         written=sql.strip(),
+        naming=tuple((views[one.view].entry_id, name) for one in seen for name in views[one.view].naming),
     )
+
+
+def _final(parts: _Parts) -> str:
+    """The text that runs; read again it must be what was checked."""
+    final = parts.query.sql(dialect="duckdb", comments=False)
+    again = sqlglot.parse_one(final, read="duckdb")
+    check_resolved(again, {alias: one.items for alias, one in parts.places.items()})
+    if again.sql(dialect="duckdb") != final or sorted(_places(again)) != sorted(_places(parts.query)):
+        raise BadInput("share.select_shape", "查询有不止一种读法，请写得简单些")
+    return final
 
 
 def _taken_apart(text: str, views: Mapping[str, Readable]) -> _Parts:
     tree = sqlglot.parse_one(text, read="duckdb")
-    _check_shape(tree)
+    check_written(tree)
     schema: dict[str, object] = {view: dict.fromkeys(one.items, "TEXT") for view, one in views.items()}
     try:
         tree = qualify(tree, schema=schema, dialect="duckdb")
@@ -186,8 +217,24 @@ def _taken_apart(text: str, views: Mapping[str, Readable]) -> _Parts:
             "share.select_column", f"查询用到了没有的或不予共享的信息项（{words}）。可用：{offered}"
         ) from None
     assert isinstance(tree, exp.Select)
-    parts = _Parts(tree, {table.alias_or_name: views[table.name] for table in tree.find_all(exp.Table)})
-    for number, each in enumerate(tree.expressions, 1):
+    tables = list(tree.find_all(exp.Table))
+    places = {table.alias_or_name: views[table.name] for table in tables if table.name in views}
+    if len(places) < len(tables):
+        raise BadInput("share.select_shape", "FROM 里的每张表须是可用的表，并有各自的名称")
+    check_resolved(tree, {alias: one.items for alias, one in places.items()})
+    parts = _Parts(tree, places)
+    _name_columns(parts)
+    for name, value in tree.args.items():
+        if name != "expressions":
+            for each in value if isinstance(value, list) else [value]:
+                if isinstance(each, exp.Expr):
+                    parts.conditions += _places(each)
+    _find_same(parts)
+    return parts
+
+
+def _name_columns(parts: _Parts) -> None:
+    for number, each in enumerate(parts.query.expressions, 1):
         name = each.alias_or_name
         if not _COLUMN.fullmatch(name):
             raise BadInput(
@@ -199,32 +246,6 @@ def _taken_apart(text: str, views: Mapping[str, Readable]) -> _Parts:
     names = [name for name, _, _ in parts.columns]
     if len(set(names)) < len(names):
         raise BadInput("share.select_name", "结果里有两列同名，请用 AS 分别起名")
-    for name, value in tree.args.items():
-        if name != "expressions":
-            for each in value if isinstance(value, list) else [value]:
-                if isinstance(each, exp.Expr):
-                    parts.conditions += _places(each)
-    _find_same(parts)
-    return parts
-
-
-def _check_shape(tree: exp.Expr) -> None:
-    said = "服务的查询只能是一层 SELECT … FROM … JOIN … WHERE … GROUP BY … HAVING"
-    for node in tree.walk():
-        refused = next((words for kind, words in _REFUSED.items() if isinstance(node, kind)), None)
-        if isinstance(node, exp.Select) and node is not tree:
-            refused = "子查询"
-        if isinstance(node, exp.Group) and node.args.get("all"):
-            refused = "GROUP BY ALL"
-        if isinstance(node, exp.Join):
-            side, kind = str(node.side or "").upper(), str(node.kind or "").upper()
-            plain = side in ("", "LEFT") and kind in ("", "INNER", "OUTER") and not node.method
-            if not plain or node.args.get("using") or not node.args.get("on"):
-                refused = "JOIN … ON 和 LEFT JOIN … ON 以外的连接"
-        if isinstance(node, exp.Anonymous) and node.name.lower() == "age":
-            refused = "AGE"
-        if refused:
-            raise BadInput("share.select_shape", f"{said}，不能用{refused}")
 
 
 def _places(node: exp.Expr) -> Iterator[Place]:
@@ -233,15 +254,27 @@ def _places(node: exp.Expr) -> Iterator[Place]:
 
 
 def _find_same(parts: _Parts) -> None:
-    """What inner joins, left joins of the table they bring, and WHERE hold equal."""
+    """What inner joins and WHERE hold equal, and what a left join brings only where it is equal."""
+
+    def typed(place: Place) -> str:
+        return parts.places[place[0]].types[place[1]].type
+
+    def hold(condition: exp.Expr | None) -> None:
+        for first, second in _equal(condition):
+            if typed(first) == typed(second):
+                parts.same[parts.alike(first)] = parts.alike(second)
+
     where = parts.query.args.get("where")
-    for pair in _equal(where.this if where else None):
-        parts.same[parts.alike(pair[0])] = parts.alike(pair[1])
+    hold(where.this if where else None)
     for join in parts.query.args.get("joins") or ():
-        brought = join.this.alias_or_name
+        if not join.side:
+            hold(join.args.get("on"))
+            continue
+        new = join.this.alias_or_name
         for pair in _equal(join.args.get("on")):
-            if brought in (pair[0][0], pair[1][0]):
-                parts.same[parts.alike(pair[0])] = parts.alike(pair[1])
+            sides = [place for place in pair if place[0] == new]
+            if len(sides) == 1 and typed(pair[0]) == typed(pair[1]):
+                parts.brought.append(pair if pair[0] == sides[0] else (pair[1], pair[0]))
 
 
 def _equal(condition: exp.Expr | None) -> Iterator[tuple[Place, Place]]:
@@ -272,49 +305,89 @@ def _check_masks(parts: _Parts) -> None:
 def _check_people(parts: _Parts) -> bool:
     """Rows about somebody say about whom; groups of many hold many.  Returns whether rows are groups."""
     group = parts.query.args.get("group")
-    grouped = group is not None or any(parts.query.find_all(exp.AggFunc))
-    shown = {parts.alike(one) for _, _, one in parts.columns if one is not None}
+    aggregates = any(parts.query.find_all(exp.AggFunc))
+    grouped = group is not None or aggregates or parts.query.args.get("having") is not None
+    shown = [one for _, _, one in parts.columns if one is not None]
     if grouped:
-        by = {parts.alike(place) for place in (_places(group) if group else ())}
-        shown &= by
-    missing: list[Place] = []
-    for alias, one in parts.places.items():
-        missing += [(alias, name) for name in one.subjects if parts.alike((alias, name)) not in shown]
+        plain = [each for each in (group.expressions if group else ()) if isinstance(each, exp.Column)]
+        by = {(each.table, each.name) for each in plain}
+        shown = [one for one in shown if one in by]
+    missing = [
+        (alias, name)
+        for alias, one in parts.places.items()
+        for name in one.subjects
+        if not _says(parts, (alias, name), shown)
+    ]
     if not missing:
         return grouped
     if not grouped:
         named = "、".join(f"{alias}.{name}" for alias, name in missing)
-        raise BadInput("share.select_subject", f"每行说的是谁须列在结果里，“谁看过”才查得到：请列出 {named}")
+        raise BadInput(
+            "share.select_subject",
+            f"每行说的是谁须列在结果里，“谁看过”才查得到：请列出 {named}；不予共享的列不出，用到它的数据集不能这样查询",
+        )
     _check_groups(parts, missing)
     return grouped
 
 
+def _says(parts: _Parts, subject: Place, shown: Sequence[Place]) -> bool:
+    """Whether the result has this subject in a column that is known to be one of its kind."""
+    if subject[1] not in parts.places[subject[0]].items:
+        return False
+    element = parts.item(subject).element
+    return parts.tells(subject, [one for one in shown if parts.item(one).element == element]) is not None
+
+
 def _check_groups(parts: _Parts, missing: Sequence[Place]) -> None:
-    naming = [
-        name
-        for name, places, _ in parts.columns
-        for place in places
-        if place in _grouped_by(parts)
-        and (parts.item(place).element in NAMES_SOMEBODY or place[1] in parts.places[place[0]].keys)
+    """Nothing in a group of many is about one: not what it is made by, not what is counted or added up."""
+    group = parts.query.args.get("group")
+    bad = [
+        f"{alias}.{name}"
+        for alias, name in (_places(group) if group else ())
+        if parts.names_somebody((alias, name))
     ]
-    told_of_one = [
-        node.key.upper() for node in parts.query.find_all(exp.AggFunc) if not isinstance(node, _OF_MANY)
+    bad += [
+        node.sql(dialect="duckdb") for node in parts.query.find_all(exp.AggFunc) if not _of_many(parts, node)
     ]
-    if naming or told_of_one:
+    bad += ["FILTER" for _ in parts.query.find_all(exp.Filter)]
+    bad += [f"{alias}.{name}" for alias, name in _picking(parts) if parts.names_somebody((alias, name))]
+    if bad:
         raise BadInput(
             "share.select_group",
-            f"不指明主体的分组只能给出计数、合计和平均，分组项不能指明某人；不能用：{'、'.join(naming + told_of_one)}",
+            "不指明主体的分组只能给出整项的计数、合计和平均，不能按指明某人的项分组、筛选或求和；"
+            f"不能用：{'、'.join(dict.fromkeys(bad))}",
         )
-    counted = {parts.alike(place) for place in _counted(parts)}
-    few = [place for place in missing if parts.alike(place) not in counted]
+    counted = list(_counted(parts))
+    few = [one for one in missing if not any(parts.tells(each, [one]) for each in counted)]
     if few:
         need = " AND ".join(f"COUNT(DISTINCT {alias}.{name}) >= {LEAST_SUBJECTS}" for alias, name in few)
         raise BadInput("share.select_group", f"太小的分组会说出某人的情况：请加上 HAVING {need}")
 
 
-def _grouped_by(parts: _Parts) -> set[Place]:
-    group = parts.query.args.get("group")
-    return set(_places(group)) if group else set()
+def _of_many(parts: _Parts, node: exp.AggFunc) -> bool:
+    """Whether it counts, or adds up one whole item that names nobody."""
+    if not isinstance(node, _OF_MANY):
+        return False
+    inner = node.this
+    if isinstance(node, exp.Count):
+        if isinstance(inner, exp.Distinct) and len(inner.expressions) == 1:
+            inner = inner.expressions[0]
+        return isinstance(inner, exp.Star | exp.Column)
+    return isinstance(inner, exp.Column) and not parts.names_somebody((inner.table, inner.name))
+
+
+def _picking(parts: _Parts) -> Iterator[Place]:
+    """What WHERE and the joins choose rows by, but for items of two tables held equal."""
+    where = parts.query.args.get("where")
+    conditions = [where.this] if where else []
+    conditions += [join.args["on"] for join in parts.query.args.get("joins") or ()]
+    for condition in conditions:
+        left = list(_places(condition))
+        for first, second in _equal(condition):
+            if first[0] != second[0]:
+                left.remove(first)
+                left.remove(second)
+        yield from left
 
 
 def _counted(parts: _Parts) -> Iterator[Place]:
@@ -353,8 +426,9 @@ def _column(parts: _Parts, column: tuple[str, list[Place], Place | None], made: 
     if one is None:
         return SelectColumn(Item(name, name, item_type), parts.used(places), copied=False)
     source, typed = parts.item(one), parts.places[one[0]].types[one[1]]
-    label, element = source.label or typed.label, source.element or typed.element
-    return SelectColumn(Item(name, label, typed.type, element), parts.used([one]), copied=True)
+    return SelectColumn(
+        Item(name, source.label or typed.label, typed.type, source.element), parts.used([one]), copied=True
+    )
 
 
 def _item_type(name: str, found: pa.DataType) -> str:
@@ -375,12 +449,12 @@ def _item_type(name: str, found: pa.DataType) -> str:
 
 
 def _told(parts: _Parts) -> Iterator[Told]:
-    shown = {parts.alike(one): name for name, _, one in reversed(parts.columns) if one is not None}
+    shown = {one: name for name, _, one in reversed(parts.columns) if one is not None}
     for alias, one in parts.places.items():
         for item in one.items:
-            column = shown.get(parts.alike((alias, item)))
-            if column is not None:
-                yield Told(alias, one.entry_id, item, column)
+            told = parts.tells((alias, item), [place for _, _, place in parts.columns if place is not None])
+            if told is not None:
+                yield Told(alias, one.entry_id, item, shown[told])
 
 
 def _keys(parts: _Parts, given: Sequence[str] | None, *, grouped: bool) -> tuple[str, ...]:

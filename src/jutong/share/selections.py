@@ -9,11 +9,11 @@ A grant's row filter holds for the result where every table it speaks of tells t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
-from jutong.share.bounds import UNMASKED, EntryItem, mask_for, not_live
+from jutong.share.bounds import NAMES_SOMEBODY, UNMASKED, EntryItem, mask_for, not_live
 from jutong.store import Bounds, View
 from jutong.terms import Item, Refused, ShareType
 
@@ -69,6 +69,8 @@ class Selection:
     keys: tuple[str, ...] = ()
     #: As its author wrote it.
     written: str = ""
+    #: Items of its entries that named somebody when it was checked; of any other that does since, nothing was checked.
+    naming: tuple[Used, ...] = ()
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -95,6 +97,7 @@ class Selection:
             "places": [list(place) for place in self.places],
             "keys": list(self.keys),
             "written": self.written,
+            "naming": [list(used) for used in self.naming],
         }  # fmt: skip
 
     @classmethod
@@ -111,16 +114,21 @@ class Selection:
             places=tuple((alias, entry) for alias, entry in row["places"]),
             keys=tuple(row["keys"]),
             written=row["written"],
+            naming=_used(row.get("naming", ())),
         )
 
 
 def offered_by(selection: Selection, items: Mapping[int, Sequence[EntryItem]]) -> tuple[EntryItem, ...]:
     """The result's columns as the catalogue's items would stand; ``items`` by entry, as they are now.
 
-    Withheld is what one of its items has become withheld, withdrawn, or to be masked where that is not possible.
+    Withheld is what one of its items has become withheld, withdrawn, or to be masked where that is not possible; and
+    all of it once an item of its entries names somebody that did not when the query was checked.
     """
-    known = {(entry, item.name): item for entry, found in items.items() for item in found}
-    return tuple(_strictest(selection, column, known) for column in selection.columns)
+    known = {(entry, item.name): item for entry in selection.entries for item in items.get(entry, ())}
+    naming = {used for used, item in known.items() if item.element in NAMES_SOMEBODY}
+    unchecked = not naming <= set(selection.naming)
+    offered = tuple(_strictest(selection, column, known) for column in selection.columns)
+    return tuple(replace(one, share_type=ShareType.WITHHELD) for one in offered) if unchecked else offered
 
 
 def _strictest(selection: Selection, column: SelectColumn, known: Mapping[Used, EntryItem]) -> EntryItem:

@@ -110,7 +110,9 @@ def checked_service(connection: Connection, offer: Offer) -> dict[str, Any]:
         )
     entry = _publishable(connection, offer.entry_id)
     items, dataset_keys = servable(connection, offer.entry_id, entry["dataset"], offer.selection)
-    _check_kind(offer, entry["dataset"], items, dataset_keys)
+    _check_kind(offer, entry["dataset"], dataset_keys)
+    if offer.kind == "statistics":
+        _check_dimensions(connection, offer, items, dataset_keys)
     offered = [item.name for item in items]
     answered = offer.keys if offer.kind == "statistics" else offer.items
     # What is asked by is answered too: a grant that lets a caller ask by an item lets it be told.
@@ -171,7 +173,7 @@ def _publishable(connection: Connection, entry_id: int) -> Mapping[str, Any]:
     return entry
 
 
-def _check_kind(offer: Offer, dataset: str, items: Sequence[EntryItem], dataset_keys: Sequence[str]) -> None:
+def _check_kind(offer: Offer, dataset: str, dataset_keys: Sequence[str]) -> None:
     """What a list, a statistics and a proxy service ask of their dataset besides."""
     live = dataset.startswith("live.")
     if live != (offer.kind == "proxy") or (live and offer.selection):
@@ -184,17 +186,32 @@ def _check_kind(offer: Offer, dataset: str, items: Sequence[EntryItem], dataset_
     if offer.kind == "list" and not dataset_keys:
         said = "查询的结果没有指明主键" if offer.selection else f"数据集 {dataset} 没有主键"
         raise Conflict("share.service_no_key", f"{said}，不能逐页列出，也说不出变更")
-    if offer.kind != "statistics":
-        return
-    if not 2 <= offer.least <= 1000:
+    if offer.kind == "statistics" and not 2 <= offer.least <= 1000:
         raise BadInput("share.service_least", "统计服务的最小计数须在 2 至 1000 之间")
-    elements = {item.name: item.element for item in items}
-    naming = [name for name in offer.keys if name in dataset_keys or elements.get(name) in NAMES_SOMEBODY]
+
+
+def _check_dimensions(
+    connection: Connection, offer: Offer, items: Sequence[EntryItem], dataset_keys: Sequence[str]
+) -> None:
+    """A count by what names somebody, or by what is worked out of it, would be a count of one."""
+    somebody = {item.name for item in items if item.element in NAMES_SOMEBODY} | set(dataset_keys)
+    if offer.selection:
+        named = {(entry, name) for entry in offer.selection.entries for name in _naming(connection, entry)}
+        somebody |= {each.item.name for each in offer.selection.columns if named & set(each.sources)}
+    naming = [name for name in offer.keys if name in somebody]
     if naming or len(set(offer.keys)) != len(offer.keys) or len(offer.keys) > _MOST_GROUPS:
         raise BadInput(
             "share.service_dimension",
             f"统计的分组项须为 1 至 {_MOST_GROUPS} 个不同的、不指明某个主体的信息项；不能用：{'、'.join(naming) or '无'}",
         )
+
+
+def _naming(connection: Connection, entry_id: int) -> set[str]:
+    """Items that name somebody, by the catalogue or by the dataset, and the dataset's keys."""
+    columns, keys = dataset_columns(connection, _publishable(connection, entry_id)["dataset"])
+    known = [(column.name, column.element) for column in columns]
+    known += [(item.name, item.element) for item in entry_items(connection, entry_id)]
+    return {name for name, element in known if element in NAMES_SOMEBODY} | set(keys)
 
 
 def servable(
