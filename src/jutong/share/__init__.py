@@ -95,6 +95,7 @@ from jutong.share.metering import (
 )
 from jutong.share.openapi import Described, describe, describe_granted, openapi
 from jutong.share.outgoing import Outgoing, OutItem, leaving_sql, subject_hasher
+from jutong.share.readable import Readable, readable, select_over
 from jutong.share.receiver import (
     CONTROL_TABLE,
     DRIVERS,
@@ -129,7 +130,6 @@ from jutong.share.seen import (
     subject_secret,
     who_saw,
 )
-from jutong.share.selecting import Readable, readable, select_over
 from jutong.share.selections import SELECT_BOUNDS, Selection, combined, offered_by
 from jutong.share.services import KINDS as SERVICE_KINDS
 from jutong.share.services import (
