@@ -212,6 +212,8 @@ def test_a_receiver_that_cannot_be_is_told_in_a_sentence(tmp_path):
         ({"kind": "mysql", "driver": "sqlite", "dbname": "x"}, "share.delivery_kind"),
         ({"kind": "sqlalchemy", "driver": "sqlite:///x?y", "dbname": "x"}, "share.delivery_kind"),
         ({"kind": "sqlalchemy", "driver": "sqlite"}, "share.delivery_receiver"),
+        ({"dbname": "x", "url": "postgresql://u:pw@h/x"}, "share.delivery_receiver"),
+        ({"dbname": "x", "sslpassword": "pw"}, "share.delivery_receiver"),
     ):
         with pytest.raises(BadInput) as refused:
             check_receiver(receiver)
