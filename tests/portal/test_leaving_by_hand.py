@@ -158,6 +158,9 @@ def test_a_delivery_is_tried_and_made_by_whom_it_serves(
     assert "s3cret-word" not in tried.text
     for wrong, code in (
         ({"host": str(parts["host"])}, "share.delivery_receiver"),  # a socket of this machine
+        ({"host": f"x.invalid,{parts['host']}"}, "share.delivery_receiver"),
+        ({"host": "@name"}, "share.delivery_receiver"),
+        ({"host": ""}, "share.delivery_receiver"),
         ({"kind": "sqlalchemy", "driver": "sqlite"}, "share.delivery_kind"),
         ({"table": "Made; DROP"}, "share.delivery_table"),
     ):

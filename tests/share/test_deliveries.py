@@ -30,6 +30,7 @@ from jutong.share import (
     terminate_grant,
     who_saw,
 )
+from jutong.share.deliveries import password_of
 from jutong.terms import BadInput, Conflict, Denied, Unavailable
 
 
@@ -253,6 +254,27 @@ def test_a_delivery_needs_a_table_grant_and_a_receiver_without_a_password(filled
         assert bound_of(connection, table.id).outgoing.keys == ("uscc",)
         sealed = connection.execute("SELECT secret, receiver FROM delivery WHERE name = 'full'").fetchone()
     assert filled.receiver_password not in str(sealed)
+
+
+def test_a_password_kept_for_one_server_is_never_sent_to_another(filled):
+    grant, place = agree(filled), {"dbname": "d", "host": "here", "port": 5432, "user": "u"}
+    with filled.database.connection() as connection:
+
+        def kept_after(password=None, **changes):
+            add_delivery(
+                connection, filled.keys, name="moved", grant_id=grant.id, receiver={**place, **changes},
+                password=password, table_name="moved",
+            )  # fmt: skip
+            return password_of(connection, filled.keys, "moved")
+
+        for changes, stays in (
+            ({"dbname": "other"}, True), ({"port": "5432"}, True), ({"sslmode": "require"}, True), ({"host": "there"}, False),
+            ({"port": 5433}, False), ({"user": "v"}, False),
+        ):  # fmt: skip
+            assert kept_after("p") == "p"
+            assert kept_after(**changes) == ("p" if stays else None), changes
+        assert kept_after("q", host="there") == "q"
+        connection.rollback()
 
 
 def test_a_receiver_that_falls_silent_is_given_up_within_minutes(filled):

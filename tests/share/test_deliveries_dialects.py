@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import exc
 from tests.mariadb import started
 from tests.share_city import City, agree, close_city, company, found, open_city, receiver_database
 
@@ -22,7 +23,8 @@ from jutong.share import (
     try_delivery,
     try_receiver,
 )
-from jutong.terms import BadInput, Conflict, Denied, Unavailable
+from jutong.share.receiver import Locked
+from jutong.terms import BadInput, Conflict, Denied, JutongError, Unavailable
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +212,8 @@ def test_a_receiver_that_cannot_be_is_told_in_a_sentence(tmp_path):
         ({"kind": "mysql", "driver": "sqlite", "dbname": "x"}, "share.delivery_kind"),
         ({"kind": "sqlalchemy", "driver": "sqlite:///x?y", "dbname": "x"}, "share.delivery_kind"),
         ({"kind": "sqlalchemy", "driver": "sqlite"}, "share.delivery_receiver"),
+        ({"dbname": "x", "url": "postgresql://u:pw@h/x"}, "share.delivery_receiver"),
+        ({"dbname": "x", "sslpassword": "pw"}, "share.delivery_receiver"),
     ):
         with pytest.raises(BadInput) as refused:
             check_receiver(receiver)
@@ -231,6 +235,44 @@ def test_a_receiver_that_cannot_be_is_told_in_a_sentence(tmp_path):
     assert not try_receiver(
         {"kind": "sqlalchemy", "driver": "sqlite", "dbname": str(tmp_path / "not.db")}, None, "t"
     ).ready
+
+
+def test_a_database_that_keeps_no_empty_text_is_delivered_to(city: City, tmp_path):
+    receiver = {"kind": "sqlalchemy", "driver": "sqlite", "dbname": str(tmp_path / "x.db")}, None
+    set_up(city, receiver, "hollow", "hollow")
+    assert try_delivery(city.database, city.keys, "hollow").table == "free"  # and the control table is made
+    for moment in ("INSERT", "UPDATE"):
+        there(
+            receiver,
+            f"CREATE TRIGGER as_oracle_{moment} AFTER {moment} ON jutong_delivery BEGIN"
+            " UPDATE jutong_delivery SET attempt = nullif(attempt, ''), kind = nullif(kind, '')"
+            " WHERE delivery = NEW.delivery AND '' IN (attempt, kind); END",
+        )
+    assert run(city, "hollow").upserted == len(city.rows)
+    city.merge([company(96_000, random.Random(1))])
+    assert run(city, "hollow").kind == "incremental"
+    assert check(city, "hollow").result == "equal"
+
+
+@pytest.mark.parametrize(
+    ("problem", "becomes"),
+    [
+        (exc.DatabaseError("", {}, Exception("ORA-00054: resource busy and acquire with NOWAIT")), Locked),
+        (exc.DatabaseError("", {}, Exception("ORA-00060: deadlock detected")), Locked),
+        (exc.OperationalError("", {}, Exception("database is locked")), Locked),
+        (exc.ProgrammingError("", {}, Exception('column "block_no" does not exist')), Conflict),
+        (exc.DatabaseError("", {}, Exception("ORA-00942"), connection_invalidated=True), Unavailable),
+        (exc.DatabaseError("", {}, Exception("ORA-00942: table or view does not exist")), Conflict),
+        (exc.IntegrityError("", {}, Exception("UNIQUE constraint failed: t.lock")), BadInput),
+        (exc.DataError("", {}, Exception("value too long")), BadInput),
+        (exc.StatementError("no such type", "", {}, TypeError("no such type")), BadInput),
+    ],
+)
+def test_what_a_driver_says_becomes_an_error_that_is_tried_again_or_not(problem, becomes):
+    receiver = {"kind": "sqlalchemy", "driver": "sqlite", "dbname": ":memory:"}
+    with open_receiver(receiver, None) as opened, pytest.raises(JutongError) as told, opened.transaction():
+        raise problem
+    assert type(told.value) is becomes
 
 
 def test_exact_numbers_survive_a_database_without_them(city: City, tmp_path):

@@ -24,6 +24,12 @@ _TABLE = re.compile(r"[a-z_][a-z0-9_]{0,50}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _DRIVER = re.compile(r"[a-z0-9_]{1,32}(\+[A-Za-z0-9_]{1,32})?")
 _ENV = "env:"
+#: Where a receiver is and how it is reached.  Anything else might hold a password (url, sslpassword), which
+#: would lie open in the table and in every export.
+_PARTS = frozenset({
+    "kind", "driver", "host", "port", "dbname", "user", "schema", "unix_socket", "connect_timeout", "target_session_attrs",
+    "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "ssl_ca",
+})  # fmt: skip
 
 #: Why no run can begin until somebody at the receiver's has done something: told on the delivery's page.
 _HELD = {
@@ -92,7 +98,8 @@ def declare_delivery(
 ) -> Delivery:
     """As ``add_delivery``, the password being sealed already or in an environment variable (``env:NAME``).
 
-    One not given stays as it was.
+    One not given stays as it was, unless the receiver is now at another place or another account: what was given for
+    the one is not shown to the other.
     """
     check_receiver(receiver)
     if not _NAME.fullmatch(name):
@@ -134,6 +141,12 @@ def check_receiver(receiver: Mapping[str, Any]) -> None:
     """Raises BadInput ``share.delivery_receiver``, ``share.delivery_kind``."""
     if "password" in receiver or not receiver.get("dbname"):
         raise BadInput("share.delivery_receiver", "接收方须写明 dbname，密码另给，不能写在连接参数里")
+    unknown = sorted(set(receiver) - _PARTS)
+    if unknown:
+        raise BadInput(
+            "share.delivery_receiver",
+            f"接收方的连接参数不认得：{'、'.join(unknown)}；可用 {'、'.join(sorted(_PARTS))}",
+        )
     kind = receiver.get("kind", "postgres")
     driver = receiver.get("driver")
     fits = (kind == "sqlalchemy") == (driver is not None) and not (kind == "mysql" and receiver.get("schema"))

@@ -271,7 +271,12 @@ ORDER BY name
 INSERT INTO delivery (name, grant_id, department_code, provider_code, receiver, secret, table_name)
 VALUES (%(name)s, %(grant_id)s, %(department_code)s, %(provider_code)s, %(receiver)s, %(secret)s, %(table_name)s)
 ON CONFLICT (name) DO UPDATE
-SET receiver = excluded.receiver, secret = coalesce(excluded.secret, delivery.secret)
+SET receiver = excluded.receiver,
+    secret = coalesce(excluded.secret, CASE WHEN
+        (excluded.receiver->>'host', excluded.receiver->>'port', excluded.receiver->>'unix_socket', excluded.receiver->>'user')
+        IS NOT DISTINCT FROM
+        (delivery.receiver->>'host', delivery.receiver->>'port', delivery.receiver->>'unix_socket', delivery.receiver->>'user')
+        THEN delivery.secret END)
 WHERE delivery.grant_id = excluded.grant_id AND delivery.table_name = excluded.table_name
 RETURNING *
 

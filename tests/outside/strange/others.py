@@ -51,6 +51,13 @@ def dbf() -> Iterator[Case]:
             COLUMNS,
             [["0000", word]],
         )
+    for language, codec in ((0x02, "gb18030"), (0x58, "gb18030"), (0x65, "gb18030"), (0x03, "utf-8")):
+        yield Case(f"dbf-driver-{language:02x}-on-{codec}", "a.dbf", table("x", *chinese, codec=codec, language=language),
+                   refused=("encoding_doubtful", 2))  # fmt: skip
+    yield Case("dbf-driver-told-otherwise", "a.dbf", table(*chinese, codec="gb18030", language=0x02), COLUMNS, rows,
+               declared={"encoding": "gbk"})  # fmt: skip
+    cut = dbf_file([("NAME", "C", 5), ("N", "C", 4)], [["邵阳市".encode("gb18030")[:5], b"1"]], language=0x02)
+    yield Case("dbf-driver-on-a-cut-value", "a.dbf", cut, refused=("encoding_doubtful", 1))
     two = dbf_file(FIELDS, [[b"1", "邵阳市".encode()], [b"2", "隆回县".encode("gb18030")]])
     yield Case("dbf-two-tongues", "a.dbf", two, refused=("encoding_mixed", 2))
     yield Case("dbf-declared-nonsense", "a.dbf", table(*chinese, codec="utf-8"), refused=("dbf_encoding", None),
@@ -87,6 +94,8 @@ def packed_dbf() -> Iterator[Case]:
     pages = table("东京", "名", codec="gb18030", language=0x03)
     for name, said in (("gbk", b"GBK"), ("ansi", b"ANSI 936"), ("cp", b"CP936"), ("number", b"936")):
         yield Case(f"dbf-cpg-{name}", "a.zip", zipped(("a.dbf", pages), ("a.cpg", said)), COLUMNS, rows)
+    latin = zipped(("a.dbf", table("邵阳市", codec="gb18030")), ("a.cpg", b"ISO-8859-1"))
+    yield Case("dbf-cpg-latin-on-gbk", "a.zip", latin, refused=("encoding_doubtful", 1))
     yield Case("dbf-cpg-told-otherwise", "a.zip", zipped(("a.dbf", pages), ("a.cpg", b"UTF-8")), COLUMNS, rows,
                declared={"encoding": "gbk"})  # fmt: skip
     yield Case(

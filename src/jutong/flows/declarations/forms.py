@@ -260,9 +260,9 @@ class DeliveryForm(Form):
     #: The code of the entry.
     entry: str
     table: str
-    #: kind, host, port, dbname, user, schema, or a SQLAlchemy url; never a password.
+    #: kind, driver (sqlalchemy), host, port, dbname, user, schema, options of TLS; never a password nor a url.
     receiver: dict[str, Any]
-    #: ``env:NAME``; unsaid: the password given by hand stays.
+    #: ``env:NAME``; unsaid: the password given by hand stays while host, port and user do.
     secret: str | None = None
     #: Hours between reconciliations beside after each run; 0: not on schedule.
     reconcile_every: int = Field(24, ge=0, le=8_760)

@@ -33,7 +33,7 @@ _SURELY_UTF8 = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2}){2}")
 _LOOK = 1 << 20
 _HANZI = re.compile("[\u3400-\u9fff]")
 #: Share of level-1 characters (GB 2312, the 3 755 commonest) below which a text is not Chinese as we know it.
-_COMMON_ENOUGH, _TOO_FEW = 0.6, 8
+COMMON_ENOUGH, _TOO_FEW = 0.6, 8
 
 
 @dataclass(frozen=True)
@@ -169,17 +169,25 @@ def _one_hanzi(line: bytes) -> bool:
 
 
 def _refuse_doubtful(head: bytes, name: str) -> None:
-    text = head.decode("gb18030", errors="ignore")
-    hanzi = Counter(_HANZI.findall(text))
-    common = sum(count for char, count in hanzi.items() if _is_common(char))
+    hanzi = hanzi_of(head.decode("gb18030", errors="ignore"))
     if hanzi.total() < _TOO_FEW:
         return
-    if common < _COMMON_ENOUGH * hanzi.total():
+    common = common_share(hanzi)
+    if common < COMMON_ENOUGH:
         raise BadInput(
             "outside.encoding_doubtful",
-            f"按 GB18030 解出的汉字里常用字只占 {common / hanzi.total():.0%}，编码恐怕不对（可能是 Big5）；请登记编码",
+            f"按 GB18030 解出的汉字里常用字只占 {common:.0%}，编码恐怕不对（可能是 Big5）；请登记编码",
             Address(file=name, row=1),
         )
+
+
+def hanzi_of(text: str) -> Counter[str]:
+    return Counter(_HANZI.findall(text))
+
+
+def common_share(hanzi: Counter[str]) -> float:
+    """How much of some hanzi, at least one, is of the commonest."""
+    return sum(count for char, count in hanzi.items() if _is_common(char)) / hanzi.total()
 
 
 def _is_common(char: str) -> bool:

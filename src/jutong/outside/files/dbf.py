@@ -10,6 +10,7 @@ import codecs
 import datetime as dt
 import re
 import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from jutong.outside.csv.dialect import named
-from jutong.outside.csv.encoding import tongue
+from jutong.outside.csv.encoding import COMMON_ENOUGH, common_share, hanzi_of, tongue
 from jutong.outside.csv.gb18030 import corrected
 from jutong.outside.reading import Reading, header_columns
 from jutong.terms import Address, BadInput
@@ -46,6 +47,8 @@ _NAMES = {
     "UTF-8": "utf-8", "UTF8": "utf-8", "GBK": "gb18030", "GB2312": "gb18030", "GB18030": "gb18030", "EUC-CN": "gb18030",
     "BIG5": "big5", "BIG-5": "big5", "ISO-8859-1": "latin-1", "ISO8859-1": "latin-1", "SHIFT-JIS": "cp932", "EUC-KR": "cp949",
 }  # fmt: skip
+#: Encodings of more than one byte a character; any other decodes nearly every byte, and proves nothing by it.
+_WIDE = frozenset({"utf-8", "gb18030", "big5", "cp932", "cp936", "cp949", "cp950", "cp1361"})
 #: Kinds of field whose value lies in the record itself; ``0`` are FoxPro's own flags.  B of FoxPro takes eight bytes.
 _KINDS, _SIZES = frozenset("CNFDLIYTB0"), {"I": 4, "Y": 8, "T": 8, "B": 8, "D": 8}
 _MOST_CPG = 1 << 10
@@ -61,7 +64,7 @@ class _Field:
 
 
 def read_dbf(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
-    """Raises BadInput ``outside.dbf_broken``, ``dbf_memo``, ``dbf_encoding``, ``header_only``, with the row."""
+    """Raises BadInput ``outside.dbf_broken``, ``dbf_memo``, ``dbf_encoding``, ``encoding_doubtful``, ``header_only``, with the row."""
     with path.open("rb") as opened:
         head = opened.read(32)
         if len(head) < 32:
@@ -81,12 +84,15 @@ def read_dbf(path: Path, name: str, declared: Mapping[str, Any]) -> Reading:
             f"表头说有 {count} 行，文件只有 {there} 行，可能没有传完",
             Address(name, row=there + 1),
         )
+    layout = length, count, width
     if encoding is None:
-        encoding, ground = _found(path, (length, count, width), fields, name)
+        encoding, ground = _found(path, layout, fields, name)
         fields = _fields(blocks, encoding, name)
+    elif "encoding" not in declared and encoding not in _WIDE:
+        _refuse_mislabelled(path, layout, fields, encoding, name)
     columns, _ = header_columns([field.name for field in fields], Address(file=name))
     reading = Reading(columns, iter(()), manner={"encoding": encoding}, grounds=(ground,) if ground else ())
-    reading.batches = _batches(path, (length, count, width), fields, encoding, reading, name)
+    reading.batches = _batches(path, layout, fields, encoding, reading, name)
     return reading
 
 
@@ -145,8 +151,53 @@ def _encoding(path: Path, name: str, declared: Mapping[str, Any], driver: int) -
 
 def _found(path: Path, layout: tuple[int, int, int], fields: list[_Field], name: str) -> tuple[str, str]:
     """UTF-8 where every value is, and some can be nothing else; a value cut off at its field's end is no witness."""
-    start, count, width = layout
     first_utf8 = first_other = 0
+    for number, raw, _ in _beyond_ascii(path, layout, fields):
+        if not _begins_as(raw, "utf-8"):
+            first_other = first_other or number
+        elif tongue(raw) == "utf-8":
+            first_utf8 = first_utf8 or number
+        if first_utf8 and first_other:
+            raise BadInput(
+                "outside.encoding_mixed",
+                "文件里混着 UTF-8 和别的编码，从这一行起与前面不同；请统一编码后重交，或登记编码",
+                Address(file=name, row=number),
+            )
+    if first_utf8:
+        return "utf-8", "UTF-8（全部文字逐值核过）"
+    return "gb18030", "GB18030（文件没有写明编码）" if first_other else ""
+
+
+def _refuse_mislabelled(
+    path: Path, layout: tuple[int, int, int], fields: list[_Field], encoding: str, name: str
+) -> None:
+    """Tools stamp their own machine's code page on Chinese tables; read as that they would be noise, and accepted."""
+    first, sure = 0, False
+    possible, hanzi = {"utf-8", "gb18030"}, Counter[str]()
+    for number, raw, full in _beyond_ascii(path, layout, fields):
+        first, sure = first or number, sure or tongue(raw) == "utf-8"
+        possible -= {one for one in possible if not _begins_as(raw, one, whole=not full)}
+        if not possible:
+            return
+        hanzi.update(hanzi_of(raw.decode("gb18030", errors="ignore")))
+    if "utf-8" in possible and sure:
+        seems = "UTF-8"
+    elif "gb18030" in possible and hanzi and common_share(hanzi) >= COMMON_ENOUGH:
+        seems = "GB18030"
+    else:
+        return
+    raise BadInput(
+        "outside.encoding_doubtful",
+        f"文件的标记说是 {encoding.upper()}，内容像 {seems}；请登记编码",
+        Address(file=name, row=first),
+    )
+
+
+def _beyond_ascii(
+    path: Path, layout: tuple[int, int, int], fields: list[_Field]
+) -> Iterator[tuple[int, bytes, bool]]:
+    """Every text that is not all ASCII, with its row and whether it fills its field, where it may have been cut off."""
+    start, count, width = layout
     with path.open("rb") as opened:
         opened.seek(start)
         for number in range(1, count + 1):
@@ -155,26 +206,13 @@ def _found(path: Path, layout: tuple[int, int, int], fields: list[_Field], name:
                 continue
             for one in fields:
                 raw = record[one.start : one.start + one.length].rstrip(b" \0")
-                if one.kind != "C" or raw.isascii():
-                    continue
-                if not _begins_as_utf8(raw):
-                    first_other = first_other or number
-                elif tongue(raw) == "utf-8":
-                    first_utf8 = first_utf8 or number
-            if first_utf8 and first_other:
-                raise BadInput(
-                    "outside.encoding_mixed",
-                    "文件里混着 UTF-8 和别的编码，从这一行起与前面不同；请统一编码后重交，或登记编码",
-                    Address(file=name, row=number),
-                )
-    if first_utf8:
-        return "utf-8", "UTF-8（全部文字逐值核过）"
-    return "gb18030", "GB18030（文件没有写明编码）" if first_other else ""
+                if one.kind == "C" and not raw.isascii():
+                    yield number, raw, len(raw) == one.length
 
 
-def _begins_as_utf8(raw: bytes) -> bool:
+def _begins_as(raw: bytes, encoding: str, *, whole: bool = False) -> bool:
     try:
-        codecs.getincrementaldecoder("utf-8")("strict").decode(raw)
+        codecs.getincrementaldecoder(encoding)("strict").decode(raw, final=whole)
     except UnicodeDecodeError:
         return False
     return True

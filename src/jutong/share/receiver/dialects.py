@@ -56,6 +56,9 @@ _PATIENT = {
 _USUAL = 60
 #: Dialects in which an empty text is no value.
 _EMPTY_IS_NULL = frozenset({"oracle"})
+#: Texts of a checkpoint that may be empty: from those dialects, and 达梦 made compatible with them, they come as None.
+_MAYBE_EMPTY = ("run", "kind", "attempt")
+_LOCKED = re.compile(r"\b(dead)?lock(ed|s)?\b|\bbusy\b|ORA-000(54|60)", re.IGNORECASE)
 _NAMED = re.compile(r"%\((\w+)\)s")
 
 
@@ -124,7 +127,9 @@ class DialectReceiver(Receiver):
         if lock:
             query = query.with_for_update().with_hint(table, "WITH (UPDLOCK, HOLDLOCK)", "mssql")
         row = self._connection.execute(query).mappings().first()
-        return Checkpoint.from_row(dict(row)) if row else None
+        if row is None:
+            return None
+        return Checkpoint.from_row({**row, **{name: row[name] or "" for name in _MAYBE_EMPTY}})
 
     def _control(self) -> sa.Table:
         text, number = sa.Unicode, sa.BigInteger
@@ -560,11 +565,10 @@ def _cut(rows: list[Any], size: int) -> Iterator[list[Any]]:
 def _told(problem: Exception) -> Exception:
     """The error of ours a database error becomes."""
     words = _words(problem)
-    if isinstance(problem, exc.IntegrityError | exc.DataError | exc.StatementError) and not isinstance(
-        problem, exc.OperationalError | exc.InterfaceError | exc.ProgrammingError | exc.InternalError
-    ):
+    unsent = isinstance(problem, exc.StatementError) and not isinstance(problem, exc.DBAPIError)
+    if unsent or isinstance(problem, exc.IntegrityError | exc.DataError):
         return BadInput("share.row_not_storable", f"接收库不能存放这批数据：{words}")
-    if re.search(r"lock|deadlock|busy", words, re.IGNORECASE):
+    if _LOCKED.search(words):
         return Locked("share.receiver_locked", "接收表正被占用，稍后再试")
     lost = isinstance(problem, OSError | exc.InterfaceError) or (
         isinstance(problem, exc.DBAPIError) and problem.connection_invalidated

@@ -25,6 +25,8 @@ from jutong.share import (
 from jutong.terms import BadInput, Conflict
 
 _SQL = named_sql(__file__)
+#: One name or address.  A comma would name several hosts, of which one may be a socket of this machine, as @… is.
+_HOST = re.compile(r"[A-Za-z0-9._:-]{1,255}")
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,11 @@ def _receiver(form: MakeForm) -> dict[str, Any]:
         if form.driver not in DRIVERS:  # a file on this machine, say, is nothing a form may name
             raise BadInput("share.delivery_kind", f"请选择驱动：{'、'.join(DRIVERS.values())}")
         given["driver"] = form.driver
-    if not form.host or form.host.startswith("/"):
-        raise BadInput("share.delivery_receiver", "请填写接收库主机的名称或地址")
+    if not _HOST.fullmatch(form.host):
+        raise BadInput(
+            "share.delivery_receiver",
+            "请填写接收库主机的名称或地址：一台主机，只用字母、数字、点、横线、下划线和冒号，中文域名请写成 xn-- 开头的形式",
+        )
     return {name: value for name, value in given.items() if value not in ("", None)}
 
 
