@@ -31,6 +31,7 @@ def store(database: Database, settings: Settings) -> Iterator[Store]:
         yield opened
 
 
+@pytest.mark.slow
 def test_every_snapshot_of_a_hard_life_is_the_same_in_both_engines(store: Store, spark: Any) -> None:
     from jutong.store.engines import spark as engine
 
