@@ -16,8 +16,7 @@ from typing import Any
 import click
 import duckdb
 
-from jutong.fuse import evaluate_csv, read_register
-from jutong.terms import literal
+from jutong.fuse import csv_sql, evaluate_csv, read_register
 
 DECLARATION = Path(__file__).parent / "data" / "bibliography" / "bibliography.yaml"
 _TOLD = ("pair_precision", "pair_recall", "pair_f1", "cluster_f1", "records", "entities")
@@ -42,7 +41,7 @@ def bare_splink(files: list[Path], truth: Path) -> dict[str, Any]:
     with duckdb.connect() as duck:
         plain = "trim(lower(regexp_replace({}, '[^A-Za-z0-9]+', ' ', 'g')))".format
         parts = " UNION ALL ".join(
-            f'SELECT id, {plain("title")} AS title, {plain("authors")} AS authors, "year" FROM {_csv(file)}'
+            f'SELECT id, {plain("title")} AS title, {plain("authors")} AS authors, "year" FROM {csv_sql(file)}'
             for file in files
         )
         duck.execute(
@@ -72,7 +71,7 @@ def bare_splink(files: list[Path], truth: Path) -> dict[str, Any]:
         )
         row = duck.execute(
             f"WITH found AS (SELECT l.id AS one, r.id AS two FROM {clusters.physical_name} l JOIN {clusters.physical_name} r ON l.cluster_id = r.cluster_id AND l.id < r.id), "
-            f"given AS (SELECT least(idDBLP, idACM) AS one, greatest(idDBLP, idACM) AS two FROM {_csv(truth)}) "
+            f"given AS (SELECT least(idDBLP, idACM) AS one, greatest(idDBLP, idACM) AS two FROM {csv_sql(truth)}) "
             "SELECT (SELECT count(*) FROM found), (SELECT count(*) FROM given), "
             "(SELECT count(*) FROM found JOIN given USING (one, two))"
         ).fetchone()
@@ -82,16 +81,6 @@ def bare_splink(files: list[Path], truth: Path) -> dict[str, Any]:
         "pair_precision": round(both / made, 6), "pair_recall": round(both / real, 6),
         "pair_f1": round(2 * both / (made + real), 6), "seconds": round(time.perf_counter() - began, 2),
     }  # fmt: skip
-
-
-def _csv(file: Path) -> str:
-    """The set is given out in Latin-1 and, where somebody mended it, in UTF-8."""
-    try:
-        file.read_text(encoding="utf-8")
-        encoding = "utf-8"
-    except UnicodeDecodeError:
-        encoding = "latin-1"
-    return f"read_csv({literal(str(file))}, all_varchar = true, header = true, encoding = '{encoding}')"
 
 
 if __name__ == "__main__":

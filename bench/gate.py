@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pyarrow import csv
@@ -34,6 +35,7 @@ from bench import gate_peers
 from bench.measure import Result
 from bench.sharing import COLUMNS, city_with
 from jutong import client
+from jutong.database import EmbeddedPostgres
 from jutong.gate.replicas import newest
 from jutong.settings import read_settings
 from jutong.share import Offer, add_public_key, publish_service, rotate_token
@@ -51,40 +53,58 @@ Answered = tuple[float, float, int]
 
 def run(rows: int) -> Result:
     began = time.perf_counter()
+    private = Ed25519PrivateKey.generate()
+    with serving(rows) as (city, server, home, gate, token, _):
+        with city.database.connection() as connection:
+            add_public_key(connection, "A01", _KEY, private.public_key().public_bytes_raw())
+        found, left_out = measure(city, gate, token, rows, server.url("receiver"), home)
+        signed, signed_errors = measure_signed(gate, private, rows)
+        wrong = wrong_bodies(city, gate, token, rows)
+    rates = {name: statistics.median(rate for rate, _, _ in turns) for name, turns in found.items()}
+    product, limit_rate = rates.pop("gate"), rates.pop("limit")
+    return Result(
+        name="gate",
+        rows=rows,
+        value=product,
+        unit="answers/s",
+        seconds=time.perf_counter() - began,
+        limit=("one SQLite read and one fsynced 100-byte record", limit_rate),
+        peers={name: rate for name, rate in rates.items() if name not in left_out},
+        extra={
+            "p99_ms": round(statistics.median(p99 for _, p99, _ in found["gate"]), 2),
+            "errors": sum(errors for _, _, errors in found["gate"]) + signed_errors,
+            "wrong_bodies": wrong,
+            "signed_per_s": round(signed),
+        },
+    )
+
+
+class Serving(NamedTuple):
+    """A gate with one service, the application that may ask it all, and what stands behind them."""
+
+    city: City
+    server: EmbeddedPostgres
+    home: Path
+    gate: Gate
+    token: str
+    grant: str
+
+
+@contextmanager
+def serving(rows: int, workers: int = 1) -> Iterator[Serving]:
     with city_with(rows) as (city, server, home):
         settings = replace(read_settings(home / "city", {}), database_url=server.url("bench"))
-        private = Ed25519PrivateKey.generate()
         with city.database.connection() as connection:
             publish_service(connection, Offer(name="company", entry_id=city.entry_id, keys=["uscc"]))
             token = rotate_token(connection, "A01")
-            add_public_key(connection, "A01", _KEY, private.public_key().public_bytes_raw())
-        agree(city, method="api")
-        gate = Gate(settings, JUTONG_GATE_WORKERS="1")
+        grant = agree(city, method="api").id
+        gate = Gate(settings, JUTONG_GATE_WORKERS=str(workers))
         try:
             gate.until(lambda: gate.ask("/health").status == 200)
             wait_for_long(gate, token)
-            found, left_out = measure(city, gate, token, rows, server.url("receiver"), home)
-            signed, signed_errors = measure_signed(gate, private, rows)
-            wrong = wrong_bodies(city, gate, token, rows)
+            yield Serving(city, server, home, gate, token, grant)
         finally:
             gate.stop()
-        rates = {name: statistics.median(rate for rate, _, _ in turns) for name, turns in found.items()}
-        product, limit_rate = rates.pop("gate"), rates.pop("limit")
-        return Result(
-            name="gate",
-            rows=rows,
-            value=product,
-            unit="answers/s",
-            seconds=time.perf_counter() - began,
-            limit=("one SQLite read and one fsynced 100-byte record", limit_rate),
-            peers={name: rate for name, rate in rates.items() if name not in left_out},
-            extra={
-                "p99_ms": round(statistics.median(p99 for _, p99, _ in found["gate"]), 2),
-                "errors": sum(errors for _, _, errors in found["gate"]) + signed_errors,
-                "wrong_bodies": wrong,
-                "signed_per_s": round(signed),
-            },
-        )
 
 
 def wait_for_long(gate: Gate, token: str) -> None:
@@ -105,6 +125,11 @@ def some_keys(rows: int, count: int = ASKED) -> list[str]:
     return [key_of(number) for number in random.Random(12).choices(range(rows), k=count)]
 
 
+def questions(rows: int, token: str) -> list[Request]:
+    headers = {"Authorization": f"Bearer {token}"}
+    return [("GET", f"/v1/company?uscc={key}", headers, "") for key in some_keys(rows)]
+
+
 def measure(
     city: City, gate: Gate, token: str, rows: int, url: str, home: Path
 ) -> tuple[dict[str, list[Answered]], set[str]]:
@@ -113,10 +138,10 @@ def measure(
     All of them run all the time, and each has the machine for itself while it is asked.
     """
     replica = newest(home / "city" / "gate")["company"]
-    keys, headers = some_keys(rows), {"Authorization": f"Bearer {token}"}
+    keys = some_keys(rows)
     with ExitStack() as running:
         contenders: dict[str, tuple[int, list[Request]]] = {
-            "gate": (gate.port, [("GET", f"/v1/company?uscc={key}", headers, "") for key in keys]),
+            "gate": (gate.port, questions(rows, token)),
             "limit": (
                 running.enter_context(limit(replica)),
                 [("GET", f"/?uscc={key}", {}, "") for key in keys],

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
 from tests.gate_city import Gate
 from tests.share_city import City, agree
 
-from bench.gate import Request, some_keys, wait_for_long, wrk
+from bench.gate import questions, serving, wrk
 from bench.measure import Result
-from bench.sharing import city_with, merge, rows_sql
-from jutong.settings import read_settings
-from jutong.share import Offer, publish_service, resume_grant, rotate_token, suspend_grant
+from bench.sharing import merge, rows_sql
+from jutong.share import resume_grant, suspend_grant
 
 SECONDS = int(os.environ.get("BENCH_SECONDS", "600"))
 _SLICES = 20
@@ -28,30 +26,16 @@ _SLICES = 20
 
 def run(rows: int) -> Result:
     began = time.perf_counter()
-    with city_with(rows) as (city, server, home):
-        settings = replace(read_settings(home / "city", {}), database_url=server.url("bench"))
-        with city.database.connection() as connection:
-            publish_service(connection, Offer(name="company", entry_id=city.entry_id, keys=["uscc"]))
-            token = rotate_token(connection, "A01")
-        agree(city, method="api")
+    with serving(rows) as (city, _, _, gate, token, _):
         other = agree(city, method="api").id
-        gate = Gate(settings, JUTONG_GATE_WORKERS="1")
-        try:
-            gate.until(lambda: gate.ask("/health").status == 200)
-            wait_for_long(gate, token)
-            headers = {"Authorization": f"Bearer {token}"}
-            asked: list[Request] = [
-                ("GET", f"/v1/company?uscc={key}", headers, "") for key in some_keys(rows)
-            ]
-            held, answers, errors = [], 0.0, 0
-            for turn in range(_SLICES):
-                seconds = max(1, SECONDS // _SLICES)
-                rate, _, wrong = wrk(gate.port, asked, seconds)
-                answers, errors = answers + rate * seconds, errors + wrong
-                held.append(own_memory(gate))
-                change(city, other, rows, turn)
-        finally:
-            gate.stop()
+        asked = questions(rows, token)
+        held, answers, errors = [], 0.0, 0
+        for turn in range(_SLICES):
+            seconds = max(1, SECONDS // _SLICES)
+            rate, _, wrong = wrk(gate.port, asked, seconds)
+            answers, errors = answers + rate * seconds, errors + wrong
+            held.append(own_memory(gate))
+            change(city, other, rows, turn)
     first, last = held[_SLICES // 5], held[-1]
     return Result(
         name="gate_flat",

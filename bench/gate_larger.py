@@ -14,19 +14,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
 from tests.gate_city import Gate
-from tests.share_city import agree
 
-from bench.gate import ROUNDS, Request, some_keys, wait_for_long, wrk
+from bench.gate import ROUNDS, questions, serving, wrk
 from bench.measure import Result
-from bench.sharing import city_with
 from jutong.gate.replicas import newest
-from jutong.settings import read_settings
-from jutong.share import Offer, publish_service, rotate_token
 
 _EVERY = 0.25
 _PROCESS_MADVISE, _MADV_PAGEOUT = 440, 21
@@ -34,32 +29,18 @@ _PROCESS_MADVISE, _MADV_PAGEOUT = 440, 21
 
 def run(rows: int) -> Result:
     began = time.perf_counter()
-    with city_with(rows) as (city, server, home):
-        settings = replace(read_settings(home / "city", {}), database_url=server.url("bench"))
-        with city.database.connection() as connection:
-            publish_service(connection, Offer(name="company", entry_id=city.entry_id, keys=["uscc"]))
-            token = rotate_token(connection, "A01")
-        agree(city, method="api")
-        gate = Gate(settings, JUTONG_GATE_WORKERS="1")
-        try:
-            gate.until(lambda: gate.ask("/health").status == 200)
-            wait_for_long(gate, token)
-            headers = {"Authorization": f"Bearer {token}"}
-            asked: list[Request] = [
-                ("GET", f"/v1/company?uscc={key}", headers, "") for key in some_keys(rows)
-            ]
-            file = newest(settings.gate_folder)["company"]
-            worker = worker_of(gate, file)
-            cold, warm, faults = [], [], []
-            for _ in range(ROUNDS):
-                warm.append(wrk(gate.port, asked))
-                before = major_faults(worker)
-                with taken_away(worker, file):
-                    cold.append(wrk(gate.port, asked))
-                faults.append((major_faults(worker) - before) / max(1.0, cold[-1][0] * 5))
-            size = file.stat().st_size
-        finally:
-            gate.stop()
+    with serving(rows) as (_, _, home, gate, token, _):
+        asked = questions(rows, token)
+        file = newest(home / "city" / "gate")["company"]
+        worker = worker_of(gate, file)
+        cold, warm, faults = [], [], []
+        for _ in range(ROUNDS):
+            warm.append(wrk(gate.port, asked))
+            before = major_faults(worker)
+            with taken_away(worker, file):
+                cold.append(wrk(gate.port, asked))
+            faults.append((major_faults(worker) - before) / max(1.0, cold[-1][0] * 5))
+        size = file.stat().st_size
     return Result(
         name="gate_larger",
         rows=rows,

@@ -11,18 +11,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import psycopg
-from tests.gate.conftest import wait_for
 from tests.gate_city import Gate
-from tests.share_city import agree
 
+from bench.gate import serving
 from bench.measure import Result
-from bench.sharing import city_with
 from jutong.database import Database
-from jutong.settings import read_settings
-from jutong.share import Offer, publish_service, resume_grant, rotate_token, suspend_grant
+from jutong.share import resume_grant, suspend_grant
 
 WORKERS, ROUNDS, CALLERS = 3, 12, 6
 
@@ -51,19 +47,9 @@ class Caller(threading.Thread):
 
 def run(rows: int) -> Result:
     began = time.perf_counter()
-    with city_with(rows) as (city, server, home):
-        settings = replace(read_settings(home / "city", {}), database_url=server.url("bench"))
-        with city.database.connection() as connection:
-            publish_service(connection, Offer(name="company", entry_id=city.entry_id, keys=["uscc"]))
-            token = rotate_token(connection, "A01")
-        grant = agree(city, method="api").id
-        gate = Gate(settings, JUTONG_GATE_WORKERS=str(WORKERS))
-        try:
-            wait_for(gate, token)
-            with asking(gate, token) as callers:
-                took = [taken_back(city.database, grant, callers) for _ in range(ROUNDS)]
-        finally:
-            gate.stop()
+    with serving(rows, WORKERS) as (city, server, _, gate, token, grant):
+        with asking(gate, token) as callers:
+            took = [taken_back(city.database, grant, callers) for _ in range(ROUNDS)]
         return Result(
             name="revocation",
             rows=rows,

@@ -25,7 +25,7 @@ from jutong.fuse.declaring import (
     register_to,
     register_yaml,
 )
-from jutong.fuse.evaluating import Evaluation, evaluate, evaluate_csv
+from jutong.fuse.evaluating import Evaluation, csv_sql, evaluate, evaluate_csv
 from jutong.fuse.explaining import (
     Event,
     ExplainedItem,
@@ -82,6 +82,7 @@ __all__ = [
     "Version",
     "credit_counts",
     "credit_of",
+    "csv_sql",
     "declare_register",
     "doubt_of",
     "doubts",

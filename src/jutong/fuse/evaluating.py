@@ -137,7 +137,7 @@ def _read_csv(register: Register, file: Path, duck: duckdb.DuckDBPyConnection) -
     if source is None:
         raise BadInput("fuse.bad_mapping", f"声明里没有名为 {called} 的来源（{file}）")
     table = quote(f"csv_{called}")
-    duck.execute(f"CREATE TABLE {table} AS FROM {_csv_sql(file)}")
+    duck.execute(f"CREATE TABLE {table} AS FROM {csv_sql(file)}")
     names = [str(row[0]) for row in duck.execute(f"DESCRIBE {table}").fetchall()]
     spec = DatasetSpec(
         DatasetName.parse(f"standard.{called}"),
@@ -151,7 +151,7 @@ def _read_csv(register: Register, file: Path, duck: duckdb.DuckDBPyConnection) -
     )
 
 
-def _csv_sql(file: Path) -> str:
+def csv_sql(file: Path) -> str:
     """Old public sets are in Latin-1; whatever is not UTF-8 is read so."""
     try:
         file.read_text(encoding="utf-8")
@@ -163,7 +163,7 @@ def _csv_sql(file: Path) -> str:
 
 def _true_clusters(duck: duckdb.DuckDBPyConnection, truth: Path) -> None:
     """``truth (key, entity)``; pairs are made clusters by their connected components, other records stand alone."""
-    duck.execute(f"CREATE TABLE given AS FROM {_csv_sql(truth)}")
+    duck.execute(f"CREATE TABLE given AS FROM {csv_sql(truth)}")
     names = [str(row[0]) for row in duck.execute("DESCRIBE given").fetchall()]
     if names[:2] == ["key", "entity"]:
         duck.execute("CREATE TABLE truth AS SELECT key, entity FROM given")

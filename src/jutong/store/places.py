@@ -170,7 +170,7 @@ def find(
     try:
         # Apart from the transaction, which an error would end.
         with lake.session() as apart:
-            sheets = _sheets(lake, apart, files, told, rows)
+            sheets = _sheets(lake, apart, files, told, rows * _AT_ONCE)
             struck = _struck(apart, files) if sheets else {}
     except (JutongError, duckdb.Error, OSError):
         return None
@@ -244,12 +244,12 @@ def _struck(cursor: duckdb.DuckDBPyConnection, files: Files) -> dict[int, Number
 
 
 def _sheets(
-    lake: Lake, cursor: duckdb.DuckDBPyConnection, files: Files, told: Reckoning, rows: int
+    lake: Lake, cursor: duckdb.DuckDBPyConnection, files: Files, told: Reckoning, most: float
 ) -> list[Sheet] | None:
-    """The sheets of all files in their order; those of a few new rows are made on the way.  None: too many are missing."""
+    """The sheets of all files in their order, those of ``most`` rows made on the way.  None: of more they are missing."""
     there = {file.path: _read(lake, _path(lake, files, told, file)) for file in files.data}
     missing = [file for file in files.data if there[file.path] is None]
-    if sum(file.rows for file in missing) > rows * _AT_ONCE:
+    if sum(file.rows for file in missing) > most:
         return None
     for file in missing:
         there[file.path] = _make(lake, cursor, files, told, file)
@@ -273,7 +273,7 @@ def catch_up(lake: Lake, spec: DatasetSpec, *, whole: bool = False) -> None:
         if told is None or rows < LEAST_ROWS:
             return
         with lake.session() as cursor:
-            _sheets(lake, cursor, files, told, rows if not whole else int(rows / _AT_ONCE) + 1)
+            _sheets(lake, cursor, files, told, rows if whole else rows * _AT_ONCE)
         if whole:
             _drop_others(lake, _folder(lake, files), {_path(lake, files, told, file) for file in files.data})
     except (JutongError, duckdb.Error, OSError):

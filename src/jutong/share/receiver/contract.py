@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 import pyarrow as pa
 
-from jutong.share.outgoing import Key, Outgoing
+from jutong.share.outgoing import Key, Outgoing, OutItem
 from jutong.share.receiver.checkpoint import CONTROL_TABLE, Checkpoint
 from jutong.terms import Conflict, ContentHash, Unavailable
 
@@ -124,23 +124,43 @@ class Receiver(ABC):
     def rename(self, table: str, to: str) -> None:
         """Show the loaded table under its name; done already by this very load is done."""
 
-    @abstractmethod
     def reshape(self, table: str, outgoing: Outgoing) -> None:
         """Bring the live table to the columns that may leave now; the receiver's own columns stay.
 
         A column whose type changed cannot be kept in place: Conflict ``share.receiver_type``.
         """
+        found = self._columns(table)
+        for out in outgoing.items:
+            name = out.item.name
+            if name not in found:
+                self._add_column(table, out)
+            elif not self._fits(found[name], out.type):
+                raise Conflict(
+                    "share.receiver_type",
+                    f"接收表的列「{name}」是 {found[name]}，现在应为 {self._type_said(out.type)}：请另建交换",
+                )
 
-    @abstractmethod
     def empty_column(self, table: str, column: str) -> None:
         """What may no longer be held is taken back (第27条)."""
+        if column in self._columns(table):
+            name = self._quote(column)
+            self._run(f"UPDATE {self._name(table)} SET {name} = NULL WHERE {name} IS NOT NULL")
 
-    @abstractmethod
     def drift(self, table: str, outgoing: Outgoing) -> str | None:
         """How the live table is no longer the one we made, as words; None while we can keep it.
 
         Columns, indexes, grants and views of the receiver's own are no drift.
         """
+        found = self._columns(table)
+        if not found:
+            return "表已不存在"
+        for out in outgoing.items:
+            name = out.item.name
+            if name not in found:
+                return f"缺列「{name}」"
+            if not self._fits(found[name], out.type):
+                return f"列「{name}」的类型是 {found[name]}，应为 {self._type_said(out.type)}"
+        return None if self._keyed(table, outgoing.keys) else "主键或唯一索引已不在主键信息项上"
 
     # -- rows
 
@@ -183,6 +203,28 @@ class Receiver(ABC):
 
     @abstractmethod
     def _quote(self, name: str) -> str: ...
+
+    @abstractmethod
+    def _columns(self, table: str) -> Mapping[str, Any]:
+        """Column name → its type as the server has it; none where there is no such table."""
+
+    @abstractmethod
+    def _fits(self, found: Any, item_type: str) -> bool:
+        """Whether a column's type, as ``_columns`` has it, still holds every value of an item type."""
+
+    def _type_said(self, item_type: str) -> str:
+        """What a column of an item type is called there."""
+        return item_type
+
+    @abstractmethod
+    def _keyed(self, table: str, keys: Sequence[str]) -> bool:
+        """Whether a unique index lies on just these columns."""
+
+    @abstractmethod
+    def _add_column(self, table: str, out: OutItem) -> None: ...
+
+    @abstractmethod
+    def _run(self, statement: str) -> object: ...
 
     @abstractmethod
     def _row(self, statement: str, values: Any = None) -> dict[str, Any] | None: ...

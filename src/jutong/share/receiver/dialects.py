@@ -178,7 +178,7 @@ class DialectReceiver(Receiver):
         names = sa.inspect(self._connection).get_table_names(schema=self._schema)
         for name in names:
             if name.startswith(stem):
-                self._connection.exec_driver_sql(f"DROP TABLE {self._name(name)}")
+                self._run(f"DROP TABLE {self._name(name)}")
 
     def create(self, table: str, outgoing: Outgoing, comment: str) -> None:
         columns = [self._column(out, outgoing.keys) for out in outgoing.items]
@@ -202,41 +202,7 @@ class DialectReceiver(Receiver):
                 sa.text("EXEC sp_rename :old, :new"), {"old": self._name(table), "new": to}
             )
         else:
-            self._connection.exec_driver_sql(f"ALTER TABLE {self._name(table)} RENAME TO {self._quote(to)}")
-
-    def reshape(self, table: str, outgoing: Outgoing) -> None:
-        found = self._columns(table)
-        for out in outgoing.items:
-            name = out.item.name
-            if name not in found:
-                given = self._type(out.type, key=False).compile(self._dialect)
-                self._connection.exec_driver_sql(
-                    f"ALTER TABLE {self._name(table)} ADD {self._quote(name)} {given} NULL"
-                )
-            elif not self._fits(found[name], out.type):
-                raise Conflict(
-                    "share.receiver_type",
-                    f"接收表的列「{name}」是 {found[name]}，现在应为 {out.type}：请另建交换",
-                )
-
-    def empty_column(self, table: str, column: str) -> None:
-        if column in self._columns(table):
-            name = self._quote(column)
-            self._connection.exec_driver_sql(
-                f"UPDATE {self._name(table)} SET {name} = NULL WHERE {name} IS NOT NULL"
-            )
-
-    def drift(self, table: str, outgoing: Outgoing) -> str | None:
-        found = self._columns(table)
-        if not found:
-            return "表已不存在"
-        for out in outgoing.items:
-            name = out.item.name
-            if name not in found:
-                return f"缺列「{name}」"
-            if not self._fits(found[name], out.type):
-                return f"列「{name}」的类型是 {found[name]}，应为 {out.type}"
-        return None if set(outgoing.keys) in self._unique(table) else "主键或唯一索引已不在主键信息项上"
+            self._run(f"ALTER TABLE {self._name(table)} RENAME TO {self._quote(to)}")
 
     # -- rows
 
@@ -384,6 +350,9 @@ class DialectReceiver(Receiver):
     def _name(self, table: str) -> str:
         return f"{self._quote(self._schema)}.{self._quote(table)}" if self._schema else self._quote(table)
 
+    def _run(self, statement: str) -> None:
+        self._connection.exec_driver_sql(statement)
+
     def _row(self, statement: str, values: Any = None) -> dict[str, Any] | None:
         row = (
             self._connection.execute(sa.text(_NAMED.sub(r":\1", statement)), values or {}).mappings().first()
@@ -444,6 +413,13 @@ class DialectReceiver(Receiver):
             self._collation = next(iter(known), "utf8mb4_bin")
         return self._collation
 
+    def _add_column(self, table: str, out: OutItem) -> None:
+        given = self._type(out.type, key=False).compile(self._dialect)
+        self._run(f"ALTER TABLE {self._name(table)} ADD {self._quote(out.item.name)} {given} NULL")
+
+    def _keyed(self, table: str, keys: Sequence[str]) -> bool:
+        return set(keys) in self._unique(table)
+
     def _columns(self, table: str) -> dict[str, sa.types.TypeEngine[Any]]:
         try:
             found = sa.inspect(self._connection).get_columns(table, schema=self._schema)
@@ -452,7 +428,6 @@ class DialectReceiver(Receiver):
         return {column["name"]: column["type"] for column in found}
 
     def _fits(self, found: sa.types.TypeEngine[Any], item_type: str) -> bool:
-        """Whether a column as it is described still holds every value of an item type."""
         if item_type.startswith("decimal") and self._family != "sqlite":
             precision, scale = (int(part) for part in item_type[8:-1].split(","))
             return isinstance(found, sa.Numeric) and (found.precision, found.scale) == (precision, scale)

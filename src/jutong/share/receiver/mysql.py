@@ -218,40 +218,11 @@ class MysqlReceiver(Receiver):
                 "share.table_taken", f"接收库中已有表 {to}，不是本交换所建：请改名或换一个接收表名"
             )
 
-    def reshape(self, table: str, outgoing: Outgoing) -> None:
-        found = self._columns(table)
-        for out in outgoing.items:
-            name = out.item.name
-            if name not in found:
-                self._repeatable(
-                    f"ALTER TABLE {self._name(table)} ADD COLUMN {self._column(out, [], 0)}",
-                    [out.item.label[:1000]],
-                )
-            elif not _fits(found[name], out.type):
-                raise Conflict(
-                    "share.receiver_type",
-                    f"接收表的列「{name}」是 {found[name]}，现在应为 {mysql_type(out.type)}：请另建交换",
-                )
-
-    def empty_column(self, table: str, column: str) -> None:
-        if column in self._columns(table):
-            name = mysql_name(column)
-            self._run(f"UPDATE {self._name(table)} SET {name} = NULL WHERE {name} IS NOT NULL")
-
     def drift(self, table: str, outgoing: Outgoing) -> str | None:
-        found = self._columns(table)
-        if not found:
-            return "表已不存在"
-        for out in outgoing.items:
-            name = out.item.name
-            if name not in found:
-                return f"缺列「{name}」"
-            if not _fits(found[name], out.type):
-                return f"列「{name}」的类型是 {found[name]}，应为 {mysql_type(out.type)}"
-        if set(outgoing.keys) not in self._unique_indexes(table):
-            return "主键或唯一索引已不在主键信息项上"
-        self._must_hold_transactions(table)
-        return None
+        drift = super().drift(table, outgoing)
+        if drift is None:
+            self._must_hold_transactions(table)
+        return drift
 
     # -- rows
 
@@ -333,6 +304,22 @@ class MysqlReceiver(Receiver):
             self._collations = ("utf8mb4_bin", next((name for name in names if name in found), "utf8mb4_bin"))
         return self._collations
 
+    def _add_column(self, table: str, out: OutItem) -> None:
+        self._repeatable(
+            f"ALTER TABLE {self._name(table)} ADD COLUMN {self._column(out, [], 0)}", [out.item.label[:1000]]
+        )
+
+    def _fits(self, found: str, item_type: str) -> bool:
+        if item_type.startswith("decimal"):
+            return found.replace(" ", "") == item_type.replace(" ", "")
+        return found.startswith(_FAMILIES[item_type]) and "unsigned" not in found
+
+    def _type_said(self, item_type: str) -> str:
+        return mysql_type(item_type)
+
+    def _keyed(self, table: str, keys: Sequence[str]) -> bool:
+        return set(keys) in self._unique_indexes(table)
+
     def _columns(self, table: str) -> dict[str, str]:
         rows = self._rows(
             "SELECT COLUMN_NAME AS name, LOWER(COLUMN_TYPE) AS type FROM information_schema.COLUMNS"
@@ -400,13 +387,6 @@ _TABLE = "FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TAB
 
 def mysql_type(item_type: str) -> str:
     return _TYPES.get(item_type, item_type.upper())
-
-
-def _fits(found: str, item_type: str) -> bool:
-    """Whether a column type as the server writes it still holds every value of an item type."""
-    if item_type.startswith("decimal"):
-        return found.replace(" ", "") == item_type.replace(" ", "")
-    return found.startswith(_FAMILIES[item_type]) and "unsigned" not in found
 
 
 def _key_texts(outgoing: Outgoing) -> str:

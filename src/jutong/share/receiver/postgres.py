@@ -152,35 +152,6 @@ class PostgresReceiver(Receiver):
     def rename(self, table: str, to: str) -> None:
         self._run(f"ALTER TABLE {self._name(table)} RENAME TO {quote(to)}")
 
-    def reshape(self, table: str, outgoing: Outgoing) -> None:
-        found = self._columns(table)
-        for out in outgoing.items:
-            name, given = out.item.name, postgres_type(out.type)
-            if name not in found:
-                self._run(f"ALTER TABLE {self._name(table)} ADD COLUMN {self._column(out, key=False)}")
-            elif found[name] != given:
-                raise Conflict(
-                    "share.receiver_type",
-                    f"接收表的列「{name}」是 {found[name]}，现在应为 {given}：请另建交换",
-                )
-
-    def empty_column(self, table: str, column: str) -> None:
-        if column in self._columns(table):
-            name = quote(column)
-            self._run(f"UPDATE {self._name(table)} SET {name} = NULL WHERE {name} IS NOT NULL")
-
-    def drift(self, table: str, outgoing: Outgoing) -> str | None:
-        found = self._columns(table)
-        if not found:
-            return "表已不存在"
-        for out in outgoing.items:
-            name, wanted = out.item.name, postgres_type(out.type)
-            if name not in found:
-                return f"缺列「{name}」"
-            if found[name] != wanted:
-                return f"列「{name}」的类型是 {found[name]}，应为 {wanted}"
-        return None if self._keyed(table, outgoing.keys) else "主键或唯一索引已不在主键信息项上"
-
     def _keyed(self, table: str, keys: Sequence[str]) -> bool:
         row = self._row(
             "SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = to_regclass(%(table)s) AND i.indisunique"
@@ -286,6 +257,15 @@ class PostgresReceiver(Receiver):
         given = postgres_type(out.type)
         collation = ' COLLATE "C"' if key and given == "text" else ""
         return f"{quote(out.item.name)} {given}{collation}{' NOT NULL' if key else ''}"
+
+    def _add_column(self, table: str, out: OutItem) -> None:
+        self._run(f"ALTER TABLE {self._name(table)} ADD COLUMN {self._column(out, key=False)}")
+
+    def _fits(self, found: str, item_type: str) -> bool:
+        return found == postgres_type(item_type)
+
+    def _type_said(self, item_type: str) -> str:
+        return postgres_type(item_type)
 
     def _columns(self, table: str) -> dict[str, str]:
         rows = self._run(
