@@ -36,6 +36,7 @@ class SelectQuestion:
     entry: Annotated[int | None, Field(title="目录")] = None
     #: The service whose next version is drafted.
     of: Annotated[str, Field(title="改自", max_length=63)] = ""
+    q: Annotated[str, Field(title="目录", max_length=100)] = ""
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,10 @@ class Table:
 class SelectPage:
     """A SELECT being written, with everything it may read; first which entry it belongs to."""
 
+    asked: SelectQuestion
     entries: tuple[EntryChoice, ...]
     entry_id: int | None
     entry: str
-    of: str
     tables: tuple[Table, ...]
     kinds: tuple[tuple[str, str], ...]
     name: str
@@ -107,7 +108,7 @@ def build(visit: Visit, asked: SelectQuestion) -> SelectPage:
     row = visit.connection.execute(_SQL.entry_to_draft, {"entry": entry_id}).fetchone() if entry_id else None
     if row is None:
         return SelectPage(
-            entries_to_draft(visit, ""), None, "", "", (), (), "", "", "query", "", "", "", 100, 10
+            asked, entries_to_draft(visit, asked.q), None, "", (), (), "", "", "query", "", "", "", 100, 10
         )
     visit.must("service:edit", row)
     own = readable(visit.connection, [row["id"]])
@@ -121,7 +122,7 @@ def build(visit: Visit, asked: SelectQuestion) -> SelectPage:
     view = next(iter(own))
     first = own[view]
     return SelectPage(
-        entries=(), entry_id=row["id"], entry=row["name"], of=asked.of,
+        asked=asked, entries=(), entry_id=row["id"], entry=row["name"],
         tables=(_table(first, own=True, chosen=True), *_others(visit, row, first, chosen)),
         kinds=tuple((kind, SERVICE_KINDS[kind]) for kind in _KINDS),
         name=before.name if before else "", label=before.label if before else row["name"],
