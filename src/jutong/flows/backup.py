@@ -28,10 +28,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import psycopg
 from psycopg import sql
@@ -51,6 +52,11 @@ queries = named_sql(__file__, "backup.sql")
 #: The keys last: see ``restore``.
 _FOLDERS = ("lake", "archive", "ledger", "files", "keys")
 MANIFEST = "manifest.json"
+#: What a dump's first lines set that an older server does not know (PostgreSQL 17), so that a city of the embedded
+#: server can be restored into one of the operator's.
+_NEWER_SETTINGS = (b"SET transaction_timeout = 0;\n",)
+_HEADER_LINES = 40
+_COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -368,12 +374,35 @@ def _control(settings: Settings) -> Iterator[str]:
 
 
 def _dump(url: str, file: Path) -> None:
-    _postgres("pg_dump", "--format=custom", "--compress=1", f"--file={file}", f"--dbname={url}")
+    words = ["--format=custom", "--compress=1", f"--file={file}", f"--dbname={url}"]
+    with tempfile.TemporaryFile() as said:
+        ended = subprocess.run([str(binary("pg_dump")), *words], stderr=said, check=False)
+        _well_ended("pg_dump", ended.returncode, said)
 
 
 def _load(url: str, dump: Path) -> None:
     # Roles differ from server to server; who owns what is said again below and by open_database.
-    _postgres("pg_restore", "--exit-on-error", "--no-owner", "--no-privileges", f"--dbname={url}", str(dump))
+    read = [str(binary("pg_restore")), "--no-owner", "--no-privileges", "--file=-", str(dump)]
+    run = [
+        str(binary("psql")),
+        "--no-psqlrc",
+        "--quiet",
+        "--set=ON_ERROR_STOP=1",
+        "--output=/dev/null",
+        f"--dbname={url}",
+    ]
+    with tempfile.TemporaryFile() as said:
+        reader = subprocess.Popen(read, stdout=subprocess.PIPE, stderr=said)
+        writer = subprocess.Popen(run, stdin=subprocess.PIPE, stderr=said)
+        assert reader.stdout
+        assert writer.stdin
+        with suppress(BrokenPipeError), reader.stdout as script, writer.stdin as statements:
+            for line in islice(script, _HEADER_LINES):
+                if line not in _NEWER_SETTINGS:
+                    statements.write(line)
+            shutil.copyfileobj(script, statements, _COPY_BYTES)
+        _well_ended("psql", writer.wait(), said)
+        _well_ended("pg_restore", reader.wait(), said)
 
 
 def _differing(here: Store, there: Store, questions: int) -> list[str]:
@@ -403,10 +432,11 @@ def _give_lake(settings: Settings) -> None:
                 connection.execute(statement.format(*thing))
 
 
-def _postgres(program: str, *arguments: str) -> None:
-    ended = subprocess.run([str(binary(program)), *arguments], capture_output=True, text=True, check=False)
-    if ended.returncode:
-        raise Broken("flows.backup_failed", f"{program}：{' '.join(ended.stderr.split())[-400:]}")
+def _well_ended(program: str, code: int, said: IO[bytes]) -> None:
+    if code:
+        said.seek(0)
+        words = " ".join(said.read().decode(errors="replace").split())
+        raise Broken("flows.backup_failed", f"{program}：{words[-400:]}")
 
 
 def _copy(origin: Path, target: Path, files: Iterable[Path]) -> None:

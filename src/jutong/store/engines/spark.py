@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,9 +30,9 @@ def session(folder: Path, *, master: str, memory: str, options: Mapping[str, str
 
     settings = {
         "spark.driver.memory": memory,
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
+        **_driver_address(master),
         "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.ansi.enabled": "true",
@@ -41,7 +42,16 @@ def session(folder: Path, *, master: str, memory: str, options: Mapping[str, str
         **(options or {}),
     }
     builder = SparkSession.builder.appName("jutong").master(master)
-    return reduce(lambda made, each: made.config(*each), settings.items(), builder).getOrCreate()
+    made = reduce(lambda made, each: made.config(*each), settings.items(), builder).getOrCreate()
+    made.sparkContext.setLogLevel("ERROR")
+    return made
+
+
+def _driver_address(master: str) -> dict[str, str]:
+    """Where executors find the driver: on loopback with a master here, else as Spark finds it (SPARK_LOCAL_IP)."""
+    if urlsplit(master).hostname in (None, "localhost", "127.0.0.1", "::1"):
+        return {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+    return {}
 
 
 @contextmanager
