@@ -62,9 +62,10 @@ def read_query(query_string: str, kind: str = "query") -> Asked:
     if len(pairs) > _MOST_PARAMETERS:
         raise _bad("参数太多")
     given: dict[str, object] = {}
+    encoded = "%" in query_string or "+" in query_string
     for pair in pairs:
         name, _, value = pair.partition("=")
-        if "%" in pair or "+" in pair:
+        if encoded:
             name, value = _decoded(name), _decoded(value)
         if name in given:
             raise _bad(f"参数 {name[:62]} 给了两次")

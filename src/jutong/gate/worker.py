@@ -16,7 +16,7 @@ from typing import Any
 
 from jutong.gate.answering import Means, compose
 from jutong.gate.asking import MOST_BODY
-from jutong.gate.calls import Call, Draft, problem_body, problem_headers, request_id
+from jutong.gate.calls import Call, Draft, problem_body, problem_headers, request_id, unrecorded
 from jutong.gate.evidence import Evidence
 from jutong.gate.limits import Limits
 from jutong.gate.live import Live
@@ -25,7 +25,7 @@ from jutong.gate.replicas import Replicas
 from jutong.gate.signatures import Nonces, Signed
 from jutong.gate.watching import Watch
 from jutong.keys import KeyProvider
-from jutong.ledger import Ledger
+from jutong.ledger import Ledger, Receipt
 from jutong.settings import Settings
 from jutong.share import subject_hasher, subject_secret
 from jutong.terms import JutongError
@@ -74,50 +74,33 @@ class Worker:
         if not scope.path.startswith(_PREFIX):
             self._beside(scope, protocol)
             return
+        # One coroutine from question to answer: each one more would be woken, and passed through, for every call.
         began = time.perf_counter()
         self._metrics.under_way += 1
+        status, entered = 500, None
         try:
-            status = await self._call(scope, protocol)
-        finally:
-            self._metrics.under_way -= 1
-        self._metrics.answered(status, time.perf_counter() - began)
-
-    async def _call(self, scope: Any, protocol: Any) -> int:
-        headers = scope.headers
-        body = b"" if scope.method == "GET" else await _body(protocol)
-        call = Call(
-            method=scope.method,
-            service=scope.path[len(_PREFIX) :],
-            query=scope.query_string,
-            body=body,
-            authorization=headers.get("authorization"),
-            came_from=scope.client.rpartition(":")[0],
-            at=dt.datetime.now(dt.UTC),
-            request_id=request_id(headers.get("jutong-request-id")),
-            signed=_signed(scope, body) if "signature-input" in headers else None,
-            unless=headers.get("if-none-match"),
-        )
-        composed = compose(call, self._watch.rights(), self._means)
-        try:
+            headers = scope.headers
+            body = b"" if scope.method == "GET" else await _body(protocol)
+            call = _call(scope, headers, body)
+            composed = compose(call, self._watch.rights(), self._means)
+            entered = composed.caller
             draft = composed if isinstance(composed, Draft) else await self._live.answer(composed)
-            return await self._answer(call, draft, protocol, bool(headers.get("jutong-evidence")))
+            try:
+                receipt = await self._pen().record(draft.exchange)  # 8  evidence first
+            except JutongError as problem:
+                draft = unrecorded(call, draft, problem)
+                protocol.response_bytes(draft.status, list(draft.headers), draft.body)
+            else:
+                reply = _headers(call, draft, receipt, told=headers.get("jutong-evidence"))
+                protocol.response_bytes(
+                    draft.status, reply, draft.body
+                )  # 9  the caller may quote the receipt
+            status = draft.status
         finally:
-            if composed.caller is not None:
-                self._limits.leave(composed.caller)
-
-    async def _answer(self, call: Call, draft: Draft, protocol: Any, evidence: bool) -> int:
-        try:
-            receipt = await self._pen().record(draft.exchange)  # 8  evidence first
-        except JutongError as problem:
-            body = problem_body(503, problem.code, problem.sentence, call.request_id)
-            protocol.response_bytes(503, list(problem_headers(503)), body)
-            return 503
-        reply = [*draft.headers, ("jutong-receipt", receipt.token()), ("jutong-request-id", call.request_id)]
-        if evidence:
-            entry = draft.exchange.entry_bytes(receipt.stream, receipt.sequence)
-            reply.append(("jutong-exchange", base64.urlsafe_b64encode(entry).decode()))
-        protocol.response_bytes(draft.status, reply, draft.body)  # 9  the caller may quote the receipt
-        return draft.status
+            if entered is not None:
+                self._limits.leave(entered)
+            self._metrics.under_way -= 1
+            self._metrics.answered(status, time.perf_counter() - began)
 
     def _pen(self) -> Evidence:
         """Made at the first call, inside the running loop."""
@@ -155,6 +138,30 @@ class Worker:
         else:
             body = problem_body(404, "gate.no_service", "网关只在 /v1/{服务名} 应答", "")
             protocol.response_bytes(404, list(problem_headers(404)), body)
+
+
+def _call(scope: Any, headers: Any, body: bytes) -> Call:
+    return Call(
+        scope.method,
+        scope.path[len(_PREFIX) :],
+        scope.query_string,
+        body,
+        headers.get("authorization"),
+        scope.client.rpartition(":")[0],
+        dt.datetime.now(dt.UTC),
+        request_id(headers.get("jutong-request-id")),
+        _signed(scope, body) if "signature-input" in headers else None,
+        headers.get("if-none-match"),
+    )
+
+
+def _headers(call: Call, draft: Draft, receipt: Receipt, *, told: str | None) -> list[tuple[str, str]]:
+    """``told``: the caller wants the exchange itself too."""
+    reply = [*draft.headers, ("jutong-receipt", receipt.token()), ("jutong-request-id", call.request_id)]
+    if told:
+        entry = draft.exchange.entry_bytes(receipt.stream, receipt.sequence)
+        reply.append(("jutong-exchange", base64.urlsafe_b64encode(entry).decode()))
+    return reply
 
 
 def _is_here(client: str) -> bool:
