@@ -33,7 +33,7 @@ from jutong.terms import JutongError
 _REFRESH_SECONDS = 0.5
 _PREFIX = "/v1/"
 #: What anybody may read without a token: it holds hashes and signatures, no exchange.
-_PUBLIC = ("/ledger/checkpoint", "/ledger/vkey")
+_PUBLIC = ("/ledger/checkpoint", "/ledger/vkey", "/ledger/vkey.sm2")
 
 
 class Worker:
@@ -119,9 +119,9 @@ class Worker:
     def _beside(self, scope: Any, protocol: Any) -> None:
         """What is no call for data: health, and what a receipt is verified with."""
         plain = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
-        if scope.method == "GET" and scope.path in _PUBLIC:
-            name = scope.path.rpartition("/")[2]
-            protocol.response_bytes(200, plain, (self._ledger.folder / name).read_bytes())
+        public = self._ledger.folder / scope.path.rpartition("/")[2] if scope.path in _PUBLIC else None
+        if scope.method == "GET" and public is not None and public.exists():
+            protocol.response_bytes(200, plain, public.read_bytes())
         elif scope.method == "GET" and scope.path == "/ledger/consistency":
             status, proof = _consistency(self._ledger, scope.query_string)
             protocol.response_bytes(status, plain, proof)
