@@ -88,6 +88,8 @@ def compose(call: Call, rights: Rights | None, means: Means) -> Draft | Pending:
 
 def _answer(call: Call, rights: Rights | None, means: Means, known: Known) -> Draft | Pending:
     rights = fresh(rights)  # 1  may we decide at all
+    if call.fault is not None and (call.signed is not None or call.authorization is None):
+        raise call.fault  # who asks cannot be told: nobody has signed a body that is not here
     known.caller = caller = identify(call, rights, means)  # 2  who asks
     if caller.limited:
         means.enter(caller, call.at)
@@ -189,6 +191,8 @@ def find_service(call: Call, rights: Rights) -> Served:
 
 def read(call: Call, kind: str) -> Asked:
     """4. The question itself."""
+    if call.fault is not None:
+        raise call.fault
     if call.method == "GET":
         return read_query(call.query, kind)
     if call.method == "POST":

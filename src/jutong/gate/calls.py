@@ -37,6 +37,8 @@ class Call(NamedTuple):
     signed: Signed | None = None
     #: The ``If-None-Match`` header.
     unless: str | None = None
+    #: Why the request itself could not be taken whole.
+    fault: JutongError | None = None
 
 
 class Draft(NamedTuple):

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from jutong.gate.answering import Means, compose
-from jutong.gate.asking import MOST_BODY
+from jutong.gate.asking import BODY_SECONDS, MOST_BODY, BodyTooLarge, BodyTooSlow, LengthRequired
 from jutong.gate.calls import Call, Draft, problem_body, problem_headers, request_id, unrecorded
 from jutong.gate.evidence import Evidence
 from jutong.gate.limits import Limits
@@ -28,7 +28,7 @@ from jutong.keys import KeyProvider
 from jutong.ledger import Ledger, Receipt
 from jutong.settings import Settings
 from jutong.share import subject_hasher, subject_secret
-from jutong.terms import JutongError
+from jutong.terms import BadInput, JutongError
 
 _REFRESH_SECONDS = 0.5
 _PREFIX = "/v1/"
@@ -80,8 +80,13 @@ class Worker:
         status, entered = 500, None
         try:
             headers = scope.headers
-            body = b"" if scope.method == "GET" else await _body(protocol)
-            call = _call(scope, headers, body)
+            body, fault = b"", None
+            if scope.method != "GET":
+                try:
+                    body = await _body(headers, protocol)
+                except JutongError as problem:
+                    fault = problem
+            call = _call(scope, headers, body, fault)
             composed = compose(call, self._watch.rights(), self._means)
             entered = composed.caller
             draft = composed if isinstance(composed, Draft) else await self._live.answer(composed)
@@ -140,18 +145,22 @@ class Worker:
             protocol.response_bytes(404, list(problem_headers(404)), body)
 
 
-def _call(scope: Any, headers: Any, body: bytes) -> Call:
+def _call(scope: Any, headers: Any, body: bytes, fault: JutongError | None) -> Call:
+    authorization = headers.get_all("authorization")
+    if len(authorization) > 1:  # whoever looked at it before us may have looked at the other one
+        fault = BadInput("gate.bad_query", "Authorization 只能给一次")
     return Call(
         scope.method,
         scope.path[len(_PREFIX) :],
         scope.query_string,
         body,
-        headers.get("authorization"),
+        authorization[0] if len(authorization) == 1 else None,
         scope.client.rpartition(":")[0],
         dt.datetime.now(dt.UTC),
         request_id(headers.get("jutong-request-id")),
         _signed(scope, body) if "signature-input" in headers else None,
         headers.get("if-none-match"),
+        fault,
     )
 
 
@@ -170,7 +179,7 @@ def _is_here(client: str) -> bool:
 
 def _consistency(ledger: Ledger, query: str) -> tuple[int, bytes]:
     """A witness's question: the proof that ``old`` entries are the beginning of ``new``, a hash a line."""
-    found = re.fullmatch(r"old=(\d{1,15})&new=(\d{1,15})", query)
+    found = re.fullmatch(r"old=([0-9]{1,15})&new=([0-9]{1,15})", query)
     old, new = (int(found[1]), int(found[2])) if found else (0, 0)
     if not 0 < old <= new <= ledger.checkpoint().size:
         return 400, b""
@@ -188,7 +197,7 @@ def _signed(scope: Any, body: bytes) -> Signed:
         header("signature-input") or "",
         header("signature") or "",
         scope.method,
-        scope.authority or given.get("host") or "",
+        scope.authority or header("host") or "",
         scope.path,
         scope.query_string,
         body,
@@ -196,13 +205,30 @@ def _signed(scope: Any, body: bytes) -> Signed:
     )
 
 
-async def _body(protocol: Any) -> bytes:
-    """At most one byte more than is allowed: whoever reads it as JSON finds it is none."""
+async def _body(headers: Any, protocol: Any) -> bytes:
+    """The whole body as its length was announced, or why not.
+
+    A body in chunks has no length: when it breaks off the server says no more than that it has ended.
+    """
+    announced = headers.get_all("content-length")
+    length = int(announced[0]) if len(announced) == 1 and re.fullmatch("[0-9]{1,15}", announced[0]) else 0
+    if "transfer-encoding" in headers or len(announced) > 1:
+        raise LengthRequired("gate.length_required", "请求体须带 Content-Length 整体送来，不接受分块传输")
+    if length > MOST_BODY:
+        raise BodyTooLarge("gate.body_too_large", f"请求体至多 {MOST_BODY} 字节")
     body = bytearray()
-    async for chunk in protocol:
-        body += chunk
-        if len(body) > MOST_BODY:
-            return bytes(body[: MOST_BODY + 1])
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in protocol:
+                body += chunk
+                if len(body) > MOST_BODY:
+                    raise BodyTooLarge("gate.body_too_large", f"请求体至多 {MOST_BODY} 字节")
+    except TimeoutError as problem:
+        raise BodyTooSlow("gate.body_too_slow", f"请求体 {BODY_SECONDS:g} 秒内没有送完") from problem
+    if body and not announced:
+        raise LengthRequired("gate.length_required", "请求体须带 Content-Length")
+    if len(body) != length:
+        raise BadInput("gate.body_cut", f"请求体应有 {length} 字节，只收到 {len(body)} 字节")
     return bytes(body)
 
 
