@@ -117,7 +117,7 @@ def test_what_is_no_value_of_the_type_is_told(value, item_type):
 )
 def test_numbers_only_python_would_read_are_none(value, item_type):
     """SQLite would raise at the first, memory would not suffice for others; the rest nobody else reads so."""
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):
         cell(value, item_type)
 
 
