@@ -1146,14 +1146,23 @@ def missing_receipts(folder: Path, tokens: Sequence[str], vkey: str | None = Non
         receipt = Receipt.parse(token)
         receipt.check(key)
         wanted[receipt.leaf] = receipt
-    for file in sorted((folder / "tile/0").rglob("*")):
-        data = file.read_bytes() if file.is_file() else b""
-        for at in range(0, len(data), 32):
-            wanted.pop(data[at : at + 32], None)
+    # The streams first: what is merged meanwhile, and gone from them, then stands in the log.
     for file in sorted((folder / "streams").glob("*")):
-        for batch in read_segment(file.read_bytes(), key, file.name).batches:
+        try:
+            data = file.read_bytes()
+        except FileNotFoundError:
+            continue
+        for batch in read_segment(data, key, file.name).batches:
             for entry in batch.leaves:
                 wanted.pop(leaf_hash(sha256, entry), None)
+    # Only what the signed checkpoint covers: a tile file beyond it is anybody's.
+    size = Checkpoint.open((folder / "checkpoint").read_text(encoding="utf-8"), key).size
+    for n in range(-(-size // TILE)):
+        width = min(TILE, size - n * TILE)
+        read = _read(folder, f"tile/0/{tile_path(n, width)}", f"tile/0/{tile_path(n)}")
+        data = read[1] if read else b""
+        for at in range(0, width * 32, 32):
+            wanted.pop(data[at : at + 32], None)
     return [
         Problem(f"streams/{one.stream}", f"第 {one.sequence} 条已应答（有回执），如今既不在流中也不在账上")
         for one in wanted.values()

@@ -150,7 +150,8 @@ class Ledger:
 
     def consistency(self, old: int, new: int | None = None) -> list[bytes]:
         """Proof that the log of ``old`` entries is a prefix of that of ``new`` (RFC 6962 2.1.2)."""
-        return self._log.tree.consistency(old, self.checkpoint().size if new is None else new)
+        newest = self.checkpoint().size
+        return self._log.tree.consistency(old, newest if new is None else new, newest)
 
     def export(self, folder: Path) -> Checkpoint:
         """A copy of what is merged, for an auditor: the log at one checkpoint, without the writers' streams.

@@ -1,4 +1,7 @@
-"""Requests no honest client sends, over a bare socket: each gets its code, none its way, and the gate goes on."""
+"""Who comes without a right to come: hostile requests over a bare socket, and witnesses, who need none.
+
+Each hostile one gets its code, none its way, and the gate goes on.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,13 @@ import re
 import socket
 
 import pytest
+from click.testing import CliRunner
 
+from jutong.cli import _jutong
 from jutong.gate import worker
 from jutong.gate.asking import BodyTooSlow
+from jutong.terms import JutongError
+from jutong_verify import WitnessKey
 
 KEY = b"91430502MA00000003"
 GOOD = b'{"where": {"uscc": "%b"}}' % KEY
@@ -171,3 +178,44 @@ def test_many_broken_calls_leave_the_gate_as_it_was(gate, granted):
     answer = gate.call("company", granted[1], uscc=KEY.decode())
     assert [row["uscc"] for row in answer.rows] == [KEY.decode()]
     assert json.loads(answer.body)["next"] is None
+
+
+def test_a_proof_between_sizes_that_never_were_checkpoints(city, gate, granted):
+    for _ in range(3):
+        gate.call("company", granted[1], limit=1)
+    city.ledger.sequence()
+    size = city.ledger.checkpoint().size
+    for old in range(1, size):
+        assert gate.ask(f"/ledger/consistency?old={old}&new={size - 1}").status == 200
+    assert gate.ask("/ledger/consistency?old=%D9%A1&new=2").status == 400
+
+
+def test_a_witness_signs_what_the_gate_shows_and_goes_on_from_it(gate, granted, tmp_path):
+    _, token = granted
+    folder, url = tmp_path / "witness", f"http://127.0.0.1:{gate.port}"
+
+    def look() -> dict:
+        said = CliRunner().invoke(_jutong, ["witness", str(folder), "--ledger", url, "--json"])
+        assert said.exit_code == 0, said.output
+        return json.loads(said.stdout)
+
+    first = look()
+    for _ in range(5):
+        gate.call("company", token, limit=1)
+    gate.until(lambda: look()["size"] > first["size"])
+    again = look()
+    assert WitnessKey.parse(again["vkey"]).check(again["note"]) > 0
+    assert again["vkey"] == first["vkey"]
+
+
+@pytest.mark.parametrize("query", ["", "old=0&new=1", "old=5&new=1", "old=1&new=99999999", "old=x&new=1"])
+def test_a_proof_that_is_none_is_not_made_up(gate, query):
+    assert gate.ask(f"/ledger/consistency?{query}").status == 400
+
+
+def test_a_ledger_that_is_nowhere_gets_a_sentence(tmp_path):
+    said = CliRunner().invoke(
+        _jutong, ["witness", str(tmp_path / "w"), "--ledger", str(tmp_path / "nowhere")]
+    )
+    assert isinstance(said.exception, JutongError)
+    assert said.exception.code == "ledger.no_folder"
