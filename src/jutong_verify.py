@@ -559,7 +559,7 @@ class Receipt(NamedTuple):
     stream: str
     sequence: int
     first: int
-    count: int
+    count: int  # type: ignore[assignment]
     leaf: bytes
     before: bytes
     signature: bytes
