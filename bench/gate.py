@@ -61,7 +61,7 @@ def run(rows: int) -> Result:
         signed, signed_errors = measure_signed(gate, private, rows)
         wrong = wrong_bodies(city, gate, token, rows)
     rates = {name: statistics.median(rate for rate, _, _ in turns) for name, turns in found.items()}
-    product, limit_rate = rates.pop("gate"), rates.pop("limit")
+    product, limit_rate, constant = rates.pop("gate"), rates.pop("limit"), rates.pop("constant")
     return Result(
         name="gate",
         rows=rows,
@@ -75,6 +75,7 @@ def run(rows: int) -> Result:
             "errors": sum(errors for _, _, errors in found["gate"]) + signed_errors,
             "wrong_bodies": wrong,
             "signed_per_s": round(signed),
+            "constant_per_s": round(constant),
         },
     )
 
@@ -147,6 +148,7 @@ def measure(
                 [("GET", f"/?uscc={key}", {}, "") for key in keys],
             ),
         }
+        contenders["constant"] = contenders["limit"][0], [("GET", "/constant", {}, "")]
         left_out = set()
         for peer, port in running_peers(city, url, replica, home, running):
             contenders[peer.name] = port, [peer_request(peer, key) for key in keys]
@@ -164,7 +166,7 @@ def measure(
         print(name, [(round(rate), round(p99, 1), errors) for rate, p99, errors in turns], file=sys.stderr)
         if sum(errors for _, _, errors in turns) > sum(rate for rate, _, _ in turns) * SECONDS / 1_000:
             left_out.add(name)
-    return found, left_out - {"gate", "limit"}
+    return found, left_out - {"gate", "limit", "constant"}
 
 
 def measure_signed(gate: Gate, private: Ed25519PrivateKey, rows: int) -> tuple[float, int]:

@@ -1,13 +1,14 @@
 """存证核验: check a Jutong ledger, or one receipt, without Jutong and without a network.
 
-    python -m jutong_verify DIR/ledger [--vkey KEY] [--since OLD_CHECKPOINT]
+    python -m jutong_verify DIR/ledger [--vkey KEY] [--sm2-vkey KEY] [--since OLD_CHECKPOINT]
     python -m jutong_verify DIR/ledger --receipts FILE [--witness KEY …]
     python -m jutong_verify --receipt TOKEN --vkey KEY
 
 One file, standard library and ``cryptography`` only, so that an auditor can read all of it.  What it checks:
 
 (1) the verifier key: the one you hold, or the folder's own (then only damage is found, not forgery);
-(2) the checkpoint: C2SP signed note over origin, size and root hash; the same for the parallel SM3 tree;
+(2) the checkpoint: C2SP signed note over origin, size and root hash; the same for the parallel SM3 tree; where the
+    ledger also signs by SM2 (``vkey.sm2``, or the key you hold), that signature on both;
 (3) every entry bundle, every tile of both trees, every hash in them, up to the signed roots (RFC 6962,
     C2SP tlog-tiles), and that each stream's records stand in the log in order, once each;
 (4) every batch of every stream not yet merged: framing, chain, Merkle root, signature;
@@ -51,7 +52,7 @@ MAGIC = b"JTB1"
 #: After the records of a batch: head of the batch before it, then the signature.
 TRAILER_BYTES = 32 + 64
 #: The small files whose signatures and sizes hold the rest together.
-_HEADS = ("vkey", "checkpoint", "sm3/checkpoint", "plan")
+_HEADS = ("vkey", "vkey.sm2", "checkpoint", "sm3/checkpoint", "plan")
 _MOST_PROBLEMS = 100
 
 
@@ -268,6 +269,121 @@ def cosigned_text(text: str, seconds: int) -> bytes:
     return f"cosignature/v1\ntime {seconds}\n{text}".encode()
 
 
+# SM2, GB/T 32918.2-2016 over the curve of GB/T 32918.5-2017
+
+SM2_P = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF
+SM2_A = SM2_P - 3
+SM2_B = 0x28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93
+SM2_N = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
+SM2_G = (
+    0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7,
+    0xBC3736A2F4F6779C59BDCEE36B692153D0A9877CC62A474002DF32E52139F0A0,
+)
+#: Who signs, where nobody has a name of his own (GB/T 35276).
+SM2_ID = b"1234567812345678"
+#: Signed notes have no number for SM2: 0xff, then a name of ours (C2SP signed-note, signature types).
+_SM2_TYPE = b"\xffjutong.sm2-sm3/v1"
+
+#: Affine coordinates; None is the point at infinity.
+Point = tuple[int, int] | None
+
+
+def sm2_add(one: Point, other: Point) -> Point:
+    if one is None or other is None:
+        return one or other
+    (x, y), (u, v) = one, other
+    if x == u and (y + v) % SM2_P == 0:
+        return None
+    slope = (
+        (3 * x * x + SM2_A) * pow(2 * y, -1, SM2_P) if one == other else (v - y) * pow(u - x, -1, SM2_P)
+    ) % SM2_P
+    w = (slope * slope - x - u) % SM2_P
+    return w, (slope * (x - w) - y) % SM2_P
+
+
+def sm2_times(factor: int, point: Point) -> Point:
+    """Montgomery's ladder: the same steps for every factor below 2^256."""
+    low: Point = None
+    high = point
+    for bit in range(255, -1, -1):
+        both = sm2_add(low, high)
+        if factor >> bit & 1:
+            low, high = both, sm2_add(high, high)
+        else:
+            low, high = sm2_add(low, low), both
+    return low
+
+
+def sm2_digest(public_key: bytes, data: bytes) -> int:
+    """E of GB/T 32918.2: SM3 over Z (who signs, with what key, on which curve) and the data."""
+    curve = b"".join(number.to_bytes(32) for number in (SM2_A, SM2_B, *SM2_G))
+    signer = sm3((8 * len(SM2_ID)).to_bytes(2) + SM2_ID + curve + public_key[1:])
+    return int.from_bytes(sm3(signer + data))
+
+
+def sm2_point(public_key: bytes) -> Point:
+    """The point of ``04 || x || y``; Damaged unless it is one of the curve."""
+    x, y = int.from_bytes(public_key[1:33]), int.from_bytes(public_key[33:])
+    on_curve = (y * y - x * x * x - SM2_A * x - SM2_B) % SM2_P == 0
+    if len(public_key) != 65 or public_key[0] != 4 or x >= SM2_P or y >= SM2_P or not on_curve:
+        raise Damaged("SM2 公钥不在曲线上")
+    return x, y
+
+
+def check_sm2(public_key: bytes, data: bytes, signature: bytes) -> None:
+    """Return if ``signature`` (r || s, 64 bytes) is this key's over ``data``, else Damaged."""
+    point = sm2_point(public_key)
+    r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+    if len(signature) != 64 or not (0 < r < SM2_N and 0 < s < SM2_N) or (r + s) % SM2_N == 0:
+        raise Damaged("SM2 签名与内容不符")
+    found = sm2_add(sm2_times(s, SM2_G), sm2_times((r + s) % SM2_N, point))
+    if found is None or (sm2_digest(public_key, data) + found[0]) % SM2_N != r:
+        raise Damaged("SM2 签名与内容不符")
+
+
+@dataclass(frozen=True)
+class Sm2Key:
+    """``<name>+<hex key id>+<base64 0xff || "jutong.sm2-sm3/v1" || 0x04 || x || y>``"""
+
+    name: str
+    public_key: bytes
+
+    @property
+    def key_id(self) -> bytes:
+        return sha256(self.name.encode() + b"\n" + _SM2_TYPE + self.public_key)[:4]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        name, _, rest = text.strip().partition("+")
+        raw = from_base64(rest.partition("+")[2])
+        if not raw.startswith(_SM2_TYPE) or not name:
+            raise Damaged("SM2 公钥格式不对")
+        key = cls(name, raw.removeprefix(_SM2_TYPE))
+        sm2_point(key.public_key)
+        if str(key) != text.strip():
+            raise Damaged("SM2 公钥的名称、编号与公钥不一致")
+        return key
+
+    def __str__(self) -> str:
+        encoded = base64.b64encode(_SM2_TYPE + self.public_key).decode()
+        return f"{self.name}+{self.key_id.hex()}+{encoded}"
+
+    def named(self, suffix: str) -> Sm2Key:
+        """As ``VerifierKey.named``."""
+        return Sm2Key(self.name + suffix, self.public_key)
+
+    def check(self, note: str) -> None:
+        """Return if this key signed the note, else Damaged."""
+        text, _, lines = note.rpartition("\n\n")
+        for line in lines.splitlines():
+            parts = line.split(" ")
+            raw = from_base64(parts[-1]) if len(parts) == 3 and parts[1] == self.name else b""
+            if raw[:4] == self.key_id:
+                check_sm2(self.public_key, f"{text}\n".encode(), raw[4:])
+                return
+        raise Damaged(f"没有 {self.name} 的 SM2 签名")
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """Origin, size and root of a tree (C2SP tlog-checkpoint without extension lines)."""
@@ -443,7 +559,7 @@ class Receipt(NamedTuple):
     stream: str
     sequence: int
     first: int
-    count: int
+    count: int  # type: ignore[assignment]
     leaf: bytes
     before: bytes
     signature: bytes
@@ -695,7 +811,9 @@ def _read(folder: Path, *files: str) -> tuple[str, bytes] | None:
     return None
 
 
-def verify_folder(folder: Path, vkey: str | None = None, since: str | None = None) -> Report:
+def verify_folder(
+    folder: Path, vkey: str | None = None, since: str | None = None, sm2: str | None = None
+) -> Report:
     """Steps (1)–(6) of the module's docstring; every problem found is in the report, none is raised."""
     report = Report()
     listing, heads, streams = _frozen(folder)
@@ -707,6 +825,7 @@ def verify_folder(folder: Path, vkey: str | None = None, since: str | None = Non
     except _Stop as stop:
         report.problem(stop.file, stop.sentence)
         return report
+    _verify_sm2(heads, key, sm2, report)
     report.origin, report.size = checkpoint.origin, checkpoint.size
     report.root = base64.b64encode(checkpoint.root).decode()
     unfinished = plan.after > checkpoint.size
@@ -787,6 +906,34 @@ def _open_checkpoint(heads: dict[str, bytes], name: str, key: VerifierKey) -> Ch
         return Checkpoint.open(_text(heads, name), key)
     except Damaged as problem:
         raise _Stop(name, problem.sentence) from problem
+
+
+def _verify_sm2(heads: dict[str, bytes], key: VerifierKey, held: str | None, report: Report) -> None:
+    """(2) The SM2 signatures, if the ledger makes them or you hold its key."""
+    if held is None and "vkey.sm2" not in heads:
+        others = [
+            line for line in _text(heads, "checkpoint").splitlines() if line.startswith(f"— {key.name} ")
+        ]
+        if len(others) > 1:
+            report.problem("vkey.sm2", "文件缺失：检查点另有一个本账本的签名")
+        return
+    try:
+        text = _text(heads, "vkey.sm2")
+        own = Sm2Key.parse(text)
+        if text != f"{own}\n" or own.name != key.name:
+            raise Damaged("SM2 公钥文件格式不对，或不是本账本的")
+        if held is not None and Sm2Key.parse(held) != own:
+            raise Damaged("文件夹中的 SM2 公钥不是您所持有的公钥")
+    except (_Stop, Damaged) as problem:
+        report.problem("vkey.sm2", problem.sentence)
+        if held is None:
+            return
+    trusted = Sm2Key.parse(held) if held is not None else own
+    for name, suffix in (("checkpoint", ""), ("sm3/checkpoint", "/sm3")):
+        try:
+            trusted.named(suffix).check(_text(heads, name))
+        except Damaged as problem:
+            report.problem(name, problem.sentence)
 
 
 def _open_plan(heads: dict[str, bytes], key: VerifierKey) -> Plan:
@@ -999,14 +1146,23 @@ def missing_receipts(folder: Path, tokens: Sequence[str], vkey: str | None = Non
         receipt = Receipt.parse(token)
         receipt.check(key)
         wanted[receipt.leaf] = receipt
-    for file in sorted((folder / "tile/0").rglob("*")):
-        data = file.read_bytes() if file.is_file() else b""
-        for at in range(0, len(data), 32):
-            wanted.pop(data[at : at + 32], None)
+    # The streams first: what is merged meanwhile, and gone from them, then stands in the log.
     for file in sorted((folder / "streams").glob("*")):
-        for batch in read_segment(file.read_bytes(), key, file.name).batches:
+        try:
+            data = file.read_bytes()
+        except FileNotFoundError:
+            continue
+        for batch in read_segment(data, key, file.name).batches:
             for entry in batch.leaves:
                 wanted.pop(leaf_hash(sha256, entry), None)
+    # Only what the signed checkpoint covers: a tile file beyond it is anybody's.
+    size = Checkpoint.open((folder / "checkpoint").read_text(encoding="utf-8"), key).size
+    for n in range(-(-size // TILE)):
+        width = min(TILE, size - n * TILE)
+        read = _read(folder, f"tile/0/{tile_path(n, width)}", f"tile/0/{tile_path(n)}")
+        data = read[1] if read else b""
+        for at in range(0, width * 32, 32):
+            wanted.pop(data[at : at + 32], None)
     return [
         Problem(f"streams/{one.stream}", f"第 {one.sequence} 条已应答（有回执），如今既不在流中也不在账上")
         for one in wanted.values()
@@ -1018,6 +1174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="jutong_verify", description="离线核验聚通的存证账本与回执")
     parser.add_argument("folder", nargs="?", type=Path, help="账本文件夹 DIR/ledger")
     parser.add_argument("--vkey", help="您持有的核验公钥 (名称+编号+公钥)")
+    parser.add_argument("--sm2-vkey", help="您持有的 SM2 核验公钥：检查点还须有其签名")
     parser.add_argument("--since", type=Path, help="您保存的旧检查点文件：核验账本未被改写或截短")
     parser.add_argument("--receipt", help="一张回执 (应答头 Jutong-Receipt)")
     parser.add_argument("--proof", type=Path, help="回执的入账证明 (tlog-proof 文件)")
@@ -1038,7 +1195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             WitnessKey.parse(witness).check(
                 since or (given.folder / "checkpoint").read_text(encoding="utf-8")
             )
-        report = verify_folder(given.folder, given.vkey, since)
+        report = verify_folder(given.folder, given.vkey, since, given.sm2_vkey)
         if given.receipts:
             tokens = given.receipts.read_text(encoding="utf-8").split()
             report.add(missing_receipts(given.folder, tokens, given.vkey))

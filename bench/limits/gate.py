@@ -1,6 +1,7 @@
 """The gate's limit: the same server, one SQLite read by key, one fsynced 100-byte record, nothing else.
 
-No token, no grant, no mask, no metering, no signature; group commit as in the gate.  Started by bench/gate.py:
+No token, no grant, no mask, no metering, no signature; group commit as in the gate.  ``/constant`` is the same server
+without even the read and the record.  Started by bench/gate.py:
 ``python -m bench.limits.gate PORT SQLITE_FILE RECORD_FILE``.
 """
 
@@ -17,6 +18,9 @@ from typing import Any
 import orjson
 from granian.constants import Interfaces, Loops
 from granian.server import Server
+
+#: An answer that nothing was read or written for, as long as the others.
+CONSTANT = orjson.dumps({"rows": [{"uscc": "9" * 18, "text": "x" * 190}]})
 
 
 class Limit:
@@ -35,6 +39,9 @@ class Limit:
         self._writing = False
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        if scope.path == "/constant":
+            protocol.response_bytes(200, [("content-type", "application/json")], CONSTANT)
+            return
         rows = self._data.execute(self._sql, (scope.query_string[5:],)).fetchall()
         body = orjson.dumps({"rows": [dict(zip(self._names, row, strict=True)) for row in rows]})
         loop = asyncio.get_running_loop()

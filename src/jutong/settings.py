@@ -44,6 +44,8 @@ class Settings:
     city: str = "邵阳市"
     #: The ledger's name towards witnesses and other cities (a schema-less URL, C2SP tlog-checkpoint).
     ledger_origin: str = "jutong.example/shaoyang"
+    #: Sign checkpoints by SM2 too (国密); once begun it goes on, for whoever holds the SM2 key asks for it.
+    ledger_sm2: bool = False
     #: The sample city's scale; 0 where the data are real. Shown beside every record count.
     scale: float = 0.0
     portal_host: str = "127.0.0.1"

@@ -23,7 +23,9 @@ def open_platform(settings: Settings, *, make: bool = False) -> Platform:
     try:
         prepare(database)
         keys = SoftwareKeys.open(settings.keys_folder)
-        ledger = Ledger.open(settings.ledger_folder, keys, origin=settings.ledger_origin)
+        ledger = Ledger.open(
+            settings.ledger_folder, keys, origin=settings.ledger_origin, sm2=settings.ledger_sm2
+        )
         store = Store.open(database, settings)
     except BaseException:
         database.close()

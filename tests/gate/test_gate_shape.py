@@ -96,3 +96,34 @@ def test_a_value_is_worded_as_the_replica_holds_it(value, item_type, held):
 def test_what_is_no_value_of_the_type_is_told(value, item_type):
     with pytest.raises(ValueError):
         cell(value, item_type)
+
+
+@pytest.mark.parametrize(
+    ("value", "item_type"),
+    [
+        (1 << 63, "integer"),
+        ("99999999999999999999", "integer"),
+        ("1_000", "integer"),
+        ("１２", "integer"),
+        (" 12", "integer"),
+        (1.5, "integer"),
+        ("1e-999999999999", "decimal(18,2)"),
+        ("1e999999999999", "decimal(18,2)"),
+        ("1_0", "decimal(18,2)"),
+        ("٣", "decimal(18,2)"),
+        ("NaN", "decimal(18,2)"),
+        ("Infinity", "decimal(18,2)"),
+    ],
+)
+def test_numbers_only_python_would_read_are_none(value, item_type):
+    """SQLite would raise at the first, memory would not suffice for others; the rest nobody else reads so."""
+    with pytest.raises(ValueError):
+        cell(value, item_type)
+
+
+def test_numbers_of_every_width_are_kept_exactly():
+    assert cell(-(1 << 63), "integer") == -(1 << 63)
+    assert cell("12345678901234567890123456789012345.67", "decimal(38,2)") == (
+        "12345678901234567890123456789012345.67"
+    )
+    assert cell("1.50e1", "decimal(18,2)") == "15.00"

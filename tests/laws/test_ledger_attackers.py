@@ -13,8 +13,9 @@ from tests.ledger_facts import ORIGIN, fact, open_ledger
 
 from jutong.keys import SoftwareKeys
 from jutong.ledger import Ledger, Witness, of_folder
+from jutong.ledger.notes import signed_note
 from jutong.terms import Broken, JutongError
-from jutong_verify import Damaged, WitnessKey, main, missing_receipts, verify_folder
+from jutong_verify import Damaged, Plan, Receipt, WitnessKey, main, missing_receipts, verify_folder
 
 
 @pytest.fixture
@@ -110,6 +111,62 @@ def test_a_stream_s_unmerged_tail_dropped(tmp_path, honest):
     file = tmp_path / "receipts"
     file.write_text("\n".join(receipts), encoding="utf-8")
     assert main([str(honest.folder), "--vkey", str(honest.vkey), "--receipts", str(file)]) == 1
+
+
+def test_a_dropped_tail_hidden_behind_a_merge_that_never_ends(tmp_path, honest):
+    """He signs a plan he never carries out and plants the missing hashes where its tiles would come to lie."""
+    stream = honest.stream("gate")
+    receipts = [one.token() for one in stream.commit([fact(500 + n) for n in range(3)])]
+    stream.close()
+    shutil.rmtree(honest.folder / "streams")
+    (honest.folder / "streams").mkdir(mode=0o700)
+    keys, size = SoftwareKeys.open(tmp_path / "keys"), honest.checkpoint().size
+    plan = str(Plan(size, size + 3))
+    (honest.folder / "plan").write_text(signed_note(plan, ORIGIN, keys), encoding="utf-8")
+    tile = (honest.folder / f"tile/0/000.p/{size}").read_bytes()
+    leaves = b"".join(Receipt.parse(one).leaf for one in receipts)
+    (honest.folder / f"tile/0/000.p/{size + 3}").write_bytes(tile + leaves)
+    assert verify_folder(honest.folder, str(honest.vkey)).ok  # as after a crash in mid-merge
+    assert len(missing_receipts(honest.folder, receipts, str(honest.vkey))) == 3
+
+
+def test_a_witness_is_shown_its_own_past(honest, witness):
+    """An old checkpoint, good in itself and even cosigned, is a log cut back."""
+    old = (witness.folder / "checkpoint").read_text(encoding="utf-8")
+    stream = honest.stream("gate")
+    stream.commit([fact(900)])
+    stream.close()
+    honest.sequence()
+    note, _, prove = of_folder(honest.folder)
+    newest = witness.look(note, prove)
+    with pytest.raises(Broken) as found:
+        witness.look(old, prove)
+    assert found.value.code == "ledger.cut_back"
+    assert (witness.folder / "checkpoint").read_text(encoding="utf-8") == newest
+
+
+def test_a_proof_for_other_sizes_than_asked_persuades_no_witness(honest, witness):
+    """Whatever is handed over as the proof: of another step, of nothing, too long, or of rubbish."""
+    before = (witness.folder / "checkpoint").read_bytes()
+    stream = honest.stream("gate")
+    stream.commit([fact(n) for n in range(1_000, 1_040)])
+    stream.close()
+    honest.sequence()
+    note, _, prove = of_folder(honest.folder)
+    right = prove(210, 250)
+    for wrong in (
+        prove(209, 250),
+        right[1:],
+        [],
+        [*right, right[0]],
+        [bytes(32)] * len(right),
+        right[::-1],
+    ):
+        with pytest.raises(Broken) as found:
+            witness.look(note, lambda *_, wrong=wrong: wrong)
+        assert found.value.code == "ledger.forked"
+        assert (witness.folder / "checkpoint").read_bytes() == before
+    witness.look(note, prove)
 
 
 def test_an_honest_ledger_is_signed_again_and_again(honest, witness):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
-from tests.ledger_facts import consistency, mth, path
+from tests.ledger_facts import consistency, fact, mth, open_ledger, path
 
 from jutong.ledger.tiles import Tree, bundle_name, bundles, leaf_hashes, read_bundle
 from jutong_verify import (
@@ -189,3 +190,20 @@ def test_a_malformed_checkpoint_is_refused(text):
 def test_a_checkpoint_reads_back_as_written():
     checkpoint = Checkpoint("jutong.example/x", 7, sha256(b""))
     assert Checkpoint.parse(str(checkpoint)) == checkpoint
+
+
+def test_a_proof_between_any_two_sizes_comes_from_the_newest_tiles(tmp_path):
+    """A witness asks while the log goes on; sizes that never were a checkpoint are as good as others."""
+    ledger = open_ledger(tmp_path)
+    stream = ledger.stream("gate")
+    for start, count in ((0, 200), (200, 90), (290, 10)):
+        stream.commit([fact(n) for n in range(start, start + count)])
+        ledger.sequence()
+    entries = [entry for _, entry in ledger._log.entries(0)]
+    choose = random.Random(3)
+    for _ in range(60):
+        new = choose.randint(1, 300)
+        old = choose.randint(1, new)
+        check_consistency(
+            sha256, (old, mth(entries[:old])), (new, mth(entries[:new])), ledger.consistency(old, new)
+        )

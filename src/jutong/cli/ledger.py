@@ -27,11 +27,17 @@ def ledger() -> None:
     help="只看存证目录（缺省为本城市的），不碰控制库与密钥",
 )
 @click.option("--vkey", help="您持有的核验公钥；缺省用目录自带的，只能发现损坏，不能发现伪造")
+@click.option("--sm2-vkey", help="您持有的 SM2 核验公钥：检查点还须有其签名（配合 --offline）")
 @click.option("--since", type=click.Path(path_type=Path, exists=True), help="您保存的旧检查点文件")
 @as_json
 @click.pass_context
 def verify(
-    context: click.Context, offline: str | None, vkey: str | None, since: Path | None, machine: bool
+    context: click.Context,
+    offline: str | None,
+    vkey: str | None,
+    sm2_vkey: str | None,
+    since: Path | None,
+    machine: bool,
 ) -> None:
     """逐字节验证存证；不一致时说出文件与位置。"""
     held = since.read_text(encoding="utf-8") if since else None
@@ -42,7 +48,7 @@ def verify(
         if not folder.is_dir():
             raise NotFound("ledger.no_folder", f"没有存证目录 {folder}")
         try:
-            report = verify_folder(folder, vkey, held)
+            report = verify_folder(folder, vkey, held, sm2_vkey)
         except Damaged as problem:
             raise BadInput("ledger.bad_vkey", f"给出的核验公钥无法读懂：{problem.sentence}") from problem
     else:
@@ -100,12 +106,14 @@ def export(context: click.Context, folder: Path, machine: bool) -> None:
     with platform_of(context) as platform:
         platform.ledger.sequence()
         checkpoint = platform.ledger.export(folder)
-        vkey = str(platform.ledger.vkey)
+        vkey, sm2 = str(platform.ledger.vkey), platform.ledger.sm2_vkey
+    said = {"folder": str(folder), "size": checkpoint.size, "vkey": vkey}
+    command = f"python jutong_verify.py {folder} --vkey '{vkey}'"
+    if sm2 is not None:
+        said["sm2_vkey"] = str(sm2)
+        command += f" --sm2-vkey '{sm2}'"
     say(
-        {"folder": str(folder), "size": checkpoint.size, "vkey": vkey},
+        said,
         machine,
-        lambda: console.print(
-            f"已导出 {checkpoint.size} 条到 {folder}；验证：python jutong_verify.py {folder} --vkey '{vkey}'",
-            soft_wrap=True,
-        ),
+        lambda: console.print(f"已导出 {checkpoint.size} 条到 {folder}；验证：{command}", soft_wrap=True),
     )

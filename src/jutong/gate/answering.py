@@ -88,6 +88,8 @@ def compose(call: Call, rights: Rights | None, means: Means) -> Draft | Pending:
 
 def _answer(call: Call, rights: Rights | None, means: Means, known: Known) -> Draft | Pending:
     rights = fresh(rights)  # 1  may we decide at all
+    if call.fault is not None and (call.signed is not None or call.authorization is None):
+        raise call.fault  # who asks cannot be told: nobody has signed a body that is not here
     known.caller = caller = identify(call, rights, means)  # 2  who asks
     if caller.limited:
         means.enter(caller, call.at)
@@ -189,6 +191,8 @@ def find_service(call: Call, rights: Rights) -> Served:
 
 def read(call: Call, kind: str) -> Asked:
     """4. The question itself."""
+    if call.fault is not None:
+        raise call.fault
     if call.method == "GET":
         return read_query(call.query, kind)
     if call.method == "POST":
@@ -468,10 +472,15 @@ def told(ready: Ready, rows: list[tuple[Cell, ...]]) -> list[dict[str, Cell]]:
 
 def evidenced(call: Call, ready: Ready, body: bytes, rows: list[tuple[Cell, ...]], hashed: Hasher) -> Draft:
     """The draft with its exchange; whoever has this very body already (``If-None-Match``) is told so, and no more."""
-    subjects, year, first = "", f"{call.at.year}", len(ready.names)
+    subjects = ""
     if ready.entitled.subjects:
-        found = {hashed(str(one), year) for row in rows for one in row[first:-1] if one is not None}
-        subjects = " ".join(sorted(found))
+        year, first = str(call.at.year), len(ready.names)
+        named = [one for row in rows for one in row[first:-1] if one is not None]
+        subjects = (
+            hashed(str(named[0]), year)  # as most answers are
+            if len(named) == 1
+            else " ".join(sorted({hashed(str(one), year) for one in named}))
+        )
     content = hashlib.sha256(body).hexdigest()
     etag, status, left = f'"{content[:32]}"', 200, len(rows)
     if call.unless is not None and etag in call.unless:

@@ -13,6 +13,7 @@ A service of kind 核验 (verify) takes, beside its key items, the values to be 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -20,9 +21,11 @@ from urllib.parse import unquote_plus
 
 import orjson
 
-from jutong.terms import BadInput
+from jutong.terms import BadInput, JutongError
 
 MOST_BODY = 64 << 10
+#: Seconds within which a body must be here.
+BODY_SECONDS = 10.0
 #: Keys of one batch at most.
 MOST_KEYS = 1_000
 _MOST_PARAMETERS = 64
@@ -34,7 +37,19 @@ _OPTIONS: Mapping[str, frozenset[str]] = {
     "proxy": frozenset({"items", "limit"}),
 }
 _MOST_TOKEN = 2_100
-_CURSOR = re.compile(r"([0-9a-f-]{1,40})\.(\d{1,18})")
+_CURSOR = re.compile(r"([0-9a-f-]{1,40})\.([0-9]{1,18})")
+
+
+class BodyTooLarge(JutongError):
+    status = 413
+
+
+class BodyTooSlow(JutongError):
+    status = 408
+
+
+class LengthRequired(JutongError):
+    status = 411
 
 
 class Asked(NamedTuple):
@@ -62,9 +77,10 @@ def read_query(query_string: str, kind: str = "query") -> Asked:
     if len(pairs) > _MOST_PARAMETERS:
         raise _bad("参数太多")
     given: dict[str, object] = {}
+    encoded = "%" in query_string or "+" in query_string
     for pair in pairs:
         name, _, value = pair.partition("=")
-        if "%" in pair or "+" in pair:
+        if encoded:
             name, value = _decoded(name), _decoded(value)
         if name in given:
             raise _bad(f"参数 {name[:62]} 给了两次")
@@ -85,6 +101,7 @@ def read_body(body: bytes, kind: str = "query") -> Asked:
         given: Any = orjson.loads(body) if body else {}
     except orjson.JSONDecodeError as problem:
         raise _bad("请求体不是 JSON") from problem
+    _check_once(body)
     options = _OPTIONS[kind]
     if kind in ("query", "verify") and isinstance(given, dict) and "batch" in given:
         return _batch(given)
@@ -128,6 +145,19 @@ def _batch(given: Mapping[str, Any]) -> Asked:
     return Asked(batch[0], _items(given.get("items")), batch=tuple(batch))
 
 
+def _check_once(body: bytes) -> None:
+    """A name given twice would be read one way here and another way by whoever looked at it before us."""
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise _bad("请求体中有重复的名称")
+
+    try:
+        json.loads(body or b"{}", object_pairs_hook=once)
+    except RecursionError as problem:
+        raise _bad("请求体嵌套太深") from problem
+
+
 def _is_question(where: object) -> bool:
     return isinstance(where, dict) and not any(isinstance(value, list | dict) for value in where.values())
 
@@ -150,7 +180,7 @@ def _items(given: object, name: str = "items") -> tuple[str, ...] | None:
 def _limit(given: object) -> int | None:
     if given is None:
         return None
-    if isinstance(given, bool) or not re.fullmatch(r"[1-9]\d{0,5}", str(given)):
+    if isinstance(given, bool) or not re.fullmatch(r"[1-9][0-9]{0,5}", str(given)):
         raise _bad("limit 应为正整数")
     return int(str(given))
 

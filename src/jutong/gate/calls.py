@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from jutong.ledger import Exchange, Record
 from jutong.terms import BadInput, JutongError
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_ID_BYTES = 10
 
 
 class Call(NamedTuple):
@@ -36,6 +37,8 @@ class Call(NamedTuple):
     signed: Signed | None = None
     #: The ``If-None-Match`` header.
     unless: str | None = None
+    #: Why the request itself could not be taken whole.
+    fault: JutongError | None = None
 
 
 class Draft(NamedTuple):
@@ -99,6 +102,12 @@ def refusal(call: Call, problem: JutongError, known: Known) -> Draft:
     return Draft(status, problem_headers(status), body, exchange)
 
 
+def unrecorded(call: Call, draft: Draft, problem: JutongError) -> Draft:
+    """What is said instead of an answer whose exchange could not be made durable."""
+    body = problem_body(503, problem.code, problem.sentence, call.request_id)
+    return draft._replace(status=503, headers=problem_headers(503), body=body)
+
+
 def problem_body(status: int, code: str, sentence: str, request_id: str) -> bytes:
     told: Mapping[str, object] = {
         "type": f"urn:jutong:problem:{code}",
@@ -123,4 +132,15 @@ def request_id(given: str | None) -> str:
     """The caller's own id, so that a repeated call counts once, or a new one."""
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given
-    return os.urandom(10).hex()
+    return next(_FRESH)
+
+
+def _fresh_ids() -> Iterator[str]:
+    """Ten random bytes each; fetched many at a time, for a system call costs more than all else an id costs."""
+    while True:
+        drawn = os.urandom(_ID_BYTES * 512).hex()
+        for at in range(0, len(drawn), _ID_BYTES * 2):
+            yield drawn[at : at + _ID_BYTES * 2]
+
+
+_FRESH = _fresh_ids()

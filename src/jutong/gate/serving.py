@@ -47,7 +47,10 @@ def serve(settings: Settings, port: int | None = None) -> None:
     settings.gate_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open_database(settings) as database:
         Ledger.open(
-            settings.ledger_folder, SoftwareKeys.open(settings.keys_folder), origin=settings.ledger_origin
+            settings.ledger_folder,
+            SoftwareKeys.open(settings.keys_folder),
+            origin=settings.ledger_origin,
+            sm2=settings.ledger_sm2,
         )
         server = Server(
             "jutong.gate",

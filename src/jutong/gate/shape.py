@@ -11,9 +11,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 from jutong.elements import element_of
@@ -21,6 +22,10 @@ from jutong.share import OutItem, Selection, leaving_sql
 from jutong.terms import Item, field_text, quote
 
 Cell = str | int | None
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,60}(?:\.[0-9]{0,60})?(?:[eE][+-]?[0-9]{1,2})?")
+#: Wide enough for every number of that form.
+_EXACTLY = Context(prec=300)
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def cell(value: object, item_type: str) -> Cell:
         raise ValueError("not a value of this type")
     text = str(value)
     if item_type == "integer":
-        return int(text)
+        return _integer(text)
     if item_type.startswith("decimal"):
         return _decimal(text, int(item_type[8:-1].split(",")[1]))
     if item_type == "date":
@@ -131,12 +136,19 @@ def cell(value: object, item_type: str) -> Cell:
     return text
 
 
+def _integer(text: str) -> int:
+    """Python reads other scripts' digits and underscores as well, and SQLite no more than 64 bits."""
+    if not _INTEGER.fullmatch(text) or not -(1 << 63) <= int(text) < 1 << 63:
+        raise ValueError("not a 64-bit integer")
+    return int(text)
+
+
 def _decimal(text: str, scale: int) -> str:
+    if not _NUMBER.fullmatch(text):  # 1e-999999999 has a thousand million digits when written out
+        raise ValueError("not a number")
     try:
         number = Decimal(text)
-        if not number.is_finite():
-            raise ValueError("not a number")
-        exact = number.quantize(Decimal(1).scaleb(-scale))
+        exact = number.quantize(Decimal(1).scaleb(-scale), context=_EXACTLY)
     except InvalidOperation as problem:
         raise ValueError("not a number") from problem
     # More digits than the item has: kept as they are, so that they equal nothing rather than something near.

@@ -15,8 +15,8 @@ from functools import lru_cache
 from typing import Any
 
 from jutong.gate.answering import Means, compose
-from jutong.gate.asking import MOST_BODY
-from jutong.gate.calls import Call, Draft, problem_body, problem_headers, request_id
+from jutong.gate.asking import BODY_SECONDS, MOST_BODY, BodyTooLarge, BodyTooSlow, LengthRequired
+from jutong.gate.calls import Call, Draft, problem_body, problem_headers, request_id, unrecorded
 from jutong.gate.evidence import Evidence
 from jutong.gate.limits import Limits
 from jutong.gate.live import Live
@@ -25,15 +25,15 @@ from jutong.gate.replicas import Replicas
 from jutong.gate.signatures import Nonces, Signed
 from jutong.gate.watching import Watch
 from jutong.keys import KeyProvider
-from jutong.ledger import Ledger
+from jutong.ledger import Ledger, Receipt
 from jutong.settings import Settings
 from jutong.share import subject_hasher, subject_secret
-from jutong.terms import JutongError
+from jutong.terms import BadInput, JutongError
 
 _REFRESH_SECONDS = 0.5
 _PREFIX = "/v1/"
 #: What anybody may read without a token: it holds hashes and signatures, no exchange.
-_PUBLIC = ("/ledger/checkpoint", "/ledger/vkey")
+_PUBLIC = ("/ledger/checkpoint", "/ledger/vkey", "/ledger/vkey.sm2")
 
 
 class Worker:
@@ -74,50 +74,38 @@ class Worker:
         if not scope.path.startswith(_PREFIX):
             self._beside(scope, protocol)
             return
+        # One coroutine from question to answer: each one more would be woken, and passed through, for every call.
         began = time.perf_counter()
         self._metrics.under_way += 1
+        status, entered = 500, None
         try:
-            status = await self._call(scope, protocol)
-        finally:
-            self._metrics.under_way -= 1
-        self._metrics.answered(status, time.perf_counter() - began)
-
-    async def _call(self, scope: Any, protocol: Any) -> int:
-        headers = scope.headers
-        body = b"" if scope.method == "GET" else await _body(protocol)
-        call = Call(
-            method=scope.method,
-            service=scope.path[len(_PREFIX) :],
-            query=scope.query_string,
-            body=body,
-            authorization=headers.get("authorization"),
-            came_from=scope.client.rpartition(":")[0],
-            at=dt.datetime.now(dt.UTC),
-            request_id=request_id(headers.get("jutong-request-id")),
-            signed=_signed(scope, body) if "signature-input" in headers else None,
-            unless=headers.get("if-none-match"),
-        )
-        composed = compose(call, self._watch.rights(), self._means)
-        try:
+            headers = scope.headers
+            body, fault = b"", None
+            if scope.method != "GET":
+                try:
+                    body = await _body(headers, protocol)
+                except JutongError as problem:
+                    fault = problem
+            call = _call(scope, headers, body, fault)
+            composed = compose(call, self._watch.rights(), self._means)
+            entered = composed.caller
             draft = composed if isinstance(composed, Draft) else await self._live.answer(composed)
-            return await self._answer(call, draft, protocol, bool(headers.get("jutong-evidence")))
+            try:
+                receipt = await self._pen().record(draft.exchange)  # 8  evidence first
+            except JutongError as problem:
+                draft = unrecorded(call, draft, problem)
+                protocol.response_bytes(draft.status, list(draft.headers), draft.body)
+            else:
+                reply = _headers(call, draft, receipt, told=headers.get("jutong-evidence"))
+                protocol.response_bytes(
+                    draft.status, reply, draft.body
+                )  # 9  the caller may quote the receipt
+            status = draft.status
         finally:
-            if composed.caller is not None:
-                self._limits.leave(composed.caller)
-
-    async def _answer(self, call: Call, draft: Draft, protocol: Any, evidence: bool) -> int:
-        try:
-            receipt = await self._pen().record(draft.exchange)  # 8  evidence first
-        except JutongError as problem:
-            body = problem_body(503, problem.code, problem.sentence, call.request_id)
-            protocol.response_bytes(503, list(problem_headers(503)), body)
-            return 503
-        reply = [*draft.headers, ("jutong-receipt", receipt.token()), ("jutong-request-id", call.request_id)]
-        if evidence:
-            entry = draft.exchange.entry_bytes(receipt.stream, receipt.sequence)
-            reply.append(("jutong-exchange", base64.urlsafe_b64encode(entry).decode()))
-        protocol.response_bytes(draft.status, reply, draft.body)  # 9  the caller may quote the receipt
-        return draft.status
+            if entered is not None:
+                self._limits.leave(entered)
+            self._metrics.under_way -= 1
+            self._metrics.answered(status, time.perf_counter() - began)
 
     def _pen(self) -> Evidence:
         """Made at the first call, inside the running loop."""
@@ -136,9 +124,9 @@ class Worker:
     def _beside(self, scope: Any, protocol: Any) -> None:
         """What is no call for data: health, and what a receipt is verified with."""
         plain = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
-        if scope.method == "GET" and scope.path in _PUBLIC:
-            name = scope.path.rpartition("/")[2]
-            protocol.response_bytes(200, plain, (self._ledger.folder / name).read_bytes())
+        public = self._ledger.folder / scope.path.rpartition("/")[2] if scope.path in _PUBLIC else None
+        if scope.method == "GET" and public is not None and public.exists():
+            protocol.response_bytes(200, plain, public.read_bytes())
         elif scope.method == "GET" and scope.path == "/ledger/consistency":
             status, proof = _consistency(self._ledger, scope.query_string)
             protocol.response_bytes(status, plain, proof)
@@ -157,17 +145,48 @@ class Worker:
             protocol.response_bytes(404, list(problem_headers(404)), body)
 
 
+def _call(scope: Any, headers: Any, body: bytes, fault: JutongError | None) -> Call:
+    authorization = headers.get_all("authorization")
+    if len(authorization) > 1:  # whoever looked at it before us may have looked at the other one
+        fault = BadInput("gate.bad_query", "Authorization 只能给一次")
+    return Call(
+        scope.method,
+        scope.path[len(_PREFIX) :],
+        scope.query_string,
+        body,
+        authorization[0] if len(authorization) == 1 else None,
+        scope.client.rpartition(":")[0],
+        dt.datetime.now(dt.UTC),
+        request_id(headers.get("jutong-request-id")),
+        _signed(scope, body) if "signature-input" in headers else None,
+        headers.get("if-none-match"),
+        fault,
+    )
+
+
+def _headers(call: Call, draft: Draft, receipt: Receipt, *, told: str | None) -> list[tuple[str, str]]:
+    """``told``: the caller wants the exchange itself too."""
+    reply = [*draft.headers, ("jutong-receipt", receipt.token()), ("jutong-request-id", call.request_id)]
+    if told:
+        entry = draft.exchange.entry_bytes(receipt.stream, receipt.sequence)
+        reply.append(("jutong-exchange", base64.urlsafe_b64encode(entry).decode()))
+    return reply
+
+
 def _is_here(client: str) -> bool:
     return client.rpartition(":")[0].strip("[]") in ("127.0.0.1", "::1")
 
 
 def _consistency(ledger: Ledger, query: str) -> tuple[int, bytes]:
     """A witness's question: the proof that ``old`` entries are the beginning of ``new``, a hash a line."""
-    found = re.fullmatch(r"old=(\d{1,15})&new=(\d{1,15})", query)
+    found = re.fullmatch(r"old=([0-9]{1,15})&new=([0-9]{1,15})", query)
     old, new = (int(found[1]), int(found[2])) if found else (0, 0)
-    if not 0 < old <= new <= ledger.checkpoint().size:
-        return 400, b""
-    return 200, b"".join(base64.b64encode(one) + b"\n" for one in ledger.consistency(old, new))
+    try:
+        if not 0 < old <= new <= ledger.checkpoint().size:
+            return 400, b""
+        return 200, b"".join(base64.b64encode(one) + b"\n" for one in ledger.consistency(old, new))
+    except JutongError:  # a damaged ledger proves nothing
+        return 503, b""
 
 
 def _signed(scope: Any, body: bytes) -> Signed:
@@ -181,7 +200,7 @@ def _signed(scope: Any, body: bytes) -> Signed:
         header("signature-input") or "",
         header("signature") or "",
         scope.method,
-        scope.authority or given.get("host") or "",
+        scope.authority or header("host") or "",
         scope.path,
         scope.query_string,
         body,
@@ -189,13 +208,30 @@ def _signed(scope: Any, body: bytes) -> Signed:
     )
 
 
-async def _body(protocol: Any) -> bytes:
-    """At most one byte more than is allowed: whoever reads it as JSON finds it is none."""
+async def _body(headers: Any, protocol: Any) -> bytes:
+    """The whole body as its length was announced, or why not.
+
+    A body in chunks has no length: when it breaks off the server says no more than that it has ended.
+    """
+    announced = headers.get_all("content-length")
+    length = int(announced[0]) if len(announced) == 1 and re.fullmatch("[0-9]{1,15}", announced[0]) else 0
+    if "transfer-encoding" in headers or len(announced) > 1:
+        raise LengthRequired("gate.length_required", "请求体须带 Content-Length 整体送来，不接受分块传输")
+    if length > MOST_BODY:
+        raise BodyTooLarge("gate.body_too_large", f"请求体至多 {MOST_BODY} 字节")
     body = bytearray()
-    async for chunk in protocol:
-        body += chunk
-        if len(body) > MOST_BODY:
-            return bytes(body[: MOST_BODY + 1])
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in protocol:
+                body += chunk
+                if len(body) > MOST_BODY:
+                    raise BodyTooLarge("gate.body_too_large", f"请求体至多 {MOST_BODY} 字节")
+    except TimeoutError as problem:
+        raise BodyTooSlow("gate.body_too_slow", f"请求体 {BODY_SECONDS:g} 秒内没有送完") from problem
+    if body and not announced:
+        raise LengthRequired("gate.length_required", "请求体须带 Content-Length")
+    if len(body) != length:
+        raise BadInput("gate.body_cut", f"请求体应有 {length} 字节，只收到 {len(body)} 字节")
     return bytes(body)
 
 

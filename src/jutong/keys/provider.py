@@ -28,6 +28,12 @@ class KeyProvider(Protocol):
     def public_key(self, key: str) -> bytes:
         """The 32 bytes of the Ed25519 public key."""
 
+    def sign_sm2(self, key: str, data: bytes) -> bytes:
+        """SM2 signature with SM3, r || s, 64 bytes (GB/T 32918.2-2016)."""
+
+    def sm2_public_key(self, key: str) -> bytes:
+        """The 65 bytes 04 || x || y of the SM2 public key."""
+
     def seal(self, secret: bytes, context: str = "") -> str:
         """Encrypt a secret for keeping in a table; ``context`` binds it to its place (e.g. the source's name)."""
 

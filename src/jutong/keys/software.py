@@ -1,4 +1,4 @@
-"""Keys as files under DIR/keys: Ed25519 for signing, AES-256-GCM for sealing, HMAC-SHA-256 for keyed hashes.
+"""Keys as files under DIR/keys: Ed25519 and SM2 for signing, AES-256-GCM for sealing, HMAC-SHA-256 for keyed hashes.
 
 Every file is 0600 in a folder 0700.  A key is made once, however many processes ask for it at the same
 instant: each writes its own candidate, and only one can take the name (``link`` fails where a name exists).
@@ -22,7 +22,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from jutong.keys.provider import verify_ed25519
+from jutong.keys.sm2 import new_sm2_key, sign_sm2, sm2_public
 from jutong.terms import Broken
+from jutong_verify import SM2_N
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 _PERIOD = re.compile(r"[0-9]{4}")
@@ -36,6 +38,8 @@ class SoftwareKeys:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._signing: dict[str, Ed25519PrivateKey] = {}
+        #: (private, public) by name.
+        self._sm2: dict[str, tuple[int, bytes]] = {}
         self._hashing: dict[tuple[str, str], bytes] = {}
         self._sealing: AESGCM | None = None
 
@@ -55,6 +59,12 @@ class SoftwareKeys:
 
     def public_key(self, key: str) -> bytes:
         return self._signing_key(key).public_key().public_bytes_raw()
+
+    def sign_sm2(self, key: str, data: bytes) -> bytes:
+        return sign_sm2(*self._sm2_key(key), data)
+
+    def sm2_public_key(self, key: str) -> bytes:
+        return self._sm2_key(key)[1]
 
     def seal(self, secret: bytes, context: str = "") -> str:
         nonce = secrets.token_bytes(12)
@@ -95,6 +105,16 @@ class SoftwareKeys:
                 raise Broken("keys.wrong_kind", f"密钥文件 {key}.signing.pem 不是 Ed25519 私钥")
             self._signing[key] = loaded
         return self._signing[key]
+
+    def _sm2_key(self, key: str) -> tuple[int, bytes]:
+        """The file holds the 32 bytes of the private key."""
+        if key not in self._sm2:
+            name = f"{_checked(_NAME, key)}.sm2.key"
+            private = int.from_bytes(_kept(self._file(name), lambda: new_sm2_key().to_bytes(32)))
+            if not 0 < private < SM2_N - 1:
+                raise Broken("keys.wrong_kind", f"密钥文件 {name} 不是 SM2 私钥")
+            self._sm2[key] = private, sm2_public(private)
+        return self._sm2[key]
 
     def _sealing_key(self) -> AESGCM:
         if self._sealing is None:

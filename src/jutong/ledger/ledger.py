@@ -11,10 +11,21 @@ from typing import Self
 from jutong.keys import KeyProvider
 from jutong.ledger.exchange import Exchange
 from jutong.ledger.files import check_room, locked, write_whole
+from jutong.ledger.notes import sm2_key
 from jutong.ledger.sequencer import Log
 from jutong.ledger.stream import Head, Stream
 from jutong.terms import Conflict, NotFound, Unavailable
-from jutong_verify import Checkpoint, Proof, Receipt, Report, VerifierKey, leaf_hash, sha256, verify_folder
+from jutong_verify import (
+    Checkpoint,
+    Proof,
+    Receipt,
+    Report,
+    Sm2Key,
+    VerifierKey,
+    leaf_hash,
+    sha256,
+    verify_folder,
+)
 
 
 class Ledger:
@@ -26,8 +37,10 @@ class Ledger:
         self.origin = log.origin
 
     @classmethod
-    def open(cls, folder: Path, keys: KeyProvider, origin: str = "jutong.example/ledger") -> Self:
-        """The ledger of this folder, begun if it is empty.
+    def open(
+        cls, folder: Path, keys: KeyProvider, origin: str = "jutong.example/ledger", *, sm2: bool = False
+    ) -> Self:
+        """The ledger of this folder, begun if it is empty; ``sm2``: its checkpoints are signed by SM2 too from now on.
 
         Raises Conflict ``ledger.other_origin`` if the folder's log belongs to another origin or key, and
         Unavailable ``ledger.no_room`` where it cannot be written.
@@ -41,6 +54,10 @@ class Ledger:
                     if not (folder / "vkey").exists():
                         write_whole(folder, [("vkey", f"{log.key}\n".encode())])
                     log.begin()
+            if sm2 and not log.has_sm2:
+                with locked(folder / "lock"):
+                    if not log.has_sm2:
+                        log.begin_sm2()
             if (folder / "vkey").read_text(encoding="utf-8") != f"{log.key}\n":
                 raise Conflict(
                     "ledger.other_origin",
@@ -54,6 +71,11 @@ class Ledger:
     def vkey(self) -> VerifierKey:
         """What a verifier must hold: name, key id and public key."""
         return self._log.key
+
+    @property
+    def sm2_vkey(self) -> Sm2Key | None:
+        """What the SM2 signatures are verified with; None while there are none."""
+        return sm2_key(self.origin, self._log.keys) if self._log.has_sm2 else None
 
     def stream(self, name: str) -> Stream:
         """A new stream of this process, after a successful test write (design §11).
@@ -128,7 +150,8 @@ class Ledger:
 
     def consistency(self, old: int, new: int | None = None) -> list[bytes]:
         """Proof that the log of ``old`` entries is a prefix of that of ``new`` (RFC 6962 2.1.2)."""
-        return self._log.tree.consistency(old, self.checkpoint().size if new is None else new)
+        newest = self.checkpoint().size
+        return self._log.tree.consistency(old, newest if new is None else new, newest)
 
     def export(self, folder: Path) -> Checkpoint:
         """A copy of what is merged, for an auditor: the log at one checkpoint, without the writers' streams.
@@ -151,11 +174,12 @@ class Ledger:
 
         What a crash left behind is finished first, so that only real damage is reported.
         """
-        report = verify_folder(self.folder, str(self.vkey), since)
+        sm2 = str(self.sm2_vkey) if self.sm2_vkey else None
+        report = verify_folder(self.folder, str(self.vkey), since, sm2)
         if report.ok and report.notes:
             with locked(self.folder / "lock"):
                 self._log.finish()
-            report = verify_folder(self.folder, str(self.vkey), since)
+            report = verify_folder(self.folder, str(self.vkey), since, sm2)
         return report
 
 

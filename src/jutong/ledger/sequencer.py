@@ -21,11 +21,13 @@ from pathlib import Path
 
 from jutong.keys import KeyProvider
 from jutong.ledger.files import is_free, write_whole
-from jutong.ledger.notes import signed_note, verifier_key
+from jutong.ledger.notes import signed_note, sm2_key, verifier_key, with_sm2
 from jutong.ledger.streams import Streams, damaged, first_of, stream_of
 from jutong.ledger.tiles import Tree, bundle_name, bundles, leaf_hashes, read_bundle
 from jutong_verify import TILE, Checkpoint, Damaged, Plan, VerifierKey, open_note, sha256, sm3, tile_path
 
+#: The SM2 verifier key, where there is one.
+SM2_VKEY = "vkey.sm2"
 #: About this many records in one plan at most, so that memory stays bounded.
 PLAN_RECORDS = 65_536
 #: Seconds after which a temporary file that nobody holds belongs to a dead process.
@@ -63,6 +65,19 @@ class Log:
             write_whole(self.folder, [("plan", self._signed(str(Plan(0, 0)), self.key))])
         if not (self.folder / "checkpoint").exists():
             self._sign(0, sha256(b""), sm3(b""))
+
+    @property
+    def has_sm2(self) -> bool:
+        """Whether checkpoints are signed by SM2 too: from the day its key was laid down, whoever merges."""
+        return (self.folder / SM2_VKEY).exists()
+
+    def begin_sm2(self) -> None:
+        """From now on; only for the holder of the lock.  The key is laid down last, when both checkpoints bear it."""
+        for name, key in (("sm3/checkpoint", self.key.named("/sm3")), ("checkpoint", self.key)):
+            text = str(self._opened(name, key))
+            note = with_sm2(signed_note(text, key.name, self.keys), key.name, self.keys)
+            write_whole(self.folder, [(name, note.encode())])
+        write_whole(self.folder, [(SM2_VKEY, f"{sm2_key(self.origin, self.keys)}\n".encode())])
 
     def finish(self) -> None:
         """Clear what a crash left behind and do the rest of its plan; only for the holder of the lock."""
@@ -152,8 +167,10 @@ class Log:
             ("sm3/checkpoint", self.key.named("/sm3"), parallel_root),
             ("checkpoint", self.key, root),
         ):
-            note = self._signed(str(Checkpoint(key.name, size, signed_root)), key)
-            write_whole(self.folder, [(name, note)])
+            note = signed_note(str(Checkpoint(key.name, size, signed_root)), key.name, self.keys)
+            if self.has_sm2:
+                note = with_sm2(note, key.name, self.keys)
+            write_whole(self.folder, [(name, note.encode())])
 
     def _signed(self, text: str, key: VerifierKey) -> bytes:
         return signed_note(text, key.name, self.keys).encode()

@@ -71,20 +71,24 @@ class Tree:
                 low = middle
         return path[::-1]
 
-    def consistency(self, old: int, new: int) -> list[bytes]:
-        """Proof that the first ``old`` entries of a tree of ``new`` are the old tree (RFC 6962 2.1.2)."""
+    def consistency(self, old: int, new: int, newest: int | None = None) -> list[bytes]:
+        """Proof that the first ``old`` entries of a tree of ``new`` are the old tree (RFC 6962 2.1.2).
+
+        ``newest``: how many entries the tiles hold by now, where ``new`` is less.
+        """
+        held = new if newest is None else newest
         proof: list[bytes] = []
         low, high = 0, new
         while old and old != high:
             middle = low + _split(high - low)
             if old <= middle:
-                proof.append(self._range(middle, high, new))
+                proof.append(self._range(middle, high, held))
                 high = middle
             else:
-                proof.append(self._range(low, middle, new))
+                proof.append(self._range(low, middle, held))
                 low = middle
         if low and old:
-            proof.append(self._range(low, high, new))
+            proof.append(self._range(low, high, held))
         return proof[::-1]
 
     def find(self, leaf: bytes, size: int) -> int | None:

@@ -57,6 +57,6 @@ def application() -> ASGIApp:
     database = open_database(settings)
     keys = SoftwareKeys.open(settings.keys_folder)
     store = Store.open(database, settings)
-    ledger = Ledger.open(settings.ledger_folder, keys, origin=settings.ledger_origin)
+    ledger = Ledger.open(settings.ledger_folder, keys, origin=settings.ledger_origin, sm2=settings.ledger_sm2)
     portal = make_portal(database=database, store=store, ledger=ledger, keys=keys, settings=settings)
     return wrap_asgi_with_proxy_headers(portal, list(settings.proxies)) if settings.proxies else portal

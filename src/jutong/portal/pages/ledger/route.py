@@ -13,7 +13,7 @@ from pydantic import Field
 
 import jutong_verify
 from jutong.database import named_sql
-from jutong.ledger import Damaged, Exchange, check_heads
+from jutong.ledger import Damaged, Exchange, Ledger, check_heads
 from jutong.people import visible_to
 from jutong.portal import saying
 from jutong.portal.names import department_names
@@ -79,6 +79,8 @@ class CheckpointView:
     size: int
     root: str
     note: str
+    #: What it is signed by: Ed25519, and SM2 where that was begun.
+    signers: tuple[str, ...]
     #: What the control database remembers, and what it no longer agrees with.
     kept_size: int
     kept_at: dt.datetime | None
@@ -134,7 +136,8 @@ class Proved:
     root: str
     levels: tuple[Level, ...]
     checkpoint: str
-    signed: bool
+    #: As ``CheckpointView.signers``.
+    signers: tuple[str, ...]
     #: An older checkpoint kept apart, and whether today's log begins with it.
     kept_size: int
     kept_holds: bool | None
@@ -220,6 +223,7 @@ def _checkpoint(visit: Visit) -> CheckpointView:
         size=checkpoint.size,
         root=checkpoint.root.hex(),
         note=ledger.note(),
+        signers=_signers(ledger, ledger.note()),
         kept_size=kept["size"] if kept else 0,
         kept_at=kept["seen_at"] if kept else None,
         problems=tuple(str(problem) for problem in problems),
@@ -245,11 +249,20 @@ def exchange(visit: Visit, asked: ProofQuestion) -> Proved:
         root=checkpoint.root.hex(),
         levels=levels,
         checkpoint=note,
-        signed=True,
+        signers=_signers(ledger, note),
         kept_size=kept_size,
         kept_holds=kept_holds,
         receipt=asked.receipt,
     )
+
+
+def _signers(ledger: Ledger, note: str) -> tuple[str, ...]:
+    """The algorithms of our signatures under the note, each checked.  Raises Damaged."""
+    jutong_verify.open_note(note, ledger.vkey)
+    if ledger.sm2_vkey is None:
+        return ("Ed25519",)
+    ledger.sm2_vkey.check(note)
+    return ("Ed25519", "SM2")
 
 
 def _kept(visit: Visit, size: int) -> tuple[int, bool | None]:
@@ -321,6 +334,8 @@ def proof_pack(visit: Visit, _: NoQuestion) -> Download:
         archive.writestr("entry.json", entry)
         archive.writestr("entry.tlog-proof", str(proof))
         archive.writestr("vkey", f"{ledger.vkey}\n")
+        if ledger.sm2_vkey is not None:
+            archive.writestr("vkey.sm2", f"{ledger.sm2_vkey}\n")
         archive.writestr("jutong_verify.py", Path(jutong_verify.__file__).read_bytes())
         archive.writestr("读我.txt", told)
     return Download(f"交换{index}-证明包.zip", "application/zip", packed.getvalue())
