@@ -6,7 +6,7 @@ day) and the same with a time behind.  Two-digit years and day-first forms are n
 
 from __future__ import annotations
 
-from jutong.elements.cleaning import half_width, let, nothing_to_null, trimmed, unless
+from jutong.elements.cleaning import half_width, let, nothing_to_null, trimmed, unless, wordy
 
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = "[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{1,6})?"
@@ -20,9 +20,18 @@ _PARTS = "['y', 'm', 'd', 'hh', 'mi', 'ss', 'ff']"
 _SERIAL = "[1-6][0-9]{4}(?:\\.[0-9]+)?"
 
 
+def day_of_year(between: str = "") -> str:
+    """Month and day of any year as a regex: all days but the 29th of February."""
+    return (
+        f"(?:(?:0[1-9]|1[0-2]){between}(?:0[1-9]|1[0-9]|2[0-8])"
+        f"|(?:0[13-9]|1[0-2]){between}(?:29|30)|(?:0[13578]|1[02]){between}31)"
+    )
+
+
 def clean_date(expression: str) -> str:
     """Midnight is dropped, another time of day stays behind the date."""
-    more = f"CASE {_usual(expression, '')} ELSE {_read(expression, midnight=False)} END"
+    remark = wordy(expression, "〇零一二三四五六七八九十")
+    more = f"CASE {_usual(expression, '')} {remark} ELSE {_read(expression, midnight=False)} END"
     return unless(_DAY, expression, more)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jutong.elements.cleaning import half_width, let, nothing_to_null, squeezed, unless, unpointed
+from jutong.elements.cleaning import half_width, let, matching, nothing_to_null, squeezed, unless, unpointed
 from jutong.elements.element import FLAG, Check, Dimension, Element
 from jutong.elements.masking import text_masks
 
@@ -46,8 +46,8 @@ ELEMENT = Element(
     ),
     masks=text_masks(head=3, tail=4),
     # Two last digits that differ are not eight times the same.
-    sure=lambda text: (
-        f"regexp_full_match({text}, '{_FORM}') AND substr({text}, 10, 1) <> substr({text}, 11, 1) AND {text} NOT IN {_INVENTED}"
+    plain=lambda text: matching(
+        text, _FORM, f"substr({text}, 10, 1) <> substr({text}, 11, 1)", f"{text} NOT IN {_INVENTED}"
     ),
     passes=(
         ("13973912345", "13973912345"),
