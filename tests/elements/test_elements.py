@@ -33,7 +33,7 @@ every_element = pytest.mark.parametrize("element", ELEMENTS.values(), ids=list(E
 
 #: Text as it comes: anything at all, and things near enough to be taken for a value.
 near = st.text(
-    alphabet="0123456789０１２３Xx年月日./-: ,，万元￥()（）邵阳市张三·•　 \u200b\ufeff\t\n'TZE+?�A无",
+    alphabet="0123456789０１２３Xx年月日长期./-: ,，万元￥()（）邵阳市张三·•　 \u200b\ufeff\t\n'TZE+?�A无",
     max_size=24,
 )
 anything = st.one_of(
@@ -99,6 +99,17 @@ def test_cleaning_twice_is_cleaning_once_and_nothing_breaks_it(element: Element,
     values = [value.replace("\x00", "") for value in values]
     once = [one.cleaned for one in try_many(element, values)]
     assert [one.cleaned for one in try_many(element, once)] == once
+
+
+def test_what_does_not_end_is_written_as_the_standard_of_double_publicity_has_it() -> None:
+    tried = try_many(ELEMENTS["date"], [" 长期", "永久有效\u200b", "长期以来"])
+    assert [(str(one.value), len(one.problems)) for one in tried] == [
+        ("2099-12-31", 0),
+        ("2099-12-31", 0),
+        ("None", 1),
+    ]
+    (moment,) = try_many(ELEMENTS["datetime"], ["长期"])
+    assert (str(moment.value), moment.problems) == ("2099-12-31 00:00:00", ())
 
 
 @plain_elements

@@ -12,7 +12,7 @@ _INVENTED = "('13800138000', '13900139000', '13812345678', '13912345678')"
 
 def _clean(expression: str) -> str:
     bare = f"regexp_replace({unpointed(squeezed(half_width(expression)))}, '[()._-]+', '', 'g')"
-    local = let(bare, lambda t: f"regexp_replace({t}, '^(?:\\+|00)?86(1[0-9]{{10}})$', '\\1')")
+    local = let(bare, lambda t: f"regexp_replace({t}, '^(?:(?:\\+|00)?86|0)(1[3-9][0-9]{{9}})$', '\\1')")
     return unless(_FORM, expression, nothing_to_null(local))
 
 
@@ -54,6 +54,8 @@ ELEMENT = Element(
         ("+86 139-7391-2345", "13973912345"),
         ("００８６１３９７３９１２３４５", "13973912345"),
         ("13973912345.0", "13973912345"),
+        # As it is dialled from another city.
+        ("013973912345", "13973912345"),
         ("无", None),
     ),
     fails=(

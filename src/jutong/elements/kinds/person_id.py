@@ -25,8 +25,10 @@ def _check_character(text: str) -> str:
 
 def _clean(expression: str) -> str:
     def longer(text: str) -> str:
+        # GB 11643-1989: the sequence numbers 996 to 999 are kept for those who were a hundred years old.
+        century = f"CASE WHEN substr({text}, 13, 3) >= '996' THEN '18' ELSE '19' END"
         eighteen = let(
-            f"left({text}, 6) || '19' || substr({text}, 7)",
+            f"left({text}, 6) || {century} || substr({text}, 7)",
             lambda w: f"{w} || {_check_character(w)}",
             name="w",
         )
@@ -78,6 +80,7 @@ ELEMENT = Element(
         ("11010519491231002X", "11010519491231002X"),
         ("11010519491231002x", "11010519491231002X"),
         ("432621850312001", "432621198503120016"),
+        ("432621850312999", "432621188503129994"),
         ("４３２６２１１９８５０３１２００１６", "432621198503120016"),
         ("432621 19850312 0016", "432621198503120016"),
         ("null", None),
