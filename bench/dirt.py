@@ -15,7 +15,11 @@ from tests.elements.other_dirt import OPERATORS, measured
 
 from jutong.city import evaluate_dirt, truth, wrongly_cleaned
 from jutong.settings import read_settings
-from jutong.wiring import open_platform
+from jutong.terms import DatasetName, Zone, quote
+from jutong.wiring import Platform, open_platform
+
+#: Table, item, key, the value meant, the value that stands.
+Wrong = tuple[str, str, str, str | None, str | None]
 
 
 @click.command()
@@ -49,11 +53,32 @@ def main(count: int, machine: bool, city: Path | None) -> None:
     )
 
 
+_FIRST = """
+    SELECT DISTINCT ON (source_table) source_table, id FROM batch WHERE state <> 'failed'
+    ORDER BY source_table, received_at, id
+"""
+
+
+def _never_given_again(platform: Platform, wrong: list[Wrong]) -> list[Wrong]:
+    """Without rows a later delivery gave another value, for the truth of the first is what is looked at."""
+    with platform.database.connection() as connection:
+        first = {row["source_table"]: row["id"] for row in connection.execute(_FIRST)}
+    kept = []
+    with platform.store.reading() as view:
+        for one in wrong:
+            spec = platform.store.spec(DatasetName(Zone.STANDARD, one[0]))
+            key = f"concat_ws('|', {', '.join(quote(name) for name in spec.keys)})"
+            rows = view.rows(f"SELECT _batch FROM {view.table(spec.name)} WHERE {key} = ?", [one[2]])
+            if not rows or rows[0]["_batch"] == first[one[0]]:
+                kept.append(one)
+    return kept
+
+
 def seeded(city: Path, machine: bool) -> None:
     """Issues by kind: wanted, told, and told of the right row, item and rule; then what was to be mended in silence."""
     with open_platform(read_settings(city)) as platform:
         score = evaluate_dirt(city, platform.database, platform.store)
-        wrong = wrongly_cleaned(city, platform.store, most=1_000_000)
+        wrong = _never_given_again(platform, wrongly_cleaned(city, platform.store, most=1_000_000))
     mended: dict[str, int] = {}
     for row in truth(city, "errors", 0).to_pylist():
         if row["outcome"] == "clean":
@@ -76,7 +101,6 @@ def seeded(city: Path, machine: bool) -> None:
     for kind, rows in sorted(mended.items()):
         click.echo(f"{kind:28} {rows:8}")
     click.echo(f"{len(told)} kinds asked, {len(mended)} mended; values mended wrongly: {len(wrong)}")
-    # A row that a later delivery gave another value stands among them, for the truth of the first is what is looked at.
     for one in wrong[:5]:
         click.echo("  " + " ".join(str(part) for part in one))
 

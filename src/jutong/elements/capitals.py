@@ -10,6 +10,8 @@ from jutong.terms import literal
 
 _FROM = "壹贰貳弍叁參弎肆伍陆陸柒漆捌玖圆圓萬億正"
 _TO = "12223334566778" + "9" + "元元万亿整"
+#: What an amount in capitals has at least one of.
+NUMERALS = f"{_FROM[:16]}拾零"
 _SECTION = "(?:[1-9]仟)?(?:[1-9]佰)?(?:[1-9]?拾)?[1-9]?"
 _FORM = (
     f"(?:人民币)?(负?)(?:({_SECTION})亿)?(?:({_SECTION})万)?({_SECTION})元?(?:([1-9])角)?(?:([1-9])分)?整?"
@@ -26,7 +28,9 @@ def written_out(text: str) -> str:
         return f"CASE WHEN regexp_full_match({bare}, {literal(_FORM)}) THEN {let(found, _amount, name='p')} ELSE {text} END"
 
     bare = f"regexp_replace(translate({text}, {literal(_FROM)}, {literal(_TO)}), '零角|零', '', 'g')"
-    return f"CASE WHEN regexp_matches({text}, '[{_FROM[:16]}拾零]') THEN {let(bare, read, name='c')} ELSE {text} END"
+    return (
+        f"CASE WHEN regexp_matches({text}, '[{NUMERALS}]') THEN {let(bare, read, name='c')} ELSE {text} END"
+    )
 
 
 def _amount(parts: str) -> str:

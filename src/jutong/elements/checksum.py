@@ -29,8 +29,8 @@ def mod_11_10(text: str, digits: int) -> str:
     return f"list_reduce([{values}], lambda p, d: 2 * ((p + d + 9) % 10 + 1) % 11, 10)"
 
 
-#: Weights 4^7 … 4^0 mod 11 of eight bytes from the left, as the bits of a mask: bit b of a weight is in mask b.
-_BYTE_WEIGHTS = tuple(pow(4, 7 - place, 11) for place in range(8))
+#: Weights 4^7 … 4^0 mod 11 of eight bytes from the left.
+_FOURS = tuple(pow(4, 7 - place, 11) for place in range(8))
 
 
 def doubling_sum(text: str) -> str:
@@ -42,16 +42,44 @@ def doubling_sum(text: str) -> str:
     word = f"TRY_CAST('0x' || left({text}, 16) AS UBIGINT)"
     last = f"2 * (ascii(substr({text}, 17, 1)) - 48) + instr('0123456789X', substr({text}, 18, 1)) - 1"
     pairs = let(word, lambda h: f"({h} & {_low(4)}) + 2 * (({h} >> 4) & {_low(4)})", name="h")
-    return f"({let(pairs, _weighed_bytes, name='y')}::INTEGER * 4 + {last}) % 11"
+    return f"({let(pairs, lambda y: weighed_bytes(y, _FOURS), name='y')}::INTEGER * 4 + {last}) % 11"
 
 
-def _weighed_bytes(word: str) -> str:
-    """Bytes with bit b in their weight are kept and added by % 255 (their sum is at most 8 × 27), times 2^b."""
+def alphanumeric_bytes(text: str, start: int = 1) -> str:
+    """Eight characters from ``start`` as the bytes of one machine word: 0–9, A = 10 … Z = 35.
+
+    NULL where they are no eight bytes at most; other characters give some byte up to 40.
+    """
+
+    def values(word: str) -> str:
+        # ASCII: 48–57 and 65–90; bit 6 tells a letter, whose lower five bits count from 1.
+        letter = f"(({word} >> 6) & {_each(1)})"
+        return f"(({word} & {_each(15)}) + ({word} & {_each(16)} & ({letter} * 16)) + {letter} * 9)"
+
+    return let(f"TRY_CAST('0x' || hex(substr({text}, {start}, 8)) AS UBIGINT)", values, name="w")
+
+
+def without_letters(values: str, left_out: Sequence[int]) -> str:
+    """The bytes of ``alphanumeric_bytes`` counted in an alphabet without some letters, named by their values."""
+    above = "".join(f" - ((({values} + {_each(64 - value)}) >> 6) & {_each(1)})" for value in left_out)
+    return f"({values}{above})"
+
+
+def weighed_bytes(word: str, weights: Sequence[int]) -> str:
+    """Σ weight × byte over the eight bytes of a word from the left.
+
+    Bytes with bit b in their weight are kept and added by % 255, so they must come to less than that; times 2^b.
+    """
     parts = []
-    for bit in range(4):
-        kept = sum(0xFF << 8 * (7 - place) for place, weight in enumerate(_BYTE_WEIGHTS) if weight >> bit & 1)
+    for bit in range(max(weights).bit_length()):
+        kept = sum(0xFF << 8 * (7 - place) for place, weight in enumerate(weights) if weight >> bit & 1)
         parts.append(f"(({word} & {kept}::UBIGINT) % 255) * {1 << bit}")
     return f"({' + '.join(parts)})"
+
+
+def _each(value: int) -> str:
+    """A word of eight equal bytes."""
+    return f"{value * 0x0101010101010101}::UBIGINT"
 
 
 def _low(bits: int) -> str:

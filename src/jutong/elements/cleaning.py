@@ -35,13 +35,35 @@ HAN_PLACEHOLDERS = tuple(
 BLANK_MARKS = ("", "NULL", "(NULL)", "<NULL>", "[NULL]", "\\N", "#N/A")
 
 
+def _without(characters: str, first: int = 0x4E00, last: int = 0x9FA5) -> str:
+    """A regex class body of the code points from ``first`` to ``last`` but for some."""
+    parts, start = [], first
+    for point in sorted(map(ord, characters)):
+        parts.append(f"\\x{{{start:X}}}-\\x{{{point - 1:X}}}")
+        start = point + 1
+    return "".join([*parts, f"\\x{{{start:X}}}-\\x{{{last:X}}}"])
+
+
+#: The common Han characters as a regex class body, but for those that 锟斤拷 and 烫烫烫 are known by; and of them those
+#: that no placeholder begins with.
+HAN_UNGARBLED = _without("锟烫")
+HAN_MEANT = _without("锟烫" + "".join({word[0] for word in HAN_PLACEHOLDERS}))
+
+
+def matching(text: str, pattern: str, *besides: str) -> str:
+    """SQL: the whole text matches, and then what holds besides, which is asked of no other text."""
+    then = " AND ".join(besides) or "true"
+    return f"CASE WHEN regexp_full_match({text}, {literal(pattern)}) THEN {then} ELSE false END"
+
+
 def let(expression: str, body: Callable[[str], str], name: str = "t") -> str:
     """Name a computed text so that it may be used often but computed once; 32 ns a row."""
     return f"list_transform([{expression}], lambda {name}: {body(name)})[1]"
 
 
 def one_of(expression: str, words: Iterable[str]) -> str:
-    return f"{expression} IN ({', '.join(literal(word) for word in words)})"
+    """Not IN: of a long list the engine makes a join, which all rows go through whatever CASE it stands in."""
+    return f"list_contains([{', '.join(literal(word) for word in words)}], {expression})"
 
 
 def half_width(expression: str) -> str:
@@ -78,6 +100,14 @@ def unless(pattern: str, expression: str, otherwise: str, besides: tuple[str, ..
     if besides:
         good += f" AND NOT {one_of(expression, besides)}"
     return f"CASE WHEN {good} THEN {expression} ELSE {otherwise} END"
+
+
+def wordy(expression: str, numerals: str) -> str:
+    """A CASE arm: Chinese words without a numeral are a remark (以批文为准, 面议), which no reading of numbers mends."""
+    said = (
+        f"regexp_full_match({expression}, '\\p{{Han}}+') AND NOT regexp_matches({expression}, '[{numerals}]')"
+    )
+    return f"WHEN {said} THEN {nothing_to_null(expression)}"
 
 
 def identifier(pattern: str, separators: str = "-") -> Callable[[str], str]:

@@ -71,9 +71,10 @@ class Element:
     passes: tuple[tuple[str, str | None], ...]
     #: (as given, code of the check that speaks).
     fails: tuple[tuple[str, str], ...]
-    #: Cleaned text → SQL boolean: true promises that every check holds (tested), false promises nothing. One cheap
-    #: question that spares most values the dear ones.
-    sure: Sql | None = None
+    #: Text as given → SQL boolean. True promises (tested) that cleaning leaves it as it is, that every check holds and
+    #: that a bare TRY_CAST into the element's type reads it; false or NULL promises nothing.  One cheap question that
+    #: spares most values the dear ones.
+    plain: Sql | None = None
     #: How an index or a match treats two of its values: exact, prefix, date, number, name, address or none.
     likeness: Likeness = "exact"
     #: Words that columns of this kind are called by, for suggesting the element of an unbound column.
@@ -89,7 +90,7 @@ def verdict_sql(element: Element, text: str, value: str, excused: Mapping[str, s
     checks = element.checks
     if not checks:
         return "0::UTINYINT"
-    sure = f"WHEN {element.sure(text)} THEN 0 " if element.sure else ""
+    plain = f"WHEN {element.plain(text)} THEN 0 " if element.plain else ""
     waived = excused or {}
     arms = []
     for number, check in enumerate(checks, start=1):
@@ -97,7 +98,7 @@ def verdict_sql(element: Element, text: str, value: str, excused: Mapping[str, s
         if check.code in waived:
             condition = f"{condition} AND NOT ({waived[check.code]})"
         arms.append(f"WHEN {condition} THEN {number}")
-    return f"CAST(CASE WHEN {text} IS NULL THEN 0 {sure}{' '.join(arms)} ELSE 0 END AS UTINYINT)"
+    return f"CAST(CASE WHEN {text} IS NULL THEN 0 {plain}{' '.join(arms)} ELSE 0 END AS UTINYINT)"
 
 
 def cast_to(element: Element, text: str, item_type: str) -> str:

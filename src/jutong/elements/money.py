@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jutong.elements.capitals import written_out
-from jutong.elements.cleaning import half_width, let, nothing_to_null, squeezed, unless
+from jutong.elements.capitals import NUMERALS, written_out
+from jutong.elements.cleaning import half_width, let, matching, nothing_to_null, squeezed, unless, wordy
 from jutong.elements.element import FLAG, REJECT, Check, Dimension
 
 _PLAIN = "-?(?:0|[1-9][0-9]{0,15})(?:\\.[0-9]{1,2})?"
+#: The same with more decimals or its unit behind it, and no zero that says nothing.
+_IN_YUAN = "-?(?:0|[1-9][0-9]{0,15})(?:\\.[0-9]*[1-9])?元?"
 _WRITTEN = (
     "^(?:人民币|RMB|CNY|¥)?([+-]?)([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(\\.[0-9]+)?"
     "(亿|千万|百万|万|千|百)?(元整?|圆整?|块)?$"
@@ -27,9 +29,15 @@ def clean_money(expression: str, unit: Literal["元", "万元"]) -> str:
     bare = nothing_to_null(squeezed(half_width(expression)))
     grouped = f"regexp_full_match({expression}, '[1-9][0-9]{{0,2}}(,[0-9]{{3}})+(\\.[0-9]{{1,2}})?')"
     more = let(bare, lambda u: _sign_and_power(u, read), name="u")
-    return unless(
-        _PLAIN, expression, f"CASE WHEN {grouped} THEN replace({expression}, ',', '') ELSE {more} END"
-    )
+    arms = f"WHEN {grouped} THEN replace({expression}, ',', '') {wordy(expression, NUMERALS)}"
+    if unit == "元":
+        arms += f" WHEN regexp_full_match({expression}, '{_IN_YUAN}') THEN rtrim({expression}, '元')"
+    return unless(_PLAIN, expression, f"CASE {arms} ELSE {more} END")
+
+
+def plain_money(text: str, digits: int) -> str:
+    """Digits alone, so many before the point as the type holds and no more than two behind it."""
+    return matching(text, f"(?:0|[1-9][0-9]{{0,{digits - 1}}})(?:\\.[0-9]{{1,2}})?")
 
 
 def _sign_and_power(text: str, read: object) -> str:

@@ -22,18 +22,17 @@ def steps(plan: Plan, batch_id: str, rows: str | None = None) -> list[tuple[str,
     """
     places = list(enumerate(plan.items, start=1))
     given = ", ".join(f"{given_sql(planned)} AS g{place}" for place, planned in places)
-    cleaned = ", ".join(f"{planned.element.clean(f'g{place}')} AS t{place}" for place, planned in places)
-    values = ", ".join(f"{planned.cast(f't{place}')} AS v{place}" for place, planned in places)
-    asked = ", ".join(
-        f"{element_verdict_sql(planned.element, f't{place}', f'v{place}', plan.whitelist)} AS f{place}"
-        for place, planned in places
-    )
+    plain = [f"{planned.plain(f'g{place}')} AS p{place}" for place, planned in places if planned.may_be_plain]
+    cleaned = ", ".join(f"{_cleaned(place, planned)} AS t{place}" for place, planned in places)
+    values = ", ".join(f"{_value(place, planned)} AS v{place}" for place, planned in places)
+    asked = ", ".join(f"{_asked(place, planned, plan.whitelist)} AS f{place}" for place, planned in places)
     found = [
         (
             "given",
             f"SELECT _row, {given} FROM {rows or table_sql(plan.raw)} WHERE _batch = {literal(batch_id)}",
         ),
-        ("cleaned", f"SELECT *, {cleaned} FROM given"),
+        ("plain", f"SELECT {', '.join(['*', *plain])} FROM given"),
+        ("cleaned", f"SELECT *, {cleaned} FROM plain"),
         ("valued", f"SELECT *, {values} FROM cleaned"),
         ("asked", f"SELECT *, {asked} FROM valued"),
         (
@@ -52,6 +51,27 @@ def steps(plan: Plan, batch_id: str, rows: str | None = None) -> list[tuple[str,
 
 def given_sql(planned: PlannedItem) -> str:
     return f"CAST({quote(planned.item.name)} AS VARCHAR)" if planned.given else "CAST(NULL AS VARCHAR)"
+
+
+def _cleaned(place: int, planned: PlannedItem) -> str:
+    """Only what is not plain pays for cleaning; the same holds for reading and questioning it."""
+    return _unless_plain(place, planned, f"g{place}", planned.element.clean(f"g{place}"))
+
+
+def _value(place: int, planned: PlannedItem) -> str:
+    read = planned.cast(f"t{place}")
+    if planned.value_type == "text":
+        return read
+    return _unless_plain(place, planned, f"TRY_CAST(t{place} AS {planned.value_type})", read)
+
+
+def _asked(place: int, planned: PlannedItem, whitelist: Mapping[str, tuple[str, ...]]) -> str:
+    verdict = element_verdict_sql(planned.element, f"t{place}", f"v{place}", whitelist)
+    return _unless_plain(place, planned, "0::UTINYINT", verdict)
+
+
+def _unless_plain(place: int, planned: PlannedItem, then: str, otherwise: str) -> str:
+    return f"CASE WHEN p{place} THEN {then} ELSE {otherwise} END" if planned.may_be_plain else otherwise
 
 
 def element_verdict_sql(

@@ -103,6 +103,16 @@ class PlannedItem:
         )
         return Lane(self.element, self.value_type, asks, self.order, self.values)
 
+    @property
+    def may_be_plain(self) -> bool:
+        """Whether one question may tell that a value needs nothing: an item of another width asks its own."""
+        return self.element.plain is not None and self.value_type == self.element.type
+
+    def plain(self, given: str) -> str:
+        """Nothing given needs nothing either."""
+        assert self.element.plain
+        return f"coalesce({self.element.plain(given)}, {given} IS NULL)"
+
     def cast(self, text: str) -> str:
         return cast_to(self.element, text, self.value_type)
 

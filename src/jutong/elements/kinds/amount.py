@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jutong.elements.element import Element
 from jutong.elements.masking import hidden_masks
-from jutong.elements.money import cast_money, clean_money, money_checks
+from jutong.elements.money import cast_money, clean_money, money_checks, plain_money
 
 ELEMENT = Element(
     name="amount",
@@ -16,6 +16,7 @@ ELEMENT = Element(
     cast=lambda text: cast_money(text, "DECIMAL(18,2)"),
     checks=money_checks("amount", "元，如 1234.56、1,234.56、3.5万元"),
     masks=hidden_masks(),
+    plain=lambda text: plain_money(text, 16),
     passes=(
         ("1234.56", "1234.56"),
         ("1,234.56", "1234.56"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from jutong.elements.cleaning import BLANK_MARKS, half_width, nothing_to_null, squeezed, unless
+from jutong.elements.cleaning import BLANK_MARKS, half_width, matching, nothing_to_null, squeezed, unless
 from jutong.elements.element import FLAG, Check, Dimension, Element
 from jutong.elements.masking import hidden_masks
+
+_FORM = "[0-9A-Z_.-]+|\\p{Han}+"
 
 
 def _clean(expression: str) -> str:
     more = nothing_to_null(f"upper({squeezed(half_width(expression))})", BLANK_MARKS)
-    return unless("[0-9A-Z_.-]+|\\p{Han}+", expression, more, BLANK_MARKS)
+    return unless(_FORM, expression, more, BLANK_MARKS)
 
 
 ELEMENT = Element(
@@ -30,6 +32,7 @@ ELEMENT = Element(
         ),
     ),
     masks=hidden_masks(),
+    plain=lambda text: matching(text, _FORM, f"{text} <> 'NULL'", f"length({text}) <= 100"),
     passes=(("A0111", "A0111"), (" a０１11 ", "A0111"), ("01", "01"), ("有 效", "有效"), ("NULL", None)),
     fails=(("�1", "code.form"),),
 )

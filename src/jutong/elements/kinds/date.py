@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jutong.elements.calendar_forms import clean_date
+from jutong.elements.calendar_forms import clean_date, day_of_year
+from jutong.elements.cleaning import matching
 from jutong.elements.element import FLAG, REJECT, Check, Dimension, Element
 from jutong.elements.masking import date_masks
 
@@ -57,6 +58,7 @@ ELEMENT = Element(
         ),
     ),
     masks=date_masks(),
+    plain=lambda text: matching(text, f"(?:19|20)[0-9]{{2}}-{day_of_year('-')}"),
     passes=(
         ("2023-05-09", "2023-05-09"),
         ("20230509", "2023-05-09"),
@@ -68,6 +70,7 @@ ELEMENT = Element(
         ("45055", "2023-05-09"),
         ("45055.0", "2023-05-09"),
         ("2099/12/31", "2099-12-31"),
+        ("长期", "2099-12-31"),
         ("不详", None),
     ),
     fails=(

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from jutong.elements.cleaning import HAN_PLACEHOLDERS, half_width, let, nothing_to_null, trimmed, unless
+from jutong.elements.cleaning import (
+    HAN_MEANT,
+    HAN_PLACEHOLDERS,
+    HAN_UNGARBLED,
+    half_width,
+    let,
+    matching,
+    nothing_to_null,
+    trimmed,
+    unless,
+)
 from jutong.elements.element import FLAG, REJECT, Check, Dimension, Element
 from jutong.elements.garbled import garbled
 from jutong.elements.masking import text_masks
@@ -48,11 +58,7 @@ ELEMENT = Element(
         ),
     ),
     masks=text_masks(head=2, tail=4),
-    # Han characters alone are garbled only where they spell one of the two replacement words.
-    sure=lambda text: (
-        f"regexp_full_match({text}, '\\p{{Han}}{{3}}[\\p{{Han}}（）]{{0,197}}') "
-        f"AND NOT contains({text}, '锟斤拷') AND NOT contains({text}, '烫烫烫')"
-    ),
+    plain=lambda text: matching(text, f"[{HAN_MEANT}][{HAN_UNGARBLED}]{{2}}[{HAN_UNGARBLED}（）]{{0,197}}"),
     likeness="name",
     passes=(
         ("邵阳市宏达商贸有限公司", "邵阳市宏达商贸有限公司"),

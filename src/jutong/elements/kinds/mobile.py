@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jutong.elements.cleaning import half_width, let, nothing_to_null, squeezed, unless, unpointed
+from jutong.elements.cleaning import half_width, let, matching, nothing_to_null, squeezed, unless, unpointed
 from jutong.elements.element import FLAG, Check, Dimension, Element
 from jutong.elements.masking import text_masks
 
@@ -12,7 +12,7 @@ _INVENTED = "('13800138000', '13900139000', '13812345678', '13912345678')"
 
 def _clean(expression: str) -> str:
     bare = f"regexp_replace({unpointed(squeezed(half_width(expression)))}, '[()._-]+', '', 'g')"
-    local = let(bare, lambda t: f"regexp_replace({t}, '^(?:\\+|00)?86(1[0-9]{{10}})$', '\\1')")
+    local = let(bare, lambda t: f"regexp_replace({t}, '^(?:(?:\\+|00)?86|0)(1[3-9][0-9]{{9}})$', '\\1')")
     return unless(_FORM, expression, nothing_to_null(local))
 
 
@@ -46,14 +46,16 @@ ELEMENT = Element(
     ),
     masks=text_masks(head=3, tail=4),
     # Two last digits that differ are not eight times the same.
-    sure=lambda text: (
-        f"regexp_full_match({text}, '{_FORM}') AND substr({text}, 10, 1) <> substr({text}, 11, 1) AND {text} NOT IN {_INVENTED}"
+    plain=lambda text: matching(
+        text, _FORM, f"substr({text}, 10, 1) <> substr({text}, 11, 1)", f"{text} NOT IN {_INVENTED}"
     ),
     passes=(
         ("13973912345", "13973912345"),
         ("+86 139-7391-2345", "13973912345"),
         ("００８６１３９７３９１２３４５", "13973912345"),
         ("13973912345.0", "13973912345"),
+        # As it is dialled from another city.
+        ("013973912345", "13973912345"),
         ("无", None),
     ),
     fails=(

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from jutong.elements.checksum import weighted_sum
-from jutong.elements.cleaning import identifier
+from jutong.elements.checksum import alphanumeric_bytes, weighed_bytes
+from jutong.elements.cleaning import identifier, let, matching
 from jutong.elements.element import FLAG, REJECT, Check, Dimension, Element
 from jutong.elements.masking import text_masks
 
-_CHARSET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _FORM = "[0-9A-Z]{8}[0-9X]"
 _WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 
 
-def fails_check_digit(text: str, start: int = 1) -> str:
-    """True where the nine characters from ``start`` do not hold: Σ + C ≡ 0 (mod 11), X being 10."""
-    check = f"instr('0123456789X', substr({text}, {start + 8}, 1)) - 1"
-    # Inside a uscc any of its letters may stand in the check's place; instr gives −1 then, which never holds.
-    return f"{check} < 0 OR ({weighted_sum(text, _WEIGHTS, _CHARSET, start)} + {check}) % 11 <> 0"
+def remainder(text: str, start: int = 1) -> str:
+    """(Σ + C) mod 11 of the nine characters from ``start``, X being 10: 0 where they hold."""
+    total = let(alphanumeric_bytes(text, start), lambda b: weighed_bytes(b, _WEIGHTS), name="b")
+    # Inside a uscc any of its letters may stand in the check's place; instr gives 0 then, which never holds.
+    check = f"CAST(instr('0123456789X', substr({text}, {start + 8}, 1)) AS INTEGER)"
+    return f"((CAST({total} AS INTEGER) + {check} + 10) % 11 + 11 * CAST({check} = 0 AS INTEGER))"
 
 
 ELEMENT = Element(
@@ -39,11 +39,12 @@ ELEMENT = Element(
             "org_code.check_digit",
             FLAG,
             Dimension.ACCURACY,
-            lambda text, _: fails_check_digit(text),
+            lambda text, _: f"{remainder(text)} <> 0",
             "「{label}」的校验码（第9位）与前8位不符（GB 11714）",
         ),
     ),
     masks=text_masks(head=2, tail=2),
+    plain=lambda text: matching(text, _FORM, f"left({text}, 8) <> '00000000'", f"{remainder(text)} = 0"),
     passes=(
         ("006123458", "006123458"),
         ("00612345-8", "006123458"),

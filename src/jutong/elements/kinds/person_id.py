@@ -6,12 +6,15 @@ Residence permits of Hong Kong, Macao and Taiwan residents (81…, 82…, 83…)
 
 from __future__ import annotations
 
+from jutong.elements.calendar_forms import day_of_year
 from jutong.elements.checksum import doubling_sum
-from jutong.elements.cleaning import half_width, let, nothing_to_null, squeezed, unless
+from jutong.elements.cleaning import half_width, let, matching, nothing_to_null, squeezed, unless
 from jutong.elements.element import REJECT, Check, Dimension, Element
 from jutong.elements.masking import text_masks
 
 _FORM = "[1-9][0-9]{16}[0-9X]"
+#: The same, born on a day that every calendar from 1900 to 2019 has.
+_LIKELY = f"[1-9][0-9]{{5}}(?:19[0-9]{{2}}|20[01][0-9]){day_of_year()}[0-9]{{3}}[0-9X]"
 
 
 def _check_character(text: str) -> str:
@@ -22,8 +25,10 @@ def _check_character(text: str) -> str:
 
 def _clean(expression: str) -> str:
     def longer(text: str) -> str:
+        # GB 11643-1989: the sequence numbers 996 to 999 are kept for those who were a hundred years old.
+        century = f"CASE WHEN substr({text}, 13, 3) >= '996' THEN '18' ELSE '19' END"
         eighteen = let(
-            f"left({text}, 6) || '19' || substr({text}, 7)",
+            f"left({text}, 6) || {century} || substr({text}, 7)",
             lambda w: f"{w} || {_check_character(w)}",
             name="w",
         )
@@ -70,10 +75,12 @@ ELEMENT = Element(
         ),
     ),
     masks=text_masks(head=3, tail=4),
+    plain=lambda text: matching(text, _LIKELY, f"{doubling_sum(text)} = 1"),
     passes=(
         ("11010519491231002X", "11010519491231002X"),
         ("11010519491231002x", "11010519491231002X"),
         ("432621850312001", "432621198503120016"),
+        ("432621850312999", "432621188503129994"),
         ("４３２６２１１９８５０３１２００１６", "432621198503120016"),
         ("432621 19850312 0016", "432621198503120016"),
         ("null", None),

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from jutong.elements.cleaning import HAN_PLACEHOLDERS, half_width, let, nothing_to_null, trimmed, unless
+from jutong.elements.cleaning import (
+    HAN_MEANT,
+    HAN_PLACEHOLDERS,
+    HAN_UNGARBLED,
+    half_width,
+    let,
+    matching,
+    nothing_to_null,
+    trimmed,
+    unless,
+)
 from jutong.elements.element import FLAG, REJECT, Check, Dimension, Element
 from jutong.elements.garbled import garbled
 from jutong.elements.masking import text_masks
@@ -52,11 +62,7 @@ ELEMENT = Element(
         ),
     ),
     masks=text_masks(head=1, tail=0),
-    # Han characters alone are garbled only where they spell one of the two replacement words.
-    sure=lambda text: (
-        f"regexp_full_match({text}, '[\\p{{Han}}·]{{2,25}}') "
-        f"AND NOT contains({text}, '锟斤拷') AND NOT contains({text}, '烫烫烫')"
-    ),
+    plain=lambda text: matching(text, f"[{HAN_MEANT}][{HAN_UNGARBLED}·]{{1,24}}"),
     passes=(
         ("张三丰", "张三丰"),
         (" 张　三 ", "张三"),

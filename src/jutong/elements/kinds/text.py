@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from jutong.elements.cleaning import BLANK, BLANK_MARKS, CONTROL, UNSEEN, nothing_to_null
+from jutong.elements.cleaning import (
+    BLANK,
+    BLANK_MARKS,
+    CONTROL,
+    HAN_UNGARBLED,
+    UNSEEN,
+    matching,
+    nothing_to_null,
+)
 from jutong.elements.element import FLAG, Check, Dimension, Element
 from jutong.elements.garbled import garbled
 from jutong.elements.masking import text_masks
@@ -31,6 +39,10 @@ ELEMENT = Element(
         ),
     ),
     masks=text_masks(head=1, tail=1),
+    # Not n: it begins what may stand for nothing (NULL).
+    plain=lambda text: matching(
+        text, f"[{HAN_UNGARBLED}0-9A-MO-Za-mo-z][{HAN_UNGARBLED}0-9A-Za-z，。、；：（）《》/.-]*"
+    ),
     passes=(
         ("经营范围：Ａ类　医疗器械", "经营范围：Ａ类　医疗器械"),
         ("\u3000\u3000首行缩进 ", "首行缩进"),

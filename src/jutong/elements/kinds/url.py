@@ -6,13 +6,23 @@ from jutong.elements.cleaning import half_width, let, nothing_to_null, squeezed
 from jutong.elements.element import FLAG, Check, Dimension, Element
 from jutong.elements.masking import text_masks
 
-_FORM = "https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(\\.[A-Za-z]{2,}|(\\.[0-9]{1,3}){3})(:[0-9]{1,5})?([/?#][^ ]*)?"
+#: Names may be in Chinese (RFC 5890): departments have 邵阳市.政务 beside their Latin one.
+_LABEL = "[A-Za-z0-9\\p{Han}]"
+_FORM = (
+    f"https?://{_LABEL}([A-Za-z0-9\\p{{Han}}.-]*{_LABEL})?(\\.[A-Za-z\\p{{Han}}]{{2,}}|(\\.[0-9]{{1,3}}){{3}})"
+    "(:[0-9]{1,5})?([/?#][^ ]*)?"
+)
 
 
 def _clean(expression: str) -> str:
     def schemed(text: str) -> str:
         bare = "[A-Za-z0-9][A-Za-z0-9.-]*\\.[A-Za-z]{2,}([/:?#].*)?"
-        return f"CASE WHEN regexp_full_match({text}, '{bare}') THEN 'http://' || {text} ELSE {text} END"
+        # A scheme is the same in capitals (RFC 3986 §3.1); a path is not.
+        low = f"lower(left({text}, instr({text}, ':'))) || substr({text}, instr({text}, ':') + 1)"
+        return (
+            f"CASE WHEN regexp_full_match({text}, '{bare}') THEN 'http://' || {text} "
+            f"WHEN regexp_full_match({text}, '[hH][tT][tT][pP][sS]?://.*') THEN {low} ELSE {text} END"
+        )
 
     return let(nothing_to_null(squeezed(half_width(expression))), schemed, name="u")
 
@@ -38,6 +48,8 @@ ELEMENT = Element(
     passes=(
         ("https://www.shaoyang.gov.cn/xw", "https://www.shaoyang.gov.cn/xw"),
         (" www.shaoyang.gov.cn ", "http://www.shaoyang.gov.cn"),
+        ("HTTP://www.shaoyang.gov.cn/XW", "http://www.shaoyang.gov.cn/XW"),
+        ("http://邵阳市.政务/", "http://邵阳市.政务/"),
         ("无", None),
     ),
     fails=(("邵阳市政府网", "url.form"), ("ftp://a.cn", "url.form")),
