@@ -16,11 +16,12 @@ from typing import Any
 
 from jutong.gate.answering import Means, compose
 from jutong.gate.asking import MOST_BODY
-from jutong.gate.calls import Call, Draft, problem_body, problem_headers, request_id
+from jutong.gate.calls import Call, Draft, Pending, problem_body, problem_headers, request_id
 from jutong.gate.evidence import Evidence
 from jutong.gate.limits import Limits
 from jutong.gate.live import Live
 from jutong.gate.metrics import Metrics
+from jutong.gate.past_answers import PastAnswers
 from jutong.gate.replicas import Replicas
 from jutong.gate.signatures import Nonces, Signed
 from jutong.gate.watching import Watch
@@ -51,6 +52,7 @@ class Worker:
         self._nonces = Nonces(settings.gate_folder / "nonces.db")
         self._means = Means(self._replicas.get, _hasher(keys), self._nonces.take, self._limits.enter)
         self._live = Live(self._watch.rights, self._means.hashed)
+        self._past = PastAnswers(settings.gate_folder, self._watch.rights, self._means.hashed)
         self._parent = parent
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -99,11 +101,15 @@ class Worker:
         )
         composed = compose(call, self._watch.rights(), self._means)
         try:
-            draft = composed if isinstance(composed, Draft) else await self._live.answer(composed)
+            draft = composed if isinstance(composed, Draft) else await self._elsewhere(composed)
             return await self._answer(call, draft, protocol, bool(headers.get("jutong-evidence")))
         finally:
             if composed.caller is not None:
                 self._limits.leave(composed.caller)
+
+    async def _elsewhere(self, pending: Pending) -> Draft:
+        beyond = self._live if pending.asked.as_of is None else self._past
+        return await beyond.answer(pending)
 
     async def _answer(self, call: Call, draft: Draft, protocol: Any, evidence: bool) -> int:
         try:

@@ -32,6 +32,10 @@ SELECT snapshot FROM lake_commit WHERE commit_id = %(commit_id)s;
 -- name: expired_notes
 SELECT snapshot, at, commit_id FROM lake_commit WHERE snapshot = ANY(%(snapshots)s);
 
+-- name: expired_since
+-- A commit after a kept snapshot and up to an instant whose own snapshot has expired.
+SELECT snapshot FROM lake_commit WHERE snapshot > %(snapshot)s AND at <= %(instant)s LIMIT 1;
+
 -- name: follow
 INSERT INTO lake_follower (name, dataset, snapshot) VALUES (%(name)s, %(dataset)s, %(snapshot)s)
 ON CONFLICT (name, dataset) DO UPDATE SET snapshot = EXCLUDED.snapshot, moved_at = now();
