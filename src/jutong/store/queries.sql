@@ -57,7 +57,17 @@ SELECT max(snapshot_id) AS snapshot, min(snapshot_id) AS oldest FROM lake.duckla
 SELECT max(snapshot_id) AS newest, count(*) AS count, min(snapshot_time) AS since FROM lake.ducklake_snapshot;
 
 -- name: lake_snapshot_at
-SELECT max(snapshot_id) AS snapshot FROM lake.ducklake_snapshot WHERE snapshot_time <= %(instant)s;
+-- The newest snapshot up to an instant, and whether a clock that jumped makes times and numbers disagree; by seconds
+-- they may, for processes commit at once.
+SELECT max(snapshot_id) FILTER (WHERE snapshot_time <= %(instant)s) AS snapshot,
+       coalesce(bool_or(snapshot_time < before - interval '1 minute'), false) AS jumped
+FROM (
+    SELECT snapshot_id, snapshot_time, lag(snapshot_time) OVER (ORDER BY snapshot_id) AS before
+    FROM lake.ducklake_snapshot
+) AS s;
+
+-- name: lake_times
+SELECT snapshot_id, snapshot_time FROM lake.ducklake_snapshot ORDER BY snapshot_id;
 
 -- name: lake_snapshots_before
 SELECT snapshot_id, snapshot_time FROM lake.ducklake_snapshot WHERE snapshot_id < %(keep_from)s ORDER BY snapshot_id;

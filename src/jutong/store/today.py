@@ -1,9 +1,10 @@
-"""The past under today's names: what a dataset held at a snapshot, as if its items had always been what they are."""
+"""The past under today's names: what an instant saw, and what a dataset held then as if its items had always been so."""
 
 from __future__ import annotations
 
 import datetime as dt
 
+from jutong.store.ageing import seen_at
 from jutong.store.changes import State, state_at
 from jutong.store.lake import SQL, Lake
 from jutong.store.spec import column_type
@@ -38,9 +39,18 @@ def _was(now: State, then: State, place: int, item: str) -> str | None:
     return item if item in then.names else None
 
 
+def snapshot_at(lake: Lake, instant: dt.datetime) -> int | None:
+    """The newest snapshot an instant saw; None before the first.  Where the clock once jumped, see ``seen_at``."""
+    row = lake.ask(SQL.lake_snapshot_at, instant=instant)[0]
+    if not row["jumped"]:
+        return None if row["snapshot"] is None else int(row["snapshot"])
+    times = [(each["snapshot_id"], each["snapshot_time"]) for each in lake.ask(SQL.lake_times)]
+    return seen_at(times, instant)
+
+
 def remembered(lake: Lake, instant: dt.datetime) -> int:
     """See ``Store.remembers``: the newest snapshot up to an instant, unless a newer one was there and has expired."""
-    found = lake.ask(SQL.lake_snapshot_at, instant=instant)[0]["snapshot"]
+    found = snapshot_at(lake, instant)
     if found is None:
         raise NotFound(
             "store.no_snapshot", f"数据湖没有 {instant:%Y-%m-%d %H:%M} 以前的快照（或已按历史保留规则清理）"
@@ -51,4 +61,4 @@ def remembered(lake: Lake, instant: dt.datetime) -> int:
         raise NotFound(
             "store.forgotten", f"{instant:%Y-%m-%d %H:%M} 的历史已按保留规则并入更早的快照，说不准当时的记录"
         )
-    return int(found)
+    return found
