@@ -21,6 +21,7 @@ import pytest
 from jutong.database import Database
 from jutong.settings import Settings, read_settings
 from jutong.store import DatasetSpec, Sought, Store
+from jutong.store.lake import SQL
 from jutong.terms import DatasetName, Item, Unavailable
 
 pytestmark = pytest.mark.slow
@@ -175,8 +176,17 @@ def test_a_purge_leaves_nothing_in_the_bucket(database: Database, remote: Settin
         holding = store.purge.rewrite(sought)
         assert holding
         assert store.purge.forget(holding) > 0
+        # What expiry let go of another dataset waits for its readers as ever.
+        for number in range(2):
+            with store.writing(f"other-{number}", NAME, author="tests") as w:
+                w.merge(NAME, f"SELECT 'K1' AS k, 'later {number}' AS v")
+        store.compact(NAME)
+        store.expire(store.snapshot())
+        waiting = {row["path"] for row in store._lake.ask(SQL.lake_scheduled_files)} - holding
+        assert waiting
         gone, left = store.purge.remove(sought, holding, dt.timedelta(0))
         assert (set(gone), left) == (holding, 0)
+        assert {row["path"] for row in store._lake.ask(SQL.lake_scheduled_files)} == waiting
         store.purge.blur(sought)
         with store.reading() as view:
             assert view.rows(f"SELECT * FROM {view.table(PURGED.name)} ORDER BY k") == others

@@ -207,4 +207,7 @@ def test_a_sheet_goes_with_its_file(store: Store, settings: Settings) -> None:
     store.compact(NAME)
     living = {Path(file.path).stem for file in store.files(NAME).data}
     assert {sheet.name.split(".")[0] for sheet in folder.glob("*.sheet")} == living
+    used = next(row for row in store.usage() if row["dataset"] == str(NAME))
+    assert used["sheets"] == sum(sheet.stat().st_size for sheet in folder.glob("*.sheet"))
+    assert int(str(used["bytes"])) > int(str(used["sheets"])) > 0
     assert all(sheet.stat().st_mode & 0o077 == 0 for sheet in folder.glob("*.sheet"))

@@ -23,7 +23,9 @@ import hashlib
 import os
 import secrets
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -303,6 +305,15 @@ def prune(lake: Lake, living: Iterable[str]) -> int:
     for sheet in gone:
         _drop(lake, sheet)
     return len(gone)
+
+
+def weighed(lake: Lake) -> dict[str, int]:
+    """Dataset → bytes of its sheets."""
+    found: dict[str, int] = defaultdict(int)
+    for sheet in (lake.settings.home / "places").glob("*/*.sheet"):
+        with suppress(FileNotFoundError):  # gone with its file while we looked
+            found[sheet.parent.name] += sheet.stat().st_size
+    return dict(found)
 
 
 def distrust(lake: Lake, spec: DatasetSpec) -> None:

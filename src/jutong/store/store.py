@@ -254,7 +254,7 @@ class Store:
         return upkeep.clean(self._lake, grace)
 
     def usage(self) -> list[dict[str, object]]:
-        """Rows with zone, dataset, rows, bytes, files."""
+        """Rows with zone, dataset, rows, bytes (those of its sheets among them), sheets, files."""
         return upkeep.usage(self._lake)
 
     def move(self, settings: Settings, tell: moving.Tell = moving.silently) -> int:
