@@ -11,7 +11,7 @@ import pytest
 from tests.gate.conftest import COMPANIES, wait_for
 from tests.share_city import agree, company
 
-from jutong.gate.past import SOCKET
+from jutong.gate.past import SOCKET, answer_past
 from jutong.share import Offer, publish_service, terminate_grant
 from jutong.terms import BadInput
 
@@ -192,3 +192,8 @@ def test_a_service_of_another_kind_cannot_offer_it(past, city):
             Offer(name="counts", entry_id=city.entry_id, keys=["division"], kind="statistics", past_days=3),
         )
     assert refused.value.code == "share.service_past"
+
+
+def test_where_no_socket_can_be_made_the_keeper_goes_on(tmp_path, city, caplog):
+    answer_past(tmp_path / "nowhere", city.database, city.store)
+    assert "过去某日的查询不开" in caplog.text

@@ -110,6 +110,14 @@ def told(database: Database, store: Store, asked: Mapping[str, Any]) -> dict[str
 _AWAY = Unavailable("gate.past_away", "现在查不了过去某日的记录，请稍后再试")
 
 
+def answer_past(folder: Path, database: Database, store: Store) -> None:
+    """Answer workers' questions in threads of this process; where no socket can be made, the present goes on alone."""
+    try:
+        Answering(folder, database, store).start()
+    except OSError as problem:
+        _LOG.warning("过去某日的查询不开：%s", problem.strerror)
+
+
 class Answering(threading.Thread):
     """The keeper's end of the socket; a daemon, gone with its process."""
 

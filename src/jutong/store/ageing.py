@@ -94,10 +94,11 @@ def in_step(snapshots: Sequence[tuple[int, dt.datetime]]) -> list[tuple[int, dt.
         before.append(at[length - 1] if length else None)
         ends[length : length + 1] = [time]
         at[length : length + 1] = [place]
-    found, place = [], at[-1] if at else None
-    while place is not None:
-        found.append(snapshots[place])
-        place = before[place]
+    found: list[tuple[int, dt.datetime]] = []
+    last: int | None = at[-1] if at else None
+    while last is not None:
+        found.append(snapshots[last])
+        last = before[last]
     return found[::-1]
 
 
