@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import duckdb
+import psycopg
 import pytest
 
 from jutong.database import Database
@@ -86,3 +87,21 @@ def test_only_an_instant_whose_own_snapshot_is_there_is_remembered(days: tuple[S
     with pytest.raises(NotFound) as refused:
         store.remembers(dt.datetime(2000, 1, 1, tzinfo=dt.UTC))
     assert refused.value.code == "store.no_snapshot"
+
+
+def test_what_was_written_under_a_clock_that_stood_behind_is_not_the_past(
+    days: tuple[Store, list[int]],
+) -> None:
+    store, ended = days
+    now = dt.datetime.now(dt.UTC)
+    move = psycopg.sql.SQL(
+        "UPDATE lake.ducklake_snapshot SET snapshot_time = %(at)s WHERE snapshot_id = %(id)s"
+    )
+    store._lake.ask(move, at=now - dt.timedelta(days=400), id=ended[-1])
+    try:
+        with pytest.raises(NotFound), store.reading(as_of=now - dt.timedelta(days=200)):
+            pass
+        assert store.remembers(now) == ended[-1] - 1
+    finally:
+        store._lake.ask(move, at=now, id=ended[-1])
+    assert store.remembers(dt.datetime.now(dt.UTC)) == ended[-1]
