@@ -25,8 +25,7 @@ PAGES = (
     "/registers/review", "/registers/licence", "/plans", "/plans/market_daily", "/plans/runs/1",
     "/sources/scjg_hand", "/sources/scjg_far", "/services/ent_basic_query/console", "/extracts",
     "/extracts/E000001", "/extracts/trace", "/services/new", "/services/new?of=ent_basic_query",
-    "/services/select?entry=1", "/deliveries/new",
-    "/services", "/nowhere",
+    "/services/select?entry=1", "/deliveries/new", "/services", "/nowhere",
 )  # fmt: skip
 THEMES = ("light", "dark", "contrast")
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}

@@ -28,6 +28,8 @@ GRACE = dt.timedelta(seconds=60)
 SETTLED = dt.timedelta(seconds=10)
 #: Small as it is, the keyed dataset is merged into as a large one is.
 places.LEAST_ROWS = 1
+#: And every merge looks its keys up, not the first after a compaction alone.
+places._AT_ONCE = 1.0
 
 
 def rows_sql(number: int) -> str:

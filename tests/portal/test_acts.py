@@ -139,8 +139,8 @@ def counted(rooms: Rooms) -> dict[str, Any]:
     tables = (
         "case_file", "case_move", "request", "share_grant", "service", "application",
         "cloud_allocation", "app_user", "user_role", "task_report", "demand", "arrival", "form",
-        "form_row", "front_machine", "delivery", "retention_rule", "legal_hold", "purge", "backup_plan",
-        "standard_draft", "standard_version", "source_token", "rule_set", "gather_plan",
+        "form_row", "front_machine", "delivery", "retention_rule", "legal_hold", "purge",
+        "backup_plan", "standard_draft", "standard_version", "source_token", "rule_set", "gather_plan",
     )  # fmt: skip
     with rooms.database.connection() as connection:
         sums = {

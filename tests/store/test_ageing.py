@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jutong.store import History, full_on, thinned
+from jutong.store.ageing import seen_at
 
 NOW = dt.datetime(2026, 11, 20, 4, 0, tzinfo=dt.UTC)
 RULE = History(all_days=7, daily_days=92, months=24)
@@ -85,3 +86,22 @@ def test_a_clock_that_jumps_ten_years_ahead_costs_no_history():
     assert len(thinned(taken, RULE, NOW + jump)) > len(as_ever)  # what it would have cost
     # And back: what was written with the wrong year is kept, the rest ages as ever.
     assert not {n for n, _ in month if n > 60} & set(thinned(month, RULE, NOW + DAY * 40, [*worked, *later]))
+
+
+def test_a_clock_that_jumped_makes_no_later_snapshot_the_past_and_no_earlier_one_the_present():
+    """Ten days of work, three snapshots each; on the sixth the clock stands wrong for two days."""
+    true = [(3 * day + n, NOW + DAY * day + dt.timedelta(hours=n)) for day in range(10) for n in range(3)]
+    for jump in (-DAY * 400, -DAY * 3, DAY * 30, DAY * 4000):
+        told = [(n, at + jump if 18 <= n < 24 else at) for n, at in true]
+        for _, instant in true:
+            found = seen_at(told, instant)
+            exact = max(n for n, at in true if at <= instant)
+            # Within the two days nobody can tell; but never is it one from after them.
+            assert found == exact if not 18 <= exact < 24 else 17 <= found <= 23
+        assert seen_at(told, NOW - DAY) is None
+    assert seen_at([], NOW) is None
+
+
+def test_two_processes_that_commit_at_once_are_no_jump():
+    half = dt.timedelta(seconds=0.5)
+    assert seen_at([(1, NOW), (2, NOW + half), (3, NOW), (4, NOW + half * 2)], NOW + half) == 3

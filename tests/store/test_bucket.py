@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import pytest
 from jutong.database import Database
 from jutong.settings import Settings, read_settings
 from jutong.store import DatasetSpec, Sought, Store
+from jutong.store.lake import SQL
 from jutong.terms import DatasetName, Item, Unavailable
 
 pytestmark = pytest.mark.slow
@@ -175,8 +177,17 @@ def test_a_purge_leaves_nothing_in_the_bucket(database: Database, remote: Settin
         holding = store.purge.rewrite(sought)
         assert holding
         assert store.purge.forget(holding) > 0
+        # What expiry let go of another dataset waits for its readers as ever.
+        for number in range(2):
+            with store.writing(f"other-{number}", NAME, author="tests") as w:
+                w.merge(NAME, f"SELECT 'K1' AS k, 'later {number}' AS v")
+        store.compact(NAME)
+        store.expire(store.snapshot())
+        waiting = {row["path"] for row in store._lake.ask(SQL.lake_scheduled_files)} - holding
+        assert waiting
         gone, left = store.purge.remove(sought, holding, dt.timedelta(0))
         assert (set(gone), left) == (holding, 0)
+        assert {row["path"] for row in store._lake.ask(SQL.lake_scheduled_files)} == waiting
         store.purge.blur(sought)
         with store.reading() as view:
             assert view.rows(f"SELECT * FROM {view.table(PURGED.name)} ORDER BY k") == others
@@ -195,3 +206,59 @@ def test_a_bucket_that_does_not_answer_is_told_in_a_sentence(database: Database,
         store._lake.settings = there
         store._lake._engine = None
         assert store.count(NAME) == store.content_hash(NAME).rows
+
+
+@pytest.mark.parametrize("manner", ["503", "silent", "torn"])
+def test_a_bucket_that_misbehaves_is_told_in_a_sentence_and_answers_again(
+    database: Database, remote: Settings, manner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too busy, no word at all, half an answer: named within a bounded time; the lake goes on once the bucket does."""
+    monkeypatch.setattr("jutong.store.engines.bucket.PATIENCE", 1)
+    monkeypatch.setattr("jutong.store.engines.bucket.RETRIES", 2)
+    there = replace(remote, lake_path="s3://lake/city")
+    with Store.open(database, there) as store, misbehaving(manner) as endpoint:
+        count = store.count(NAME)
+        store._lake.settings = replace(there, lake_s3_endpoint=endpoint)
+        store._lake._engine = None
+        with pytest.raises(Unavailable) as told:
+            store.content_hash(NAME)
+        assert told.value.code == "store.bucket_refuses", told.value.__cause__
+        with pytest.raises(Unavailable) as told, store.writing(f"bad-{manner}", NAME, author="tests") as w:
+            w.merge(NAME, "SELECT 'K1' AS k, 'never' AS v")
+        assert told.value.code == "store.bucket_refuses", told.value.__cause__
+        store._lake.settings = there
+        store._lake._engine = None
+        assert store.content_hash(NAME).rows == count
+        assert store.committed(f"bad-{manner}") is None
+
+
+@contextmanager
+def misbehaving(manner: str) -> Iterator[str]:
+    """A server that takes every call and gives no right answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        taken: list[socket.socket] = []
+
+        def serve() -> None:
+            while True:
+                try:
+                    call, _ = listening.accept()
+                except OSError:
+                    return
+                taken.append(call)
+                if manner != "silent":
+                    threading.Thread(target=answer, args=(call,), daemon=True).start()
+
+        def answer(call: socket.socket) -> None:
+            with suppress(OSError):
+                while call.recv(65536):
+                    if manner == "503":
+                        call.sendall(b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n")
+                    else:
+                        call.sendall(b"HTTP/1.1 206 Partial Content\r\nContent-Length: 9000\r\n\r\nPAR1")
+                        call.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+    for call in taken:
+        call.close()

@@ -135,7 +135,7 @@ def test_values_that_differ_in_every_eighth_byte_alone_are_told_apart(store: Sto
     merge(store, "eighth-3", {}, given)
 
 
-@pytest.mark.parametrize("harm", ["torn", "turned", "lost"])
+@pytest.mark.parametrize("harm", ["torn", "turned", "lost", "zeroed", "holed", "swapped"])
 def test_a_sheet_that_is_lost_or_damaged_harms_nothing(store: Store, settings: Settings, harm: str) -> None:
     world = held(store)
     sheets = list((settings.home / "places").rglob("*.sheet"))
@@ -144,7 +144,15 @@ def test_a_sheet_that_is_lost_or_damaged_harms_nothing(store: Store, settings: S
         data = sheet.read_bytes()
         sheet.unlink()
         if harm != "lost":
-            sheet.write_bytes({"torn": data[:-8], "turned": data[:3] + b"\x5a" + data[4:]}[harm])
+            third = (len(data) - 8) // 3
+            harmed = {
+                "torn": data[:-8],
+                "turned": data[:3] + b"\x5a" + data[4:],
+                "zeroed": bytes(len(data)),
+                "holed": bytes(third) + data[third:],
+                "swapped": data[third : 2 * third] + data[:third] + data[2 * third :],
+            }
+            sheet.write_bytes(harmed[harm])
     store._lake.sheets.clear()
     given: Held = dict.fromkeys(list(world)[:25], (harm, 7)) | {(f"new-{harm}", 1): ("新", 1)}
     done, _ = merge(store, f"harm-{harm}", given)
@@ -199,4 +207,7 @@ def test_a_sheet_goes_with_its_file(store: Store, settings: Settings) -> None:
     store.compact(NAME)
     living = {Path(file.path).stem for file in store.files(NAME).data}
     assert {sheet.name.split(".")[0] for sheet in folder.glob("*.sheet")} == living
+    used = next(row for row in store.usage() if row["dataset"] == str(NAME))
+    assert used["sheets"] == sum(sheet.stat().st_size for sheet in folder.glob("*.sheet"))
+    assert int(str(used["bytes"])) > int(str(used["sheets"])) > 0
     assert all(sheet.stat().st_mode & 0o077 == 0 for sheet in folder.glob("*.sheet"))

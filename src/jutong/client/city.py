@@ -194,14 +194,17 @@ class City:
         items: list[str] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
+        as_of: str | None = None,
         **where: object,
     ) -> Answer:
         """Ask a service by its key items, or page through it without them.
 
+        ``as_of``: a past day such as 2026-03-01, for the record as that day ended; services may not offer it.
+
         Raises Refused with the gate's code, Unreachable, EvidenceMissing.
         """
         asked: dict[str, object] = {"where": {name: _plain(value) for name, value in where.items()}}
-        given = {"items": items, "limit": limit, "cursor": cursor}
+        given = {"items": items, "limit": limit, "cursor": cursor, "as_of": as_of}
         asked |= {name: value for name, value in given.items() if value is not None}
         told, as_of, kept = self._ask(service, asked)
         return Answer(told["rows"], told["next"], as_of, kept)

@@ -2059,6 +2059,7 @@ CREATE TABLE jutong.service (
     deprecated_at timestamp with time zone,
     sunset_at timestamp with time zone,
     selection jsonb,
+    past_days integer,
     CONSTRAINT service_items_check CHECK ((cardinality(items) > 0)),
     CONSTRAINT service_keys_check CHECK ((cardinality(keys) > 0)),
     CONSTRAINT service_kind_check CHECK ((kind = ANY (ARRAY['query'::text, 'verify'::text, 'list'::text, 'statistics'::text, 'proxy'::text]))),
@@ -2066,6 +2067,7 @@ CREATE TABLE jutong.service (
     CONSTRAINT service_max_rows_check CHECK (((max_rows >= 1) AND (max_rows <= 10000))),
     CONSTRAINT service_name_check CHECK ((name ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
     CONSTRAINT service_notice_check CHECK (((sunset_at IS NULL) OR (sunset_at >= deprecated_at))),
+    CONSTRAINT service_past_days_check CHECK (((past_days >= 1) AND (past_days <= 3660))),
     CONSTRAINT service_selection_check CHECK ((jsonb_typeof(selection) = 'object'::text)),
     CONSTRAINT service_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'review'::text, 'active'::text, 'stopped'::text, 'retired'::text]))),
     CONSTRAINT service_version_check CHECK ((version >= 1))
@@ -2082,6 +2084,7 @@ COMMENT ON COLUMN jutong.service.successor IS 'the version callers should go ove
 COMMENT ON COLUMN jutong.service.deprecated_at IS 'since when callers are told that it will end (RFC 9745)';
 COMMENT ON COLUMN jutong.service.sunset_at IS 'the instant from which it is answered 410 share.service_retired (RFC 8594)';
 COMMENT ON COLUMN jutong.service.selection IS '{sql, views: [{view, entry_id, dataset, items}], columns: [{item, sources, copied}], conditions, told, places, keys, written}: a checked SELECT whose result is served instead of the dataset as it is; NULL: the dataset';
+COMMENT ON COLUMN jutong.service.past_days IS 'query: so many days back a caller may ask as of; NULL: today''s rows only';
 CREATE TABLE jutong.service_move (
     id bigint NOT NULL,
     service_name text NOT NULL,

@@ -19,6 +19,7 @@ from jutong.gate.asking import Asked, read_body, read_query
 from jutong.gate.calls import Call, Draft, Known, Pending, refusal
 from jutong.gate.counting import counted, groups_of
 from jutong.gate.listing import Gone, Listed, changes, check_ground, narrowed, page
+from jutong.gate.past import check_day
 from jutong.gate.replicas import Replica
 from jutong.gate.rights import Caller, Entitled, Rights, Served, described
 from jutong.gate.shape import Cell, cell
@@ -75,7 +76,7 @@ class Question(NamedTuple):
 def compose(call: Call, rights: Rights | None, means: Means) -> Draft | Pending:
     """Steps 1–7: the draft of an answer, or of a problem document; it never raises a JutongError.
 
-    Of a question for a provider (代理) steps 1–5; ``live`` does the others.
+    Of a question for a provider (代理), or about a past day, steps 1–5; ``live`` and ``past_answers`` do the others.
     """
     known = Known()
     draft: Draft | Pending
@@ -98,6 +99,10 @@ def _answer(call: Call, rights: Rights | None, means: Means, known: Known) -> Dr
         return _description(call, caller, rights)
     known.service = service = find_service(call, rights)  # 3  for what
     known.asked = asked = read(call, service.kind)  # 4  which rows and items
+    if asked.as_of is not None:
+        check_day(service, asked.as_of, call.at)
+        key_values(asked.where, service)
+        return Pending(call, caller, service, asked, decide_live(caller, service, asked, rights, call.at))
     if service.kind == "proxy":
         return Pending(call, caller, service, asked, decide_live(caller, service, asked, rights, call.at))
     held = means.replica(service.name)
@@ -324,7 +329,7 @@ def decide(
 def decide_live(
     caller: Caller, service: Served, asked: Asked, rights: Rights, now: dt.datetime
 ) -> tuple[Entitled, ...]:
-    """5 for 代理: the grants that cover the question; a provider is asked by all of its keys."""
+    """5 for 代理 and past days: the grants that cover the question; it is asked by all of the keys."""
     strange = sorted(set(asked.where) ^ set(service.keys))
     empty = [name for name, value in asked.where.items() if value is None or value == ""]
     if strange or empty:
@@ -337,7 +342,7 @@ def decide_live(
 
 
 def renewed(pending: Pending, rights: Rights, now: dt.datetime) -> Pending:
-    """3 and 5 again for 代理, after the provider has answered: what has been taken back since, stays here."""
+    """3 and 5 again for 代理 and past days, after the provider or the lake has answered: what has been taken back since, stays here."""
     call = pending.call._replace(at=now)
     caller = rights.again(pending.who)
     if caller is None or (caller.until is not None and now >= caller.until):
@@ -391,7 +396,8 @@ def _covers(
     signed = sorted(set(asked.items or entitled.columns) & entitled.signed_only)
     if signed and not caller.signed and (asked.items or not set(entitled.columns) - entitled.signed_only):
         return Refused("gate.signature_required", f"信息项 {'、'.join(signed)} 为三级以上，须用签名请求")
-    if service.kind != "proxy" and (held is None or not entitled.needs <= held.columns):
+    by_replica = service.kind != "proxy" and asked.as_of is None
+    if by_replica and (held is None or not entitled.needs <= held.columns):
         return Refused("gate.replica_behind", f"服务 {service.name} 的副本正在准备，请稍后再试")
     return None
 

@@ -3,7 +3,8 @@
     GET  /v1/{service}?<key item>=…&items=a,b&limit=100&cursor=…
     POST /v1/{service}   {"where": {"<key item>": …}, "items": ["a"], "limit": 100, "cursor": "…"}
 
-Without key items the call pages through all granted rows.  Many at once, answered in the same order:
+Without key items the call pages through all granted rows.  With them, ``as_of=2026-03-01`` asks for the record as
+that day ended, where the service allows it; see ``past``.  Many at once, answered in the same order:
 
     POST /v1/{service}   {"batch": [{"<key item>": …}, …], "items": ["a"]}
 
@@ -30,7 +31,7 @@ BODY_SECONDS = 10.0
 MOST_KEYS = 1_000
 _MOST_PARAMETERS = 64
 _OPTIONS: Mapping[str, frozenset[str]] = {
-    "query": frozenset({"items", "limit", "cursor"}),
+    "query": frozenset({"items", "limit", "cursor", "as_of"}),
     "verify": frozenset({"items", "limit", "cursor"}),
     "list": frozenset({"items", "limit", "after", "since"}),
     "statistics": frozenset({"by"}),
@@ -67,6 +68,8 @@ class Asked(NamedTuple):
     since: str | None = None
     #: 统计: the items counted by.
     by: tuple[str, ...] | None = None
+    #: The past day whose end it is about, as given.
+    as_of: str | None = None
 
 
 def read_query(query_string: str, kind: str = "query") -> Asked:
@@ -124,6 +127,7 @@ def _asked(where: Mapping[str, object], options: Mapping[str, object]) -> Asked:
         _token(options, "after"),
         _token(options, "since"),
         _items(options.get("by"), "by"),
+        _day(options.get("as_of")),
     )
 
 
@@ -167,6 +171,12 @@ def _decoded(text: str) -> str:
         return unquote_plus(text, errors="strict")
     except UnicodeDecodeError as problem:
         raise _bad("查询字符串不是 UTF-8") from problem
+
+
+def _day(given: object) -> str | None:
+    if given is None or (isinstance(given, str) and len(given) == 10):
+        return given
+    raise _bad("as_of 应为日期，形如 2026-03-01")
 
 
 def _items(given: object, name: str = "items") -> tuple[str, ...] | None:

@@ -53,7 +53,7 @@ class Draft(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """A question decided upon that only the provider's live interface can answer (代理)."""
+    """A question decided upon that no replica can answer: a provider's live interface (代理) or the lake's past can."""
 
     call: Call
     who: Caller

@@ -16,7 +16,7 @@ FROM application_key k JOIN application a ON a.id = k.application_id
 -- name: services
 -- Each service with its entry and its dataset as they are now.
 SELECT s.name, s.label, s.kind, s.entry_id, e.code AS entry_code, e.department_code AS provider, s.dataset, s.keys, s.items,
-       s.max_rows, s.state, s.least, s.selection, s.deprecated_at, s.sunset_at, s.successor,
+       s.max_rows, s.state, s.least, s.past_days, s.selection, s.deprecated_at, s.sunset_at, s.successor,
        coalesce(d.items, v.items) AS dataset_items, coalesce(d.keys, v.keys) AS dataset_keys, to_jsonb(v) AS live
 FROM service s
 JOIN entry e ON e.id = s.entry_id

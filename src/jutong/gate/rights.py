@@ -135,6 +135,8 @@ class Served:
     kind: str = "query"
     #: statistics: a count below this is not told.
     least: int = 10
+    #: query: how many days back it may be asked as of; None: not at all.
+    past_days: int | None = None
     label: str = ""
     deprecated_at: dt.datetime | None = None
     sunset_at: dt.datetime | None = None
@@ -236,6 +238,7 @@ def described(service: Served, entitled: Entitled) -> Described:
         service.columns,
         service.max_rows,
         service.least,
+        service.past_days,
     )
 
 

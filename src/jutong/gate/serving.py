@@ -23,6 +23,7 @@ from granian.constants import Interfaces, Loops
 from granian.server import Server
 
 from jutong.database import Database, open_database
+from jutong.gate.past import answer_past
 from jutong.gate.replicating import replicate
 from jutong.gate.worker import Worker
 from jutong.keys import SoftwareKeys
@@ -93,6 +94,7 @@ def keep(settings: Settings, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with open_database(settings) as database, Store.open(database, settings) as store:
         threading.Thread(target=_sequence, args=(settings, database), name="sequencer", daemon=True).start()
+        answer_past(settings.gate_folder, database, store)
         while os.getppid() == parent:
             try:
                 for one in replicate(database, store, settings.gate_folder):

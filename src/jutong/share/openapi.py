@@ -41,6 +41,8 @@ class Described:
     columns: tuple[Item, ...]
     max_rows: int
     least: int
+    #: query: how many days back it may be asked as of.
+    past_days: int | None = None
 
 
 def describe(connection: Connection, service: Service) -> Described:
@@ -216,8 +218,17 @@ def _options(one: Described) -> Json:
     names = [out.item.name for out in one.items]
     items: Json = {"type": "array", "items": {"type": "string", "enum": names}, "title": "只要这些信息项"}
     limit: Json = {"type": "integer", "minimum": 1, "title": "至多几行"}
+    past: Json = {}
+    if one.past_days is not None:
+        said = f"按那一天结束时的记录应答，至多 {one.past_days} 天以前；须给出全部查询项"
+        past = {"as_of": {"type": "string", "format": "date", "title": said}}
     return {
-        "query": {"items": items, "limit": limit, "cursor": {"type": "string", "title": "上一页应答的 next"}},
+        "query": {
+            "items": items,
+            "limit": limit,
+            "cursor": {"type": "string", "title": "上一页应答的 next"},
+            **past,
+        },
         "verify": {},
         "proxy": {"items": items, "limit": limit},
         "list": {
@@ -335,6 +346,7 @@ def _described(
         columns,
         service.max_rows,
         service.least,
+        service.past_days,
     )
 
 

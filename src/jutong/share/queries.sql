@@ -204,13 +204,14 @@ UPDATE share_grant SET items = %(items)s, masks = %(masks)s
 WHERE id = %(id)s AND (items, masks) IS DISTINCT FROM (%(items)s, %(masks)s)
 
 -- name: add_service
-INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows, least, selection,
-                     family)
+INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows, least, past_days,
+                     selection, family)
 VALUES (%(name)s, %(kind)s, %(label)s, %(department_code)s, %(entry_id)s, %(dataset)s, %(keys)s, %(items)s, %(max_rows)s,
-        %(least)s, %(selection)s, %(name)s)
+        %(least)s, %(past_days)s, %(selection)s, %(name)s)
 ON CONFLICT (name) DO UPDATE
 SET kind = excluded.kind, label = excluded.label, dataset = excluded.dataset, keys = excluded.keys, items = excluded.items,
-    max_rows = excluded.max_rows, least = excluded.least, selection = excluded.selection, state = 'active'
+    max_rows = excluded.max_rows, least = excluded.least, past_days = excluded.past_days, selection = excluded.selection,
+    state = 'active'
 WHERE service.entry_id = excluded.entry_id
 RETURNING *
 
@@ -219,13 +220,13 @@ UPDATE service SET state = %(state)s WHERE name = %(name)s AND state = %(before)
 
 -- name: save_draft
 -- A draft may be saved again and again; what is published is changed by a new version.
-INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows, least, selection,
-                     family, version, state)
+INSERT INTO service (name, kind, label, department_code, entry_id, dataset, keys, items, max_rows, least, past_days,
+                     selection, family, version, state)
 VALUES (%(name)s, %(kind)s, %(label)s, %(department_code)s, %(entry_id)s, %(dataset)s, %(keys)s, %(items)s, %(max_rows)s,
-        %(least)s, %(selection)s, %(family)s, %(version)s, 'draft')
+        %(least)s, %(past_days)s, %(selection)s, %(family)s, %(version)s, 'draft')
 ON CONFLICT (name) DO UPDATE
 SET kind = excluded.kind, label = excluded.label, dataset = excluded.dataset, keys = excluded.keys, items = excluded.items,
-    max_rows = excluded.max_rows, least = excluded.least, selection = excluded.selection
+    max_rows = excluded.max_rows, least = excluded.least, past_days = excluded.past_days, selection = excluded.selection
 WHERE service.state = 'draft' AND service.entry_id = excluded.entry_id
 RETURNING *
 

@@ -41,6 +41,8 @@ class Offer:
     max_rows: int = 100
     kind: str = "query"
     least: int = 10
+    #: query: so many days back it may be asked as of; None: not at all.
+    past_days: int | None = None
     #: What is served instead of the entry's dataset as it stands.
     selection: Selection | None = None
 
@@ -61,6 +63,8 @@ class Service:
     state: str
     #: statistics: counts below this are not told.
     least: int = 10
+    #: query: so many days back it answers as of a day; None: it does not.
+    past_days: int | None = None
     #: The name of its first version.
     family: str = ""
     version: int = 1
@@ -84,7 +88,7 @@ def publish_service(connection: Connection, offer: Offer) -> Service:
 
     Requests agreed and waiting for it count as provided (T6).
     Raises NotFound ``share.entry_unknown``, BadInput ``share.service_name``, ``share.service_items``,
-    ``share.service_kind``, ``share.service_dimension``, ``share.service_least``, Conflict
+    ``share.service_kind``, ``share.service_dimension``, ``share.service_least``, ``share.service_past``, Conflict
     ``share.entry_not_published``, ``share.not_attached``, ``share.service_taken``, ``share.service_no_key``.
     """
     row = connection.execute(_SQL.add_service, checked_service(connection, offer)).fetchone()
@@ -136,6 +140,7 @@ def checked_service(connection: Connection, offer: Offer) -> dict[str, Any]:
         "items": wanted,
         "max_rows": offer.max_rows,
         "least": offer.least,
+        "past_days": offer.past_days,
         "selection": Jsonb(offer.selection.to_row()) if offer.selection else None,
     }
 
@@ -188,6 +193,12 @@ def _check_kind(offer: Offer, dataset: str, dataset_keys: Sequence[str]) -> None
         raise Conflict("share.service_no_key", f"{said}，不能逐页列出，也说不出变更")
     if offer.kind == "statistics" and not 2 <= offer.least <= 1000:
         raise BadInput("share.service_least", "统计服务的最小计数须在 2 至 1000 之间")
+    if offer.past_days is not None and (
+        offer.kind != "query" or offer.selection or not 1 <= offer.past_days <= 3660
+    ):
+        raise BadInput(
+            "share.service_past", "只有直接取自数据集的查询服务可以按过去某日应答，天数须在 1 至 3660 之间"
+        )
 
 
 def _check_dimensions(

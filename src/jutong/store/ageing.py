@@ -7,7 +7,7 @@ ended, and the files only other snapshots need are let go.
 from __future__ import annotations
 
 import datetime as dt
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +17,9 @@ from zoneinfo import ZoneInfo
 _ZONE = ZoneInfo("Asia/Shanghai")
 #: A city at work is heard of more often: housekeeping measures every hour.
 _SILENCE = dt.timedelta(days=3)
+
+#: Processes that commit at once may bear times that differ by so much; more is a clock that jumped.
+_AT_ONCE = dt.timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,43 @@ def thinned(
         last[span] = max(last.get(span, snapshot), snapshot)
         spans.append((snapshot, span))
     return sorted(snapshot for snapshot, span in spans if span is None or last[span] != snapshot)
+
+
+def seen_at(snapshots: Sequence[tuple[int, dt.datetime]], instant: dt.datetime) -> int | None:
+    """What an instant saw where a clock once jumped: numbers are right always, times only while they rise with them.
+
+    The last snapshot in step up to the instant, or one that came at once with it; what was made while the clock stood
+    wrong is seen with what came after.
+    """
+    steps = in_step(snapshots)
+    passed = bisect_right([at for _, at in steps], instant)
+    if not passed:
+        return None
+    first, since = steps[passed - 1]
+    upto = steps[passed][0] if passed < len(steps) else None
+    return max(
+        n
+        for n, at in snapshots
+        if first <= n and (upto is None or n < upto) and since - _AT_ONCE <= at <= instant
+    )
+
+
+def in_step(snapshots: Sequence[tuple[int, dt.datetime]]) -> list[tuple[int, dt.datetime]]:
+    """Of snapshots in the order of their numbers those whose times rise with them, as many as can be."""
+    ends: list[dt.datetime] = []
+    at: list[int] = []
+    before: list[int | None] = []
+    for place, (_, time) in enumerate(snapshots):
+        length = bisect_right(ends, time)
+        before.append(at[length - 1] if length else None)
+        ends[length : length + 1] = [time]
+        at[length : length + 1] = [place]
+    found: list[tuple[int, dt.datetime]] = []
+    last: int | None = at[-1] if at else None
+    while last is not None:
+        found.append(snapshots[last])
+        last = before[last]
+    return found[::-1]
 
 
 def _unseen(seen: Sequence[dt.datetime], now: dt.datetime) -> Callable[[dt.datetime], dt.timedelta]:

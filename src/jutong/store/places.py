@@ -22,7 +22,10 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import sys
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +45,7 @@ LEAST_ROWS = 1_000_000
 #: Files without a sheet are read at once when they hold no more than this share of the rows; more waits for upkeep.
 _AT_ONCE = 0.05
 #: Part of each sheet's name; a change of what is written in sheets changes it.
-_EDITION = "2"
+_EDITION = "3"
 
 Numbers = npt.NDArray[np.uint64]
 
@@ -304,6 +307,15 @@ def prune(lake: Lake, living: Iterable[str]) -> int:
     return len(gone)
 
 
+def weighed(lake: Lake) -> dict[str, int]:
+    """Dataset → bytes of its sheets."""
+    found: dict[str, int] = defaultdict(int)
+    for sheet in (lake.settings.home / "places").glob("*/*.sheet"):
+        with suppress(FileNotFoundError):  # gone with its file while we looked
+            found[sheet.parent.name] += sheet.stat().st_size
+    return dict(found)
+
+
 def distrust(lake: Lake, spec: DatasetSpec) -> None:
     """Drop all sheets of a dataset: what they said was not so."""
     _drop_others(lake, lake.settings.home / "places" / str(spec.name), set())
@@ -329,7 +341,7 @@ def _drop(lake: Lake, path: Path) -> None:
 
 
 def _read(lake: Lake, path: Path) -> Sheet | None:
-    """A sheet that is there and whole: its last word is the sum of all others."""
+    """A sheet that is there and whole: its last word is the seal of all others."""
     known: Sheet | None = lake.sheets.get(path)
     if known is not None:
         return known
@@ -341,10 +353,10 @@ def _read(lake: Lake, path: Path) -> Sheet | None:
         _drop(lake, path)
         return None
     rows, left = divmod(len(words), 3)
-    if left != 1 or words[:-1].sum() != words[-1]:
+    sheet = Sheet(words[:rows], words[rows : 2 * rows], words[2 * rows : 3 * rows])
+    if left != 1 or _sealed([sheet.a, sheet.d, sheet.rest]) != int(words[-1]):
         _drop(lake, path)
         return None
-    sheet = Sheet(words[:rows], words[rows : 2 * rows], words[2 * rows : 3 * rows])
     lake.sheets[path] = sheet
     return sheet
 
@@ -363,17 +375,24 @@ def _make(
     return _read(lake, path)
 
 
+def _sealed(columns: Sequence[Numbers]) -> int:
+    """A sum in which each column weighs otherwise, and nothing is not zero: a file of zeros, as a disk that lost its
+    blocks gives it, would say that no key is there, and every row of a batch be put in once more."""
+    weighed = sum(
+        weight * int(column.sum(dtype=np.uint64)) for weight, column in zip((1, 3, 5), columns, strict=True)
+    )
+    return (weighed + 0x9E3779B97F4A7C15 * (len(columns[0]) + 1)) & 0xFFFFFFFFFFFFFFFF
+
+
 def _write(path: Path, columns: Sequence[Numbers]) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     half = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    total = np.zeros(1, np.uint64)
     try:
         with half.open("wb") as stream:
             os.fchmod(stream.fileno(), 0o600)
             for column in columns:
-                total += column.sum(dtype=np.uint64)
                 stream.write(np.ascontiguousarray(column).data)
-            stream.write(total.data)
+            stream.write(_sealed(columns).to_bytes(8, sys.byteorder))
             stream.flush()
             os.fsync(stream.fileno())
         half.replace(path)

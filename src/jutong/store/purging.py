@@ -36,6 +36,8 @@ _EXCEPT = frozenset({"topic.exchange"})
 #: What cannot be mistaken for part of another text.
 SHORTEST = 8
 _ROUNDS = 4
+#: How long ago what a purge hastens was let go, as the catalogue is told.
+_HASTENED = dt.timedelta(days=3650)
 #: What clerks put between the characters of a number.
 _BETWEEN = r"\s\x{3000}\x{00a0}\x{200b}\x{feff}\x{ff0d}'\"`‘’“”—–-"
 
@@ -378,8 +380,10 @@ def remove(lake: Lake, sought: Sought, holding: set[str], patience: dt.timedelta
     before = (dt.datetime.now(dt.UTC) - patience).timestamp()
     astray = _remove_stray(lake, sought, before)
     if is_bucket(lake.folder):
-        # A bucket's files go by what the catalogue let go, all at once; a transaction's under way wait here, too.
-        upkeep.clean_let_go(lake, dt.timedelta(0))
+        # What holds such rows goes before its grace is over, the rest of what expiry let go waits for its own; a
+        # transaction's files under way wait here, too.
+        lake.ask(SQL.lake_hasten, paths=sorted(holding))
+        upkeep.clean_let_go(lake, _HASTENED)
         upkeep.clean_orphans(lake, patience)
         left = files_with(lake, sought)
         return sorted(holding - left), len(left) + astray

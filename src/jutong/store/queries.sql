@@ -32,6 +32,10 @@ SELECT snapshot FROM lake_commit WHERE commit_id = %(commit_id)s;
 -- name: expired_notes
 SELECT snapshot, at, commit_id FROM lake_commit WHERE snapshot = ANY(%(snapshots)s);
 
+-- name: expired_since
+-- A commit after a kept snapshot and up to an instant whose own snapshot has expired.
+SELECT snapshot FROM lake_commit WHERE snapshot > %(snapshot)s AND at <= %(instant)s LIMIT 1;
+
 -- name: follow
 INSERT INTO lake_follower (name, dataset, snapshot) VALUES (%(name)s, %(dataset)s, %(snapshot)s)
 ON CONFLICT (name, dataset) DO UPDATE SET snapshot = EXCLUDED.snapshot, moved_at = now();
@@ -53,7 +57,17 @@ SELECT max(snapshot_id) AS snapshot, min(snapshot_id) AS oldest FROM lake.duckla
 SELECT max(snapshot_id) AS newest, count(*) AS count, min(snapshot_time) AS since FROM lake.ducklake_snapshot;
 
 -- name: lake_snapshot_at
-SELECT max(snapshot_id) AS snapshot FROM lake.ducklake_snapshot WHERE snapshot_time <= %(instant)s;
+-- The newest snapshot up to an instant, and whether a clock that jumped makes times and numbers disagree; by seconds
+-- they may, for processes commit at once.
+SELECT max(snapshot_id) FILTER (WHERE snapshot_time <= %(instant)s) AS snapshot,
+       coalesce(bool_or(snapshot_time < before - interval '1 minute'), false) AS jumped
+FROM (
+    SELECT snapshot_id, snapshot_time, lag(snapshot_time) OVER (ORDER BY snapshot_id) AS before
+    FROM lake.ducklake_snapshot
+) AS s;
+
+-- name: lake_times
+SELECT snapshot_id, snapshot_time FROM lake.ducklake_snapshot ORDER BY snapshot_id;
 
 -- name: lake_snapshots_before
 SELECT snapshot_id, snapshot_time FROM lake.ducklake_snapshot WHERE snapshot_id < %(keep_from)s ORDER BY snapshot_id;
@@ -340,6 +354,11 @@ JOIN LATERAL (
 JOIN LATERAL (
     SELECT * FROM lake.ducklake_schema WHERE schema_id = t.schema_id ORDER BY begin_snapshot DESC LIMIT 1
 ) AS s ON true;
+
+-- name: lake_hasten
+-- Files that were let go count as let go long ago.
+UPDATE lake.ducklake_files_scheduled_for_deletion SET schedule_start = now() - interval '20 years'
+WHERE path = ANY(%(paths)s::text[]);
 
 -- name: lake_unschedule
 DELETE FROM lake.ducklake_files_scheduled_for_deletion WHERE path = ANY(%(paths)s::text[]);

@@ -15,6 +15,7 @@ from jutong.store.archiving import archived_sql
 from jutong.store.changes import state_at
 from jutong.store.lake import SQL, Lake, roll_back
 from jutong.store.spec import as_name, table_sql
+from jutong.store.today import snapshot_at, today_sql
 from jutong.terms import DatasetName, NotFound, Zone, literal
 
 Params = Sequence[Any] | Mapping[str, Any]
@@ -48,6 +49,13 @@ class Reading:
         columns = list(state.columns.values()) if state else []
         archived = archived_sql(self._lake, name, columns, self.snapshot)
         return f"(SELECT * FROM {living} UNION ALL BY NAME {archived})" if archived else living
+
+    def as_today(self, dataset: DatasetName | str) -> str:
+        """The dataset at this snapshot under the items and types it has today; an item that came later is NULL.
+
+        Raises NotFound ``store.no_dataset``, Conflict ``store.was_other`` when a key item of today was not there.
+        """
+        return today_sql(self._lake, as_name(dataset), self.table(dataset), self.snapshot)
 
     def arrow(self, sql: str, params: Params = ()) -> pa.Table:
         return self._run(sql, params).to_arrow_table()
@@ -102,7 +110,7 @@ def snapshot_of(lake: Lake, as_of: int | dt.datetime) -> int:
     bounds = lake.ask(SQL.lake_snapshot)[0]
     if isinstance(as_of, dt.datetime):
         instant = as_of if as_of.tzinfo else as_of.astimezone()
-        found = lake.ask(SQL.lake_snapshot_at, instant=instant)[0]["snapshot"]
+        found = snapshot_at(lake, instant)
     else:
         found = as_of if lake.ask(SQL.lake_kept_between, since=as_of, until=as_of)[0]["begins"] else None
     if found is None:

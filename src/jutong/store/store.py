@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from jutong.database import Database
 from jutong.settings import Settings
-from jutong.store import archiving, declaring, guard, moving, purging, reading, upkeep, writing
+from jutong.store import archiving, declaring, guard, moving, purging, reading, today, upkeep, writing
 from jutong.store import changes as feed
 from jutong.store import history as record
 from jutong.store.ageing import History
@@ -23,7 +23,7 @@ from jutong.store.guard import Bounds, View
 from jutong.store.history import Version
 from jutong.store.lake import SQL, Lake
 from jutong.store.reading import Reading
-from jutong.store.spec import DatasetSpec, as_name
+from jutong.store.spec import DatasetSpec, as_name, column_type
 from jutong.store.upkeep import Damage
 from jutong.store.writing import Writer
 from jutong.terms import BadInput, ContentHash, DatasetName, NotFound, Zone, combine, set_hash_sql
@@ -159,6 +159,18 @@ class Store:
             row = view.rows(set_hash_sql(view.table(name), typed, "duckdb"))[0]
         return combine(row["n"], [row[f"q{place}"] for place in range(4)])
 
+    def types(self, dataset: Name, items: Sequence[str]) -> dict[str, str]:
+        """DuckDB's type of these items of a dataset.  Raises NotFound ``store.no_dataset``."""
+        spec = self.spec(dataset)
+        return {item.name: column_type(item.type) for item in spec.items if item.name in items}
+
+    def remembers(self, instant: dt.datetime) -> int:
+        """The snapshot that says exactly what an instant saw.
+
+        Raises NotFound ``store.no_snapshot``, ``store.forgotten`` where a later one of before that instant has expired.
+        """
+        return today.remembered(self._lake, instant)
+
     def files(self, dataset: Name, as_of: int | dt.datetime | None = None) -> Files:
         """The Parquet and delete files of a snapshot, for an engine of its own (``engines.spark.read``)."""
         snapshot = self.snapshot() if as_of is None else reading.snapshot_of(self._lake, as_of)
@@ -242,7 +254,7 @@ class Store:
         return upkeep.clean(self._lake, grace)
 
     def usage(self) -> list[dict[str, object]]:
-        """Rows with zone, dataset, rows, bytes, files."""
+        """Rows with zone, dataset, rows, bytes (those of its sheets among them), sheets, files."""
         return upkeep.usage(self._lake)
 
     def move(self, settings: Settings, tell: moving.Tell = moving.silently) -> int:

@@ -59,13 +59,16 @@ def unfollow(lake: Lake, follower: str, dataset: DatasetName | None) -> None:
 
 
 def usage(lake: Lake) -> list[dict[str, object]]:
+    """``bytes``: of its files and of its ``sheets``, which lie beside the lake."""
+    sheets = places.weighed(lake)
     rows: dict[tuple[str, str], dict[str, object]] = {}
     for row in lake.ask(SQL.lake_usage, small=_SMALL):
         if old_version(row["table"]):
             continue
+        name = f"{row['zone']}.{row['table']}"
         rows[row["zone"], row["table"]] = {
-            "zone": row["zone"], "dataset": f"{row['zone']}.{row['table']}", "rows": row["rows"],
-            "bytes": row["bytes"], "files": row["files"] + row["delete_files"],
+            "zone": row["zone"], "dataset": name, "rows": row["rows"], "bytes": row["bytes"] + sheets.get(name, 0),
+            "sheets": sheets.get(name, 0), "files": row["files"] + row["delete_files"],
         }  # fmt: skip
     return list(rows.values())
 

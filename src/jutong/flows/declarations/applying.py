@@ -212,7 +212,7 @@ def _service(connection: Connection, form: ServiceForm) -> None:
     if form.sql is not None:
         also = [catalogue.find_entry(connection, code).id for code in form.also]
         selection = share.select_over(connection, entry, form.sql, also=also, keys=form.unique)
-    same = ("name", "label", "keys", "items", "max_rows", "least")
+    same = ("name", "label", "keys", "items", "max_rows", "least", "past_days")
     given = {name: getattr(form, name) for name in same}
     share.publish_service(
         connection, share.Offer(**given, kind=form.type, entry_id=entry, selection=selection)

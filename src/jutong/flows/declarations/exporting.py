@@ -206,6 +206,7 @@ def _services(connection: Connection, name: str | None) -> Iterator[Form]:
             yield ServiceForm(
                 name=one.name, label=one.label, entry=_code_of(connection, one.entry_id) or "", keys=one.keys,
                 items=one.items, max_rows=one.max_rows, type=one.kind, least=one.least,
+                past_days=one.past_days,
                 **_selection(connection, one),
             )  # fmt: skip
 

@@ -245,6 +245,8 @@ class ServiceForm(Form):
     #: query, verify, list or statistics; ``kind`` is the declaration's own.
     type: str = "query"
     least: int = Field(10, ge=2, le=1_000)
+    #: query: so many days back it may be asked as of.
+    past_days: int | None = Field(None, ge=1, le=3_660)
     #: A SELECT whose result it answers from instead: over its entry's dataset and those of the entries in ``also``.
     sql: Annotated[str, AfterValidator(str.strip)] | None = None
     also: tuple[str, ...] = ()

@@ -129,6 +129,7 @@ _LOST_CATALOGUE = (
 _FILE = re.compile(r"""["']([^"']*?/?([^"'/]+)/([^"'/]+)/([^"'/]+\.parquet))["']""")
 _BUCKET = (
     " 503", " 500", " 502", " 504", "timeout", "timed out", "could not establish", "connection error", "connect to server",
+    "partial file", "returned nothing", "failure when receiving", "failed sending", "ssl connect",
 )  # fmt: skip
 _DAMAGE = (
     "no magic bytes", "failed to read file", "could not read enough", "decompress", "corrupt", "thrift", "too small",

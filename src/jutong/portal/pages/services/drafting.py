@@ -87,6 +87,7 @@ class NewService:
     label: str
     max_rows: int
     least: int
+    past_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class DraftForm:
     label: Annotated[str, Field(title="名称", max_length=100)] = ""
     max_rows: Annotated[int, Field(title="一次最多行数", ge=1, le=10_000)] = 100
     least: Annotated[int, Field(title="最小计数", ge=2, le=1_000)] = 10
+    past_days: Annotated[int | None, Field(title="可回溯天数", ge=1, le=3_660)] = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ def build(visit: Visit, asked: NewQuestion) -> NewService:
         asked=asked, entries=(), entry_id=row["id"], entry=row["name"], kinds=kinds, items=items, fixed=live,
         name=before.name if before else row["dataset"].partition(".")[2], label=before.label if before else row["name"],
         max_rows=before.max_rows if before else 100, least=before.least if before else 10,
+        past_days=before.past_days if before else None,
     )  # fmt: skip
 
 
@@ -174,6 +177,7 @@ def draft(visit: Visit, form: DraftForm) -> Done:
             max_rows=form.max_rows,
             kind=form.kind,
             least=form.least,
+            past_days=form.past_days,
         ),
         version_of=form.of or None,
         by_user=visit.who.user_id or None,

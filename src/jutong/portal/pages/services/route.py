@@ -188,6 +188,8 @@ class ServicePage:
     kind: str
     #: statistics: counts below this are not told.
     least: int
+    #: How many days back it may be asked as of; 0: not at all.
+    past_days: int
     examples: tuple[Example, ...]
     #: The SELECT it answers from, as written; its datasets; what tells its rows apart.
     sql: str
@@ -207,6 +209,7 @@ class ServiceForm:
     max_rows: Annotated[int, Field(title="一次最多行数", ge=1, le=10_000)] = 100
     kind: Annotated[Literal["query", "verify", "list", "statistics", "proxy"], Field(title="类型")] = "query"
     least: Annotated[int, Field(title="最小计数", ge=2, le=1_000)] = 10
+    past_days: Annotated[int | None, Field(title="可回溯天数", ge=1, le=3_660)] = None
 
 
 @dataclass(frozen=True)
@@ -281,6 +284,7 @@ def build(visit: Visit, _: NoQuestion) -> ServicePage:
         gate=gate_of(settings),
         kind=SERVICE_KINDS[service.kind],
         least=service.least if service.kind == "statistics" else 0,
+        past_days=service.past_days or 0,
         examples=examples(service, gate_of(settings)),
         sql=service.selection.written if service.selection else "",
         tables=tuple(view.dataset for view in service.selection.views) if service.selection else (),
@@ -407,6 +411,7 @@ def publish(visit: Visit, form: ServiceForm) -> Done:
             max_rows=form.max_rows,
             kind=form.kind,
             least=form.least,
+            past_days=form.past_days,
         ),
     )
     return Done(
