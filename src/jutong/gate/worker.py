@@ -16,9 +16,7 @@ from typing import Any
 
 from jutong.gate.answering import Means, compose
 from jutong.gate.asking import BODY_SECONDS, MOST_BODY, BodyTooLarge, BodyTooSlow, LengthRequired
-from jutong.gate.calls import Call, Draft, problem_body, problem_headers, request_id, unrecorded
-from jutong.gate.asking import MOST_BODY
-from jutong.gate.calls import Call, Draft, Pending, problem_body, problem_headers, request_id
+from jutong.gate.calls import Call, Draft, Pending, problem_body, problem_headers, request_id, unrecorded
 from jutong.gate.evidence import Evidence
 from jutong.gate.limits import Limits
 from jutong.gate.live import Live
@@ -93,7 +91,7 @@ class Worker:
             call = _call(scope, headers, body, fault)
             composed = compose(call, self._watch.rights(), self._means)
             entered = composed.caller
-            draft = composed if isinstance(composed, Draft) else await self._live.answer(composed)
+            draft = composed if isinstance(composed, Draft) else await self._elsewhere(composed)
             try:
                 receipt = await self._pen().record(draft.exchange)  # 8  evidence first
             except JutongError as problem:
@@ -110,51 +108,10 @@ class Worker:
                 self._limits.leave(entered)
             self._metrics.under_way -= 1
             self._metrics.answered(status, time.perf_counter() - began)
-            status = await self._call(scope, protocol)
-        finally:
-            self._metrics.under_way -= 1
-        self._metrics.answered(status, time.perf_counter() - began)
-
-    async def _call(self, scope: Any, protocol: Any) -> int:
-        headers = scope.headers
-        body = b"" if scope.method == "GET" else await _body(protocol)
-        call = Call(
-            method=scope.method,
-            service=scope.path[len(_PREFIX) :],
-            query=scope.query_string,
-            body=body,
-            authorization=headers.get("authorization"),
-            came_from=scope.client.rpartition(":")[0],
-            at=dt.datetime.now(dt.UTC),
-            request_id=request_id(headers.get("jutong-request-id")),
-            signed=_signed(scope, body) if "signature-input" in headers else None,
-            unless=headers.get("if-none-match"),
-        )
-        composed = compose(call, self._watch.rights(), self._means)
-        try:
-            draft = composed if isinstance(composed, Draft) else await self._elsewhere(composed)
-            return await self._answer(call, draft, protocol, bool(headers.get("jutong-evidence")))
-        finally:
-            if composed.caller is not None:
-                self._limits.leave(composed.caller)
 
     async def _elsewhere(self, pending: Pending) -> Draft:
         beyond = self._live if pending.asked.as_of is None else self._past
         return await beyond.answer(pending)
-
-    async def _answer(self, call: Call, draft: Draft, protocol: Any, evidence: bool) -> int:
-        try:
-            receipt = await self._pen().record(draft.exchange)  # 8  evidence first
-        except JutongError as problem:
-            body = problem_body(503, problem.code, problem.sentence, call.request_id)
-            protocol.response_bytes(503, list(problem_headers(503)), body)
-            return 503
-        reply = [*draft.headers, ("jutong-receipt", receipt.token()), ("jutong-request-id", call.request_id)]
-        if evidence:
-            entry = draft.exchange.entry_bytes(receipt.stream, receipt.sequence)
-            reply.append(("jutong-exchange", base64.urlsafe_b64encode(entry).decode()))
-        protocol.response_bytes(draft.status, reply, draft.body)  # 9  the caller may quote the receipt
-        return draft.status
 
     def _pen(self) -> Evidence:
         """Made at the first call, inside the running loop."""
