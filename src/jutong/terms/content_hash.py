@@ -93,17 +93,19 @@ def _spark_timestamp(column: str) -> str:
     return f"concat(substr({text}, 1, 10), 'T', substr({text}, 12, 8), '.', {fraction})"
 
 
-def _field(name: str, item_type: str, dialect: Dialect) -> str:
+def _field(name: str, item_type: str, dialect: Dialect, *, utf8: bool) -> str:
     text = field_text(name, item_type, dialect)
     if dialect == "postgres" and item_type != "text":
         return _postgres_field(_quote(name, dialect), text, item_type)
+    if dialect == "duckdb":  # parts of one concat, which leaves out what is NULL
+        mark = f"CASE WHEN {_quote(name, dialect)} IS NULL THEN '-' ELSE ':' END"
+        return f"CAST(strlen({text}) AS VARCHAR), {mark}, {text}"
     length = {
-        "duckdb": f"strlen({text})",
-        "postgres": f"octet_length(convert_to({text}, 'UTF8'))",
+        "postgres": f"octet_length({text})" if utf8 else f"octet_length(convert_to({text}, 'UTF8'))",
         "mysql": f"OCTET_LENGTH({text})",
         "spark": f"octet_length({text})",
     }[dialect]
-    if dialect in ("duckdb", "postgres"):
+    if dialect == "postgres":
         return f"coalesce({length} || ':' || {text}, '-')"
     return f"coalesce(concat({length}, ':', {text}), '-')"
 
@@ -121,15 +123,18 @@ def _postgres_field(column: str, text: str, item_type: str) -> str:
     return f"coalesce({counted} || {text}, '-')"
 
 
-def row_hash(columns: Sequence[Column], dialect: Dialect) -> str:
+def row_hash(columns: Sequence[Column], dialect: Dialect, *, utf8: bool = False) -> str:
     """SQL for the 32 hexadecimal digits of one row's MD5."""
-    return f"md5({canonical_sql(columns, dialect)})"
+    return f"md5({canonical_sql(columns, dialect, utf8=utf8)})"
 
 
-def canonical_sql(columns: Sequence[Column], dialect: Dialect) -> str:
-    """SQL for the canonical row: what is hashed."""
-    fields = [_field(name, item_type, dialect) for name, item_type in columns]
-    return " || ".join(fields) if dialect in ("duckdb", "postgres") else f"concat({', '.join(fields)})"
+def canonical_sql(columns: Sequence[Column], dialect: Dialect, *, utf8: bool = False) -> str:
+    """SQL for the canonical row: what is hashed.
+
+    ``utf8``: a PostgreSQL known to keep its texts in UTF-8 counts their bytes as they lie, in half the time.
+    """
+    fields = [_field(name, item_type, dialect, utf8=utf8) for name, item_type in columns]
+    return " || ".join(fields) if dialect == "postgres" else f"concat({', '.join(fields)})"
 
 
 def set_hash_sql(table_sql: str, columns: Sequence[Column], dialect: Dialect, where: str = "true") -> str:
