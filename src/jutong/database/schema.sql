@@ -2674,6 +2674,7 @@ CREATE INDEX entry_department ON jutong.entry USING btree (department_code, stat
 CREATE UNIQUE INDEX entry_name ON jutong.entry USING btree (department_code, name) WHERE (state <> 'withdrawn'::text);
 CREATE INDEX entry_search_terms ON jutong.entry_search USING gin (terms);
 CREATE INDEX exchange_after ON jutong.exchange USING btree (after) WHERE (after IS NOT NULL);
+CREATE INDEX exchange_also ON jutong.exchange USING gin (((detail -> 'also'::text)) jsonb_path_ops) WHERE (detail ? 'also'::text);
 CREATE INDEX exchange_application ON jutong.exchange USING btree (application, at);
 CREATE INDEX exchange_at ON jutong.exchange USING btree (at);
 CREATE INDEX exchange_attempt ON jutong.exchange USING btree (attempt) WHERE (attempt IS NOT NULL);
