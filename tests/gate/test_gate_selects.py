@@ -33,6 +33,7 @@ from jutong.share import (
     EntryItem,
     Offer,
     add_application,
+    counted_beside,
     describe,
     describe_granted,
     draft_service,
@@ -334,6 +335,26 @@ def test_it_is_answered_under_live_grants_of_every_entry_with_its_evidence(city,
         assert who_saw(connection, city.keys, subject) == []
         seal_grant(connection, second.id, None)
     assert meter_differences(city.database, city.ledger) == []
+
+
+def test_services_whose_groups_can_be_subtracted_from_one_another_are_named(city):
+    many = "HAVING count(DISTINCT uscc) >= 10"
+    with city.database.connection() as connection:
+        for name, by in (("by_division", "division"), ("by_staff", "staff")):
+            made = select_over(
+                connection,
+                city.entry_id,
+                f"SELECT {by}, count(*) AS n FROM market_entity GROUP BY {by} {many}",
+                also=[],
+            )
+            publish_service(connection, Offer(name, city.entry_id, [by], selection=made))
+        publish_service(connection, Offer("tally", city.entry_id, ["division"], kind="statistics"))
+        beside = {
+            name: counted_beside(connection, find_service(connection, name))
+            for name in ("by_division", "tally", "both")
+        }
+        connection.rollback()
+    assert beside == {"by_division": ("by_staff", "tally"), "tally": ("by_division", "by_staff"), "both": ()}
 
 
 # Law 5, for any catalogue and any grants of the two entries.
