@@ -229,8 +229,9 @@ class PostgresReceiver(Receiver):
             return {tuple(row[:-1]): row[-1] for row in cursor}
 
     def _hashed(self, outgoing: Outgoing) -> str:
-        utf8 = self._connection.info.parameter_status("server_encoding") == "UTF8"
-        return row_hash(outgoing.columns, "postgres", utf8=utf8)
+        told = self._connection.info.parameter_status
+        plain = told("server_encoding") == "UTF8" and str(told("DateStyle")).startswith("ISO")
+        return row_hash(outgoing.columns, "postgres", plain=plain)
 
     def _range(self, outgoing: Outgoing, after: Key | None, upto: Key | None) -> tuple[str, list[str]]:
         columns = ", ".join(quote(key) for key in outgoing.keys)
