@@ -1,4 +1,4 @@
--- What an answer stood on beside its own grant: asked for by grant and by entry, of the few exchanges that have it.
+-- What an answer stood on beside its own grant: asked for by grant, of the few exchanges that have it.
 CREATE INDEX exchange_also ON exchange USING gin ((detail -> 'also') jsonb_path_ops) WHERE detail ? 'also';
 
 -- Large files are made by the worker: queued, taken up again after a crash, given up after three.

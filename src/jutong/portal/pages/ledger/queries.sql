@@ -9,8 +9,7 @@ LEFT JOIN application a ON a.id = x.application
 LEFT JOIN entry e ON e.code = x.entry
 WHERE {visible} AND x.origin = %(origin)s
   AND (%(application)s::text IS NULL OR x.application = %(application)s)
-  AND (%(entry)s::text IS NULL OR x.entry = %(entry)s
-       OR (x.detail ? 'also' AND x.detail -> 'also' @> jsonb_build_array(jsonb_build_object('entry', %(entry)s::text))))
+  AND (%(entry)s::text IS NULL OR x.entry = %(entry)s)
   AND (%(grant)s::text IS NULL OR x.grant_id = %(grant)s
        OR (x.detail ? 'also' AND x.detail -> 'also' @> jsonb_build_array(jsonb_build_object('grant', %(grant)s::text))))
   AND (%(resource)s::text IS NULL OR x.resource = %(resource)s)
@@ -26,8 +25,7 @@ SELECT count(*) AS total FROM (
     SELECT 1 FROM exchange x
     WHERE {visible} AND x.origin = %(origin)s
       AND (%(application)s::text IS NULL OR x.application = %(application)s)
-      AND (%(entry)s::text IS NULL OR x.entry = %(entry)s
-           OR (x.detail ? 'also' AND x.detail -> 'also' @> jsonb_build_array(jsonb_build_object('entry', %(entry)s::text))))
+      AND (%(entry)s::text IS NULL OR x.entry = %(entry)s)
       AND (%(grant)s::text IS NULL OR x.grant_id = %(grant)s
            OR (x.detail ? 'also' AND x.detail -> 'also' @> jsonb_build_array(jsonb_build_object('grant', %(grant)s::text))))
       AND (%(resource)s::text IS NULL OR x.resource = %(resource)s)
