@@ -17,7 +17,8 @@ from jutong.people import party_of
 from jutong.portal.pages.deliveries import making
 from jutong.portal.pages.deliveries.route import RESULTS
 from jutong.portal.visits import Rooms
-from jutong.share import add_delivery, ask, move_request, try_receiver
+from jutong.share import add_delivery, ask, make_waiting, move_request, try_receiver
+from jutong.share.extracts import making as extract_making
 
 from .conftest import Browser
 from .seed import wish
@@ -53,6 +54,26 @@ def test_a_link_is_shown_once_and_works_once(fetched, signed_in: Callable[[str],
     for login in ("consumer", "provider", "steward", "auditor"):
         assert "已取走" in signed_in(login).get(page).text
     assert signed_in("stranger").get(page).status_code in (403, 404)
+
+
+def test_a_file_of_many_rows_waits_for_the_worker(
+    rooms: Rooms, signed_in: Callable[[str], Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extract_making, "AT_ONCE_ROWS", 0)
+    consumer = signed_in("consumer")
+    grant = re.search(r'<option value="(G\d+)"', consumer.get("/extracts").text)
+    assert grant
+    shown = consumer.post("/extracts", grant=grant[1], form="csv", hours="24").text
+    assert "在排队生成" in shown
+    link = re.search(r'id="link">(/extracts/link/[^<]+)<', shown)
+    page = re.search(r'href="(/extracts/E\d+)"', shown)
+    assert link
+    assert page
+    assert "排队中" in consumer.get(page[1]).text
+    early = consumer.get(link[1])
+    assert (early.status_code, "还在生成" in early.text) == (403, True)
+    make_waiting(rooms.database, rooms.store, rooms.keys, rooms.settings.extracts_folder)
+    assert consumer.get(link[1]).status_code == 200
 
 
 def test_the_receipt_proves_the_download(fetched, rooms: Rooms) -> None:
