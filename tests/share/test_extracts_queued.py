@@ -12,6 +12,8 @@ import pytest
 import pyzipper
 from tests.share_city import agree, company
 
+from jutong.flows import Platform, prepare
+from jutong.flows.working import _files, run_stage
 from jutong.share import (
     ask_extract,
     find_extract,
@@ -73,6 +75,23 @@ def test_a_large_file_is_queued_and_its_link_is_good_once_it_is_made(city, grant
         content = archive.read(archive.namelist()[0], pwd=made.password.encode())
     assert content.count(b"91430502MA") == ROWS
     assert row(city, ready.id)["state"] == "taken"
+
+
+def test_the_worker_puts_the_making_on_its_queue_once(city, grant, settings):
+    platform = Platform(settings, city.database, city.keys, city.store, city.ledger)
+    prepare(city.database)
+
+    def asked():
+        _files(platform)
+        with city.database.connection() as connection:
+            found = connection.execute("SELECT count(*) AS n FROM job_run WHERE stage = 'extract'").fetchone()
+        return found["n"]
+
+    assert asked() == 0
+    made = ordered(city, grant)
+    assert (asked(), asked()) == (1, 1)
+    run_stage(platform, "extract", None)
+    assert row(city, made.extract.id)["state"] == "ready"
 
 
 def test_a_small_file_is_made_while_the_page_waits(city, grant, monkeypatch):
