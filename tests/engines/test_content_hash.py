@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jutong.database import Database
-from jutong.terms import ContentHash, combine, content_hash, set_hash_sql
+from jutong.terms import ContentHash, combine, content_hash, row_hash, set_hash_sql
 
 COLUMNS = [
     ("文本", "text"), ("n", "integer"), ("amount", "decimal(18,2)"), ("wide", "decimal(38,10)"),
@@ -96,6 +96,11 @@ def test_postgres(database: Database) -> None:
         with connection.cursor() as cursor:
             cursor.executemany("INSERT INTO given VALUES (%s, %s, %s, %s, %s, %s, %s)", ROWS)
         assert found(connection.execute(set_hash_sql("given", COLUMNS, "postgres")).fetchone()) == EXPECTED  # type: ignore[arg-type]
+        plain = row_hash(COLUMNS, "postgres", plain=True)
+        connection.execute("SET datestyle = ISO")
+        summed = f"SELECT count(*), sum(('0x' || {plain})::numeric) FROM given"
+        rows, whole = connection.execute(summed).fetchone()  # type: ignore[arg-type, misc]
+        assert combine(rows, [0, 0, 0, whole]) == EXPECTED
 
 
 @pytest.mark.parametrize("text", ["LONGTEXT", "VARCHAR(200)"])
@@ -133,3 +138,8 @@ def test_early_years_are_written_with_four_digits_everywhere(database: Database)
         assert found(connection.execute(set_hash_sql(given, columns, "duckdb")).fetchone()) == expected
     with psycopg.connect(database.url) as connection:
         assert found(connection.execute(set_hash_sql(given, columns, "postgres")).fetchone()) == expected  # type: ignore[arg-type]
+        far = (
+            "(VALUES (DATE '0044-03-15 BC'), ('infinity'), ('12026-01-01'), ('0001-01-01'), (NULL)) AS g (d)"
+        )
+        hashes = [row_hash(columns[:1], "postgres", plain=plain) for plain in (False, True)]
+        assert all(one == two for one, two in connection.execute(f"SELECT {', '.join(hashes)} FROM {far}"))  # type: ignore[arg-type]

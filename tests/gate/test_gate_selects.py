@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tests.select_city import JOINED, licence, put, with_licences
+from tests.select_city import JOINED, LICENCE, licence, put, with_licences
 from tests.select_refused import REFUSED
 from tests.share_city import GRANTED, agree, close_city, company, found, open_city
 
@@ -33,18 +33,25 @@ from jutong.share import (
     EntryItem,
     Offer,
     add_application,
+    counted_beside,
     describe,
     describe_granted,
     draft_service,
     find_service,
+    fold,
+    hash_subject,
+    meter_differences,
     offered_by,
     openapi,
     publish_service,
     rotate_token,
+    seal_grant,
     select_over,
     suspend_grant,
+    who_saw,
 )
 from jutong.share.bounds import entry_items
+from jutong.share.seen import period_of
 from jutong.terms import BadInput, Conflict, JutongError
 
 NOW = dt.datetime.now(dt.UTC)
@@ -303,6 +310,7 @@ def test_it_is_answered_under_live_grants_of_every_entry_with_its_evidence(city,
         assert row["phone"] is None or row["phone"] != city.rows[row["uscc"]]["phone"]
     assert (evidence.outcome, evidence.rows, evidence.items) == ("answered", 5, tuple(told["rows"][0]))
     assert set(evidence.subjects.split()) == {f"{row['uscc'][-6:]:0>16}" for row in told["rows"]}
+    assert evidence.detail["also"] == [{"grant": second.id, "entry": "102/000002", "dataset": LICENCE}]
     with city.database.connection() as connection:
         service = find_service(connection, "both")
         (granted,) = [
@@ -314,6 +322,39 @@ def test_it_is_answered_under_live_grants_of_every_entry_with_its_evidence(city,
         suspend_grant(connection, second.id, "整改")
     assert ask(rights(), replica, "both", token)[1]["code"] == "share.not_granted"
     replica.close()
+    subject = told["rows"][0]["uscc"]
+    kept = hash_subject(city.keys, subject, period_of(evidence.at)).hex()
+    city.stream.record(dataclasses.replace(evidence, subjects=kept))
+    city.ledger.sequence()
+    fold(city.database, city.ledger)
+    with city.database.connection() as connection:
+        (seen,) = who_saw(connection, city.keys, subject)
+        assert seen.grants == (evidence.grant, second.id)
+        assert seen.entries == (evidence.entry, "102/000002")
+        seal_grant(connection, second.id, NOW + dt.timedelta(days=1))
+        assert who_saw(connection, city.keys, subject) == []
+        seal_grant(connection, second.id, None)
+    assert meter_differences(city.database, city.ledger) == []
+
+
+def test_services_whose_groups_can_be_subtracted_from_one_another_are_named(city):
+    many = "HAVING count(DISTINCT uscc) >= 10"
+    with city.database.connection() as connection:
+        for name, by in (("by_division", "division"), ("by_staff", "staff")):
+            made = select_over(
+                connection,
+                city.entry_id,
+                f"SELECT {by}, count(*) AS n FROM market_entity GROUP BY {by} {many}",
+                also=[],
+            )
+            publish_service(connection, Offer(name, city.entry_id, [by], selection=made))
+        publish_service(connection, Offer("tally", city.entry_id, ["division"], kind="statistics"))
+        beside = {
+            name: counted_beside(connection, find_service(connection, name))
+            for name in ("by_division", "tally", "both")
+        }
+        connection.rollback()
+    assert beside == {"by_division": ("by_staff", "tally"), "tally": ("by_division", "by_staff"), "both": ()}
 
 
 # Law 5, for any catalogue and any grants of the two entries.

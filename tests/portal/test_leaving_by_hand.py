@@ -14,9 +14,11 @@ from tests.share_city import receiver_database
 from jutong.database import EmbeddedPostgres
 from jutong.flows import prepare
 from jutong.people import party_of
+from jutong.portal.pages.deliveries import making
 from jutong.portal.pages.deliveries.route import RESULTS
 from jutong.portal.visits import Rooms
-from jutong.share import add_delivery, ask, move_request
+from jutong.share import add_delivery, ask, make_waiting, move_request, try_receiver
+from jutong.share.extracts import making as extract_making
 
 from .conftest import Browser
 from .seed import wish
@@ -52,6 +54,26 @@ def test_a_link_is_shown_once_and_works_once(fetched, signed_in: Callable[[str],
     for login in ("consumer", "provider", "steward", "auditor"):
         assert "已取走" in signed_in(login).get(page).text
     assert signed_in("stranger").get(page).status_code in (403, 404)
+
+
+def test_a_file_of_many_rows_waits_for_the_worker(
+    rooms: Rooms, signed_in: Callable[[str], Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extract_making, "AT_ONCE_ROWS", 0)
+    consumer = signed_in("consumer")
+    grant = re.search(r'<option value="(G\d+)"', consumer.get("/extracts").text)
+    assert grant
+    shown = consumer.post("/extracts", grant=grant[1], form="csv", hours="24").text
+    assert "在排队生成" in shown
+    link = re.search(r'id="link">(/extracts/link/[^<]+)<', shown)
+    page = re.search(r'href="(/extracts/E\d+)"', shown)
+    assert link
+    assert page
+    assert "排队中" in consumer.get(page[1]).text
+    early = consumer.get(link[1])
+    assert (early.status_code, "还在生成" in early.text) == (403, True)
+    make_waiting(rooms.database, rooms.store, rooms.keys, rooms.settings.extracts_folder)
+    assert consumer.get(link[1]).status_code == 200
 
 
 def test_the_receipt_proves_the_download(fetched, rooms: Rooms) -> None:
@@ -135,8 +157,23 @@ def test_who_may_run_a_delivery_has_it_compared_and_says_how_often(
 
 
 def test_a_delivery_is_tried_and_made_by_whom_it_serves(
-    rooms: Rooms, signed_in: Callable[[str], Browser], cluster: EmbeddedPostgres
+    rooms: Rooms,
+    signed_in: Callable[[str], Browser],
+    cluster: EmbeddedPostgres,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    held: list[int] = []
+
+    def looking_on(*given: object) -> object:
+        with rooms.database.connection() as connection:
+            row = connection.execute(
+                "SELECT count(*) AS n FROM pg_stat_activity"
+                " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+            ).fetchone()
+            held.append(row["n"] if row else -1)
+        return try_receiver(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(making, "try_receiver", looking_on)
     consumer = signed_in("consumer")
     parts = conninfo_to_dict(receiver_database(cluster.url()))
     with rooms.database.connection() as connection:
@@ -153,7 +190,7 @@ def test_a_delivery_is_tried_and_made_by_whom_it_serves(
         "port": "9", "dbname": str(parts["dbname"]), "user": str(parts["user"]), "password": "s3cret-word",
     }  # fmt: skip
     tried = consumer.post("/deliveries/new", **form, do="try")
-    assert tried.status_code == 200
+    assert (tried.status_code, held) == (200, [0])  # no transaction waits for somebody else's server
     assert "连接不上" in tried.text or "连不上" in tried.text
     assert "s3cret-word" not in tried.text
     for wrong, code in (

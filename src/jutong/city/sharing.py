@@ -133,6 +133,12 @@ _MORE = (
     ("market_entity_list", "standard.market_entity", "list", "市场主体登记信息（列表与变更）", ("division_code", "industry")),
     ("market_entity_counts", "standard.market_entity", "statistics", "市场主体数量统计", ("division_code", "entity_kind", "state")),
 )  # fmt: skip
+#: One written as a query over two entries of one department: who calls it holds grants of both.
+_QUERY = (
+    "abnormal_companies", "standard.market_entity", "standard.credit_abnormal", "经营异常企业（登记与名录联查）",
+    ("SELECT m.uscc, m.entity_name, m.rep_id, m.state, a.list_no, a.reason, a.listed_on"
+     " FROM market_entity AS m JOIN credit_abnormal AS a ON m.uscc = a.uscc"),
+)  # fmt: skip
 
 
 def publish_services(platform: Platform, applications: Sequence[Application]) -> None:
@@ -157,6 +163,13 @@ def publish_services(platform: Platform, applications: Sequence[Application]) ->
                         name=name, entry_id=entries[dataset]["id"], keys=keys, label=label, kind=kind
                     ),
                 )
+        name, dataset, other, label, query = _QUERY
+        if name not in there and {dataset, other} <= entries.keys():
+            own, also = entries[dataset]["id"], entries[other]["id"]
+            selection = share.select_over(connection, own, query, also=[also], keys=["list_no"])
+            share.publish_service(
+                connection, share.Offer(name, own, ("uscc",), label=label, selection=selection)
+            )
 
 
 def call_all(platform: Platform, applications: Sequence[Application], tell: Progress) -> None:

@@ -11,7 +11,7 @@ import click
 from jutong.cli.shared import as_json, console, platform_of, say
 
 _STATES = {
-    "making": "生成中", "failed": "未生成", "ready": "待取", "leaving": "正在取", "taken": "已取走", "cut": "断了",
+    "queued": "排队中", "making": "生成中", "failed": "未生成", "ready": "待取", "leaving": "正在取", "taken": "已取走", "cut": "断了",
     "expired": "已过期", "withdrawn": "已撤下",
 }  # fmt: skip
 

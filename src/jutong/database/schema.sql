@@ -917,23 +917,32 @@ CREATE TABLE jutong."extract" (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     left_at timestamp with time zone,
     ended_at timestamp with time zone,
+    hours integer,
+    secret text,
+    tries integer DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone,
     CONSTRAINT extract_columns_check CHECK ((jsonb_typeof(columns) = 'array'::text)),
     CONSTRAINT extract_form_check CHECK ((form = ANY (ARRAY['csv'::text, 'excel'::text, 'parquet'::text]))),
+    CONSTRAINT extract_hours_check CHECK ((hours > 0)),
     CONSTRAINT extract_link_hash_check CHECK ((link_hash ~ '^[0-9a-f]{64}$'::text)),
     CONSTRAINT extract_marked_check CHECK ((cardinality(marked) > 0)),
-    CONSTRAINT extract_state_check CHECK ((state = ANY (ARRAY['making'::text, 'failed'::text, 'ready'::text, 'leaving'::text, 'taken'::text, 'cut'::text, 'expired'::text, 'withdrawn'::text])))
+    CONSTRAINT extract_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'making'::text, 'failed'::text, 'ready'::text, 'leaving'::text, 'taken'::text, 'cut'::text, 'expired'::text, 'withdrawn'::text])))
 );
 COMMENT ON TABLE jutong."extract" IS '文件：one file made under a grant for one recipient, watermarked for them; its bytes leave only after the ledger has said so';
 COMMENT ON COLUMN jutong."extract".department_code IS 'the consumer; provider_code the department that shares';
 COMMENT ON COLUMN jutong."extract".asked_by IS 'the recipient: whose file this is, visibly and by its row marks';
 COMMENT ON COLUMN jutong."extract".sealed IS 'true: an AES-256 zip whose password was shown once and is kept nowhere';
-COMMENT ON COLUMN jutong."extract".state IS 'making → ready → leaving → taken or cut (broke off: a new link may be asked for); expired, withdrawn, failed: the file is gone';
+COMMENT ON COLUMN jutong."extract".state IS 'queued → making → ready → leaving → taken or cut (broke off: a new link may be had); failed, expired, withdrawn end it';
 COMMENT ON COLUMN jutong."extract".shape IS 'signature of what left the lake: where it no longer fits the grant, the file does not leave';
 COMMENT ON COLUMN jutong."extract".columns IS 'list of [name, heading, type] in the file''s order';
 COMMENT ON COLUMN jutong."extract".marked IS 'the columns whose texts identify a row to the keyed marks';
 COMMENT ON COLUMN jutong."extract".content IS 'content hash of the rows; sha256 of the file as it leaves';
 COMMENT ON COLUMN jutong."extract".link_hash IS 'SHA-256 (hex) of the link''s token; kept after use, so that a used link can say what became of it';
 COMMENT ON COLUMN jutong."extract".sent IS 'bytes handed over; fewer than bytes where the download broke off';
+COMMENT ON COLUMN jutong."extract".hours IS 'left to the worker: how long the link is good from when the file is ready; NULL: made at once';
+COMMENT ON COLUMN jutong."extract".secret IS 'sealed: the zip''s password, until the worker has used it';
+COMMENT ON COLUMN jutong."extract".tries IS 'how often a worker has begun; three times in vain is failed';
+COMMENT ON COLUMN jutong."extract".started_at IS 'when the worker last began';
 CREATE TABLE jutong.form (
     source_table text NOT NULL,
     entry_id bigint,
@@ -2677,6 +2686,7 @@ CREATE INDEX entry_department ON jutong.entry USING btree (department_code, stat
 CREATE UNIQUE INDEX entry_name ON jutong.entry USING btree (department_code, name) WHERE (state <> 'withdrawn'::text);
 CREATE INDEX entry_search_terms ON jutong.entry_search USING gin (terms);
 CREATE INDEX exchange_after ON jutong.exchange USING btree (after) WHERE (after IS NOT NULL);
+CREATE INDEX exchange_also ON jutong.exchange USING gin (((detail -> 'also'::text)) jsonb_path_ops) WHERE (detail ? 'also'::text);
 CREATE INDEX exchange_application ON jutong.exchange USING btree (application, at);
 CREATE INDEX exchange_at ON jutong.exchange USING btree (at);
 CREATE INDEX exchange_attempt ON jutong.exchange USING btree (attempt) WHERE (attempt IS NOT NULL);
@@ -2685,6 +2695,7 @@ CREATE INDEX exchange_request ON jutong.exchange USING btree (request_id) WHERE 
 CREATE INDEX exchange_subject_words ON jutong.exchange USING gin (string_to_array(subjects, ' '::text)) WHERE (subjects <> ''::text);
 CREATE INDEX extract_department ON jutong."extract" USING btree (department_code, created_at);
 CREATE INDEX extract_grant ON jutong."extract" USING btree (grant_id);
+CREATE INDEX extract_waiting ON jutong."extract" USING btree (created_at) WHERE ((state = ANY (ARRAY['queued'::text, 'making'::text])) AND (hours IS NOT NULL));
 CREATE INDEX form_row_draft ON jutong.form_row USING btree (source_table) WHERE (arrival_id IS NULL);
 CREATE UNIQUE INDEX form_row_given ON jutong.form_row USING btree (source_table, given_key) WHERE (given_key IS NOT NULL);
 CREATE INDEX front_machine_department ON jutong.front_machine USING btree (department_code);

@@ -235,6 +235,9 @@ STAGES: dict[str, Callable[[Platform, Progress], object]] = {
     "model": lambda platform, tell: run_models(platform, tell=tell),
     "deliver": lambda platform, tell: deliver_all(platform, tell=tell),
     "reconcile": lambda platform, tell: reconcile_deliveries(platform, mend=False, tell=tell),
+    "extract": lambda platform, tell: share.make_waiting(
+        platform.database, platform.store, platform.keys, platform.settings.extracts_folder, tell
+    ),
     "round": run_round,
     "night": lambda platform, tell: run_round(platform, tell, sources=_unplanned(platform)),
 }

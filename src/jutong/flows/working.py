@@ -70,6 +70,15 @@ def _reconciling(platform: Platform) -> None:
         ask(platform.database, "reconcile", "schedule")
 
 
+def _files(platform: Platform) -> None:
+    """Put the making of files on the queue when one waits and nobody makes them."""
+    with platform.database.connection() as connection:
+        wanted = share.anything_to_make(connection)
+        under_way = connection.execute(sql.stage_open, {"stage": "extract"}).fetchone()
+    if wanted and not under_way:
+        ask(platform.database, "extract", "schedule")
+
+
 _LOOPS = (
     # Within 5 s all streams are one log (design §7); the figures follow at the same pace.
     _Loop("heads", 5.0, _heads),
@@ -78,6 +87,7 @@ _LOOPS = (
     _Loop("uses", 600.0, _uses),
     _Loop("housekeeping", 60.0, ask_for_housekeeping),
     _Loop("reconcile", 60.0, _reconciling),
+    _Loop("files", 2.0, _files),
     _Loop("arrivals", 5.0, ask_for_arrivals),
     _Loop("plans", 3.0, ask_for_plans),
     _Loop("purges", 10.0, ask_for_purges),

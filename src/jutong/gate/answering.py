@@ -422,7 +422,7 @@ def _ready(entitled: Entitled, caller: Caller, service: Served, asked: Asked, he
     exchange = answered(service, entitled, names, held.opened)
     booleans = tuple(name for name in names if entitled.columns[name].boolean)
     return Ready(
-        entitled, held, names, booleans, sql, limit, orjson.dumps(by), Form(exchange), service.notice
+        entitled, held, names, booleans, sql, limit, _grounds(by, entitled), Form(exchange), service.notice
     )
 
 
@@ -499,6 +499,12 @@ def evidenced(call: Call, ready: Ready, body: bytes, rows: list[tuple[Cell, ...]
 
 
 _JSON = ("content-type", "application/json; charset=utf-8")
+
+
+def _grounds(by: Sequence[str], entitled: Entitled) -> bytes:
+    """The first of an answer's detail: what it was asked by, and every grant it stands on beside its own."""
+    also = entitled.bound.also
+    return orjson.dumps(by) + (b',"also":' + orjson.dumps(also) if also else b"")
 
 
 @lru_cache(4_096)

@@ -69,6 +69,15 @@ class EntryItem:
 
 
 @dataclass(frozen=True)
+class Ground:
+    """A grant of another entry that an answer stands on beside its own."""
+
+    grant: str
+    entry: str
+    dataset: str
+
+
+@dataclass(frozen=True)
 class Bound:
     """A live grant and exactly what it lets out now."""
 
@@ -80,6 +89,8 @@ class Bound:
     purpose: str
     method: str
     outgoing: Outgoing
+    #: What it stands on besides, where a service is a query over several entries.
+    also: tuple[Ground, ...] = ()
 
 
 def mask_for(item: EntryItem) -> str | None:
@@ -138,6 +149,7 @@ def bound(
             all_items=tuple(columns),
             subjects=tuple(item.name for item in columns if item.element in SUBJECT_ELEMENTS),
         ),
+        also=tuple(grant.get("also", ())),
     )
 
 

@@ -39,6 +39,7 @@ _HELD = {
     "outside.postgres_unreachable",
     "share.receiver_drift",
     "share.receiver_engine",
+    "share.receiver_silent",
     "share.receiver_type",
     "share.table_taken",
 }

@@ -417,7 +417,7 @@ ORDER BY 1 DESC
 -- The hashes come along because a match must stand on an 8-byte boundary; an attempt that never committed
 -- was seen by nobody.
 SELECT s.hashes, e.at, e.consumer, e.application, e.provider, e.entry, e.resource, e.purpose, e.grant_id, e.event,
-       e.log_index
+       e.log_index, e.detail
 FROM exchange_subjects s
 JOIN exchange e ON e.request_id = s.request_id AND coalesce(e.attempt, '') = s.attempt
 WHERE s.bucket = %(bucket)s AND s.period = %(period)s AND position(%(hash)s::bytea IN s.hashes) > 0
@@ -425,7 +425,7 @@ WHERE s.bucket = %(bucket)s AND s.period = %(period)s AND position(%(hash)s::byt
 
 -- name: single_sightings
 -- Answers of the gate carry their few hashes themselves, as hexadecimal words under an index of words.
-SELECT at, consumer, application, provider, entry, resource, purpose, grant_id, event, log_index
+SELECT at, consumer, application, provider, entry, resource, purpose, grant_id, event, log_index, detail
 FROM exchange e
 WHERE string_to_array(subjects, ' ') @> ARRAY[%(hash)s] AND subjects <> '' AND to_char(at, 'YYYY') = %(year)s
   AND NOT EXISTS (SELECT 1 FROM meter_void v WHERE v.origin = e.origin AND v.request_id = e.request_id)

@@ -36,6 +36,7 @@ _ENDS = {
     "share.delivery_stopped": "cancelled",
     "share.receiver_locked": "timeout",
     "share.receiver_no_table": "no_table",
+    "share.receiver_silent": "unreachable",
     "share.dataset_unknown": "no_source",
     "store.no_snapshot": "no_source",
     "store.no_dataset": "no_source",

@@ -42,6 +42,16 @@ class Sighting:
     grant_id: str
     event: str
     log_index: int
+    #: What else an answer of a query over several entries stood on: (grant, entry's code) each.
+    also: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def grants(self) -> tuple[str, ...]:
+        return (self.grant_id, *(grant for grant, _ in self.also))
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        return (self.entry, *(entry for _, entry in self.also))
 
 
 def period_of(at: datetime) -> str:
@@ -84,7 +94,7 @@ def keep_subjects(database: Database, *, request_id: str, attempt: str, period: 
 def who_saw(
     connection: Connection, keys: KeyProvider, subject: str, years: list[str] | None = None
 ) -> list[Sighting]:
-    """Every exchange that held this subject's record, newest first.
+    """Every exchange that held this subject's record, newest first, but for what is sealed until a later date.
 
     ``subject`` as the dataset holds it (a 公民身份号码, a 统一社会信用代码); ``years`` default to those of the
     hashes kept.  Exchanges not yet folded from the ledger do not show yet.
@@ -100,7 +110,9 @@ def who_saw(
         single = connection.execute(_SQL.single_sightings, {"year": period, "hash": one.hex()}).fetchall()
         found += [_sighting(row) for row in bulk if _aligned(bytes(row["hashes"]), one)]
         found += [_sighting(row) for row in single]
-    return sorted(found, key=lambda sighting: sighting.at, reverse=True)
+    sealed = {row["id"] for row in connection.execute(_SQL.sealed_grants, {"now": datetime.now(UTC)})}
+    shown = [one for one in found if sealed.isdisjoint(one.grants)]
+    return sorted(shown, key=lambda sighting: sighting.at, reverse=True)
 
 
 def look_up(
@@ -133,12 +145,8 @@ def look_up(
             detail={"by": by, "provider": provider or ""},
         )
     )
-    sealed = {row["id"] for row in connection.execute(_SQL.sealed_grants, {"now": now}).fetchall()}
-    return [
-        one
-        for one in who_saw(connection, keys, subject.strip())
-        if one.grant_id not in sealed and provider in (None, one.provider)
-    ]
+    found = who_saw(connection, keys, subject.strip())
+    return [one for one in found if provider in (None, one.provider)]
 
 
 def seal_grant(connection: Connection, grant_id: str, until: datetime | None) -> None:
@@ -174,4 +182,6 @@ def _aligned(hashes: bytes, one: bytes) -> bool:
 
 
 def _sighting(row: dict[str, Any]) -> Sighting:
-    return Sighting(**{name: row[name] for name in Sighting.__dataclass_fields__})
+    also = tuple((one["grant"], one["entry"]) for one in row["detail"].get("also", ()))
+    told = {name: row[name] for name in Sighting.__dataclass_fields__ if name != "also"}
+    return Sighting(**told, also=also)

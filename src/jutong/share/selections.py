@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
 
-from jutong.share.bounds import NAMES_SOMEBODY, UNMASKED, EntryItem, mask_for, not_live
+from jutong.share.bounds import NAMES_SOMEBODY, UNMASKED, EntryItem, Ground, mask_for, not_live
 from jutong.store import Bounds, View
 from jutong.terms import Item, Refused, ShareType
 
@@ -190,7 +190,12 @@ def combined(
     row_filter = _narrowed(selection, held)
     if isinstance(row_filter, Refused):
         return row_filter
-    return {**anchor, "items": items, "masks": masks, "row_filter": row_filter}
+    also = [
+        Ground(str(grant["id"]), str(grant["entry_code"]), str(grant["dataset"]))
+        for grant in held.values()
+        if grant is not anchor
+    ]
+    return {**anchor, "items": items, "masks": masks, "row_filter": row_filter, "also": also}
 
 
 def _plainly(grant: Mapping[str, Any], name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Self
 from psycopg.types.json import Jsonb
 
 from jutong.database import Connection, named_sql
-from jutong.share.bounds import NAMES_SOMEBODY, EntryItem, dataset_columns, entry_items
+from jutong.share.bounds import NAMES_SOMEBODY, SUBJECT_ELEMENTS, EntryItem, dataset_columns, entry_items
 from jutong.share.requests import mark_provided
 from jutong.share.selections import Selection, offered_by
 from jutong.terms import BadInput, Conflict, Item, NotFound, ShareType
@@ -74,6 +74,19 @@ class Service:
     sunset_at: dt.datetime | None = None
     #: The SELECT whose result it answers from; None: its dataset.
     selection: Selection | None = None
+
+    @property
+    def entries(self) -> tuple[int, ...]:
+        """The entries it tells of or works with; its own first."""
+        return tuple(dict.fromkeys((self.entry_id, *(self.selection.entries if self.selection else ()))))
+
+    @property
+    def tells_groups(self) -> bool:
+        """Whether it answers about groups of subjects and names none of them."""
+        if self.kind == "statistics" or self.selection is None:
+            return self.kind == "statistics"
+        named = any(one.copied and one.item.element in SUBJECT_ELEMENTS for one in self.selection.columns)
+        return bool(self.selection.naming) and not named
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
@@ -165,6 +178,24 @@ def services(connection: Connection, entry_id: int | None = None) -> list[Servic
     """Every service, or one entry's, by name."""
     rows = connection.execute(_SQL.list_services, {"entry": entry_id}).fetchall()
     return [Service.from_row(row) for row in rows]
+
+
+def counted_beside(connection: Connection, service: Service) -> tuple[str, ...]:
+    """Other services that tell of groups of the same entries' subjects, by name: who reads both may subtract.
+
+    Each of them holds small groups back by itself; of what two of them tell together nobody but a reader can judge.
+    """
+    if not service.tells_groups:
+        return ()
+    own = set(service.entries)
+    return tuple(
+        other.name
+        for other in services(connection)
+        if other.name != service.name
+        and other.state in ("review", "active")
+        and other.tells_groups
+        and own & set(other.entries)
+    )
 
 
 def _publishable(connection: Connection, entry_id: int) -> Mapping[str, Any]:

@@ -93,26 +93,31 @@ def _spark_timestamp(column: str) -> str:
     return f"concat(substr({text}, 1, 10), 'T', substr({text}, 12, 8), '.', {fraction})"
 
 
-def _field(name: str, item_type: str, dialect: Dialect) -> str:
+def _field(name: str, item_type: str, dialect: Dialect, *, plain: bool) -> str:
     text = field_text(name, item_type, dialect)
     if dialect == "postgres" and item_type != "text":
-        return _postgres_field(_quote(name, dialect), text, item_type)
+        return _postgres_field(_quote(name, dialect), text, item_type, plain=plain)
+    if dialect == "duckdb":  # parts of one concat, which leaves out what is NULL
+        mark = f"CASE WHEN {_quote(name, dialect)} IS NULL THEN '-' ELSE ':' END"
+        return f"CAST(strlen({text}) AS VARCHAR), {mark}, {text}"
     length = {
-        "duckdb": f"strlen({text})",
-        "postgres": f"octet_length(convert_to({text}, 'UTF8'))",
+        "postgres": f"octet_length({text})" if plain else f"octet_length(convert_to({text}, 'UTF8'))",
         "mysql": f"OCTET_LENGTH({text})",
         "spark": f"octet_length({text})",
     }[dialect]
-    if dialect in ("duckdb", "postgres"):
+    if dialect == "postgres":
         return f"coalesce({length} || ':' || {text}, '-')"
     return f"coalesce(concat({length}, ':', {text}), '-')"
 
 
-def _postgres_field(column: str, text: str, item_type: str) -> str:
+def _postgres_field(column: str, text: str, item_type: str, *, plain: bool) -> str:
     """Lengths PostgreSQL need not count: they took a quarter of the time of hashing a table."""
     counted = f"octet_length({text}) || ':'"
     if item_type == "boolean":
         return f"CASE WHEN {column} THEN '1:t' WHEN NOT {column} THEN '1:f' ELSE '-' END"
+    if item_type == "date" and plain:
+        four = f"{column} BETWEEN '0001-01-01' AND '9999-12-31'"
+        return f"coalesce(CASE WHEN {four} THEN '10:' || {column}::text ELSE {counted} || {text} END, '-')"
     if item_type in ("date", "timestamp"):
         digits = "10:" if item_type == "date" else "26:"
         return (
@@ -121,15 +126,19 @@ def _postgres_field(column: str, text: str, item_type: str) -> str:
     return f"coalesce({counted} || {text}, '-')"
 
 
-def row_hash(columns: Sequence[Column], dialect: Dialect) -> str:
+def row_hash(columns: Sequence[Column], dialect: Dialect, *, plain: bool = False) -> str:
     """SQL for the 32 hexadecimal digits of one row's MD5."""
-    return f"md5({canonical_sql(columns, dialect)})"
+    return f"md5({canonical_sql(columns, dialect, plain=plain)})"
 
 
-def canonical_sql(columns: Sequence[Column], dialect: Dialect) -> str:
-    """SQL for the canonical row: what is hashed."""
-    fields = [_field(name, item_type, dialect) for name, item_type in columns]
-    return " || ".join(fields) if dialect in ("duckdb", "postgres") else f"concat({', '.join(fields)})"
+def canonical_sql(columns: Sequence[Column], dialect: Dialect, *, plain: bool = False) -> str:
+    """SQL for the canonical row: what is hashed.
+
+    ``plain``: of a PostgreSQL session known to keep texts in UTF-8 and to write dates as ISO does: bytes are counted as
+    they lie, dates written as they are; a tenth of the time of hashing a table.
+    """
+    fields = [_field(name, item_type, dialect, plain=plain) for name, item_type in columns]
+    return " || ".join(fields) if dialect == "postgres" else f"concat({', '.join(fields)})"
 
 
 def set_hash_sql(table_sql: str, columns: Sequence[Column], dialect: Dialect, where: str = "true") -> str:

@@ -11,7 +11,7 @@ from jutong.share.extracts.extracts import (
     sweep_extracts,
 )
 from jutong.share.extracts.forms import FORMS as EXTRACT_FORMS
-from jutong.share.extracts.making import Made, make_extract
+from jutong.share.extracts.making import Made, anything_to_make, ask_extract, make_extract, make_waiting
 from jutong.share.extracts.taking import Leaving, take_extract, withdraw_extract
 from jutong.share.extracts.tracing import Suspect, Traced, trace
 
@@ -24,10 +24,13 @@ __all__ = [
     "Made",
     "Suspect",
     "Traced",
+    "anything_to_make",
+    "ask_extract",
     "extract_of_link",
     "extracts",
     "find_extract",
     "make_extract",
+    "make_waiting",
     "renew_link",
     "sweep_extracts",
     "take_extract",

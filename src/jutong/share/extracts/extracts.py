@@ -25,6 +25,8 @@ LONGEST_HOURS = 168
 MOST_LINKS = 5
 #: After this long a file still being made, or still leaving, belonged to a process that is gone.
 _STALE = timedelta(hours=6)
+#: A file no worker has made by then is asked for anew.
+_FORGOTTEN = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,9 @@ def sweep_extracts(database: Database, folder: Path, *, now: datetime | None = N
     """Let go of what nobody fetched in time and of what a killed process left; returns the ids whose file went."""
     at = now or datetime.now(UTC)
     with database.connection() as connection:
-        rows = connection.execute(_SQL.sweep, {"now": at, "stale": at - _STALE}).fetchall()
+        rows = connection.execute(
+            _SQL.sweep, {"now": at, "stale": at - _STALE, "forgotten": at - _FORGOTTEN}
+        ).fetchall()
     gone = sorted(row["id"] for row in rows if row["state"] != "cut")
     for name in gone:
         shutil.rmtree(folder / name, ignore_errors=True)

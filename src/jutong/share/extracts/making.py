@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 from psycopg.types.json import Jsonb
 
-from jutong.database import Database, named_sql
+from jutong.database import Connection, Database, named_sql
 from jutong.keys import KeyProvider
 from jutong.people import Party, decide
 from jutong.share.bounds import Bound, bound_of
@@ -48,11 +49,17 @@ from jutong.share.outgoing import (
 )
 from jutong.share.seen import keep_subjects, subject_secret, this_period
 from jutong.store import Store
-from jutong.terms import EMPTY_CONTENT, BadInput, ContentHash, Denied, JutongError, Refused, quote
+from jutong.terms import EMPTY_CONTENT, BadInput, Conflict, ContentHash, Denied, JutongError, Refused, quote
 
 _SQL = named_sql(__file__)
 #: Rows in memory at a time.
 CHUNK_ROWS = 20_000
+#: A page waits for a file of so many rows, about a second; more are the worker's.
+AT_ONCE_ROWS = 20_000
+#: Files of one department that may wait, and beginnings of one that may come to nothing.
+_MOST_WAITING = 10
+_MOST_TRIES = 3
+_LOG = logging.getLogger("jutong.share")
 _MARK = "_jutong_mark"
 #: 20 letters of 32, without those that look like others: 100 bits, to be read over a telephone.
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -92,31 +99,154 @@ def make_extract(
 
     Nothing has left when this returns: the file leaves by its link alone.  Raises Denied with the grant's or the
     party's reason, BadInput ``share.extract_method``, ``share.extract_form``, ``share.extract_hours``,
-    ``share.extract_too_large``.
+    ``share.extract_too_large``, Conflict ``share.extract_gone`` if it is taken back meanwhile.
     """
     sweep_extracts(database, folder, now=now)
     token, until = new_link(hours, now)
-    if form not in FORMS:
-        raise BadInput("share.extract_form", f"文件格式须为 {'、'.join(FORMS)} 之一，不能是 {form!r}")
     with database.connection() as connection:
-        grant = find_grant(connection, grant_id)
-        must(decide(party, "extract:make", grant))
-        if grant.method != "file":
-            raise BadInput("share.extract_method", f"授权 {grant_id} 的共享方式不是文件下载")
-        bound = bound_of(connection, grant_id, now)
-        if isinstance(bound, Refused):
-            raise Denied(bound.code, bound.reason)
-        marked = marked_columns(bound.outgoing)
-        row = connection.execute(_SQL.add, _columns(bound, marked, party, form, sealed)).fetchone()
-        assert row is not None
-        extract = find_extract(connection, row["id"])
-    try:
-        password, found = _write(database, store, keys, folder, extract, bound)
-        with database.connection() as connection:
+        extract, bound = _begun(connection, party, grant_id, form, sealed, now)
+    password = _password() if sealed else None
+    return Made(
+        _made(database, store, keys, folder, extract, bound, password, link_hash(token), until),
+        token,
+        password,
+    )
+
+
+def ask_extract(
+    database: Database,
+    store: Store,
+    keys: KeyProvider,
+    folder: Path,
+    party: Party,
+    grant_id: str,
+    form: str,
+    *,
+    sealed: bool = False,
+    hours: int = LINK_HOURS,
+    now: datetime | None = None,
+) -> Made:
+    """As ``make_extract``, but a file of many rows is left to the worker (``make_waiting``): its state is ``queued``.
+
+    Its link and password are good once it is ready.  Raises what ``make_extract`` raises, Conflict
+    ``share.extract_many`` where the department has many waiting.
+    """
+    token, _ = new_link(hours, now)
+    with database.connection() as connection:
+        extract, bound = _begun(connection, party, grant_id, form, sealed, now)
+        rows = _granted_rows(store, bound.outgoing)
+        if form == "excel":
+            _must_fit(rows)
+        if rows > AT_ONCE_ROWS:
+            waiting = connection.execute(_SQL.open_files, {"department": extract.department_code}).fetchone()
+            if waiting and waiting["n"] >= _MOST_WAITING:
+                raise Conflict(
+                    "share.extract_many", f"本部门已有 {_MOST_WAITING} 个文件在排队生成，请等它们好了再要"
+                )
+            password = _password() if sealed else None
+            kept = keys.seal(password.encode(), context=_context(extract.id)) if password else None
             connection.execute(
-                _SQL.made, {**found, "id": extract.id, "link_hash": link_hash(token), "link_until": until}
+                _SQL.queue, {"id": extract.id, "link_hash": link_hash(token), "hours": hours, "secret": kept}
             )
             return Made(find_extract(connection, extract.id), token, password)
+        connection.rollback()  # what is made at once begins for itself
+    return make_extract(
+        database, store, keys, folder, party, grant_id, form, sealed=sealed, hours=hours, now=now
+    )
+
+
+def anything_to_make(connection: Connection) -> bool:
+    """Whether a file waits for the worker."""
+    return connection.execute(_SQL.waiting).fetchone() is not None
+
+
+def make_waiting(
+    database: Database,
+    store: Store,
+    keys: KeyProvider,
+    folder: Path,
+    tell: Callable[[int, int, str], None] | None = None,
+) -> list[Extract]:
+    """Make every file that waits, oldest first, also what a killed worker left half made; what they have become.
+
+    One that cannot be made says why in its row and holds up no other.
+    """
+    made: list[Extract] = []
+    with database.connect(autocommit=True) as holding:
+        waiting = [row["id"] for row in holding.execute(_SQL.waiting).fetchall()]
+        for place, name in enumerate(waiting):
+            if tell is not None:
+                tell(place, len(waiting), f"生成文件 {name}")
+            held = holding.execute(_SQL.hold, {"id": name}).fetchone()
+            if not held or not held["held"]:
+                continue
+            try:
+                _make_one(database, store, keys, folder, name)
+            except Exception as problem:  # noqa: BLE001 - it is told in the file's row
+                _LOG.warning("extract %s: %s", name, problem)
+            finally:
+                holding.execute(_SQL.let_go, {"id": name})
+            with database.connection() as connection:
+                made.append(find_extract(connection, name))
+    return made
+
+
+def _make_one(database: Database, store: Store, keys: KeyProvider, folder: Path, name: str) -> None:
+    with database.connection() as connection:
+        row = connection.execute(_SQL.claim, {"id": name, "most": _MOST_TRIES}).fetchone()
+        extract = find_extract(connection, name)
+        bound = bound_of(connection, extract.grant_id)
+    shutil.rmtree(folder / name, ignore_errors=True)  # what an earlier worker left
+    if row is None or row["state"] != "making":
+        return
+    if isinstance(bound, Refused) or bound.outgoing.signature != extract.shape:
+        words = bound.reason if isinstance(bound, Refused) else "排队时授权或目录有变化，请重新生成"
+        with database.connection() as connection:
+            connection.execute(_SQL.failed, {"id": name, "problem": words})
+        return
+    password = keys.unseal(row["secret"], context=_context(name)).decode() if row["secret"] else None
+    until = datetime.now(UTC) + timedelta(hours=row["hours"])
+    _made(database, store, keys, folder, extract, bound, password, row["link_hash"], until)
+
+
+def _begun(
+    connection: Connection, party: Party, grant_id: str, form: str, sealed: bool, now: datetime | None
+) -> tuple[Extract, Bound]:
+    """The extract's row, if party and grant allow it."""
+    if form not in FORMS:
+        raise BadInput("share.extract_form", f"文件格式须为 {'、'.join(FORMS)} 之一，不能是 {form!r}")
+    grant = find_grant(connection, grant_id)
+    must(decide(party, "extract:make", grant))
+    if grant.method != "file":
+        raise BadInput("share.extract_method", f"授权 {grant_id} 的共享方式不是文件下载")
+    bound = bound_of(connection, grant_id, now)
+    if isinstance(bound, Refused):
+        raise Denied(bound.code, bound.reason)
+    marked = marked_columns(bound.outgoing)
+    row = connection.execute(_SQL.add, _columns(bound, marked, party, form, sealed)).fetchone()
+    assert row is not None
+    return find_extract(connection, row["id"]), bound
+
+
+def _made(
+    database: Database,
+    store: Store,
+    keys: KeyProvider,
+    folder: Path,
+    extract: Extract,
+    bound: Bound,
+    password: str | None,
+    link: str,
+    until: datetime,
+) -> Extract:
+    """Write the file and open its link; a failure is kept with its words."""
+    try:
+        found = _write(database, store, keys, folder, extract, bound, password)
+        with database.connection() as connection:
+            values = {**found, "id": extract.id, "link_hash": link, "link_until": until}
+            if connection.execute(_SQL.made, values).fetchone() is None:
+                raise Conflict("share.extract_gone", "文件在生成时被撤下了")
+            return find_extract(connection, extract.id)
     except Exception as problem:
         shutil.rmtree(folder / extract.id, ignore_errors=True)
         words = problem.sentence if isinstance(problem, JutongError) else type(problem).__name__
@@ -126,18 +256,22 @@ def make_extract(
 
 
 def _write(
-    database: Database, store: Store, keys: KeyProvider, folder: Path, extract: Extract, bound: Bound
-) -> tuple[str | None, dict[str, object]]:
-    """The file in its folder, its subjects' hashes durable; the password, and what the extract's row says of it."""
+    database: Database,
+    store: Store,
+    keys: KeyProvider,
+    folder: Path,
+    extract: Extract,
+    bound: Bound,
+    password: str | None,
+) -> dict[str, object]:
+    """The file in its folder, its subjects' hashes durable; returns what the extract's row says of it."""
     place = file_of(folder, extract)
     folder.mkdir(mode=0o700, exist_ok=True)
     place.parent.mkdir(mode=0o700)
     rows = place.with_name("rows")
     name = f"{extract.entry}-{extract.id}{FORMS[extract.form]}".replace("/", "／")
     snapshot, passing = _rows(store, keys, extract, bound.outgoing, rows)
-    password = None
-    if extract.sealed:
-        password = "-".join("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(4))
+    if password is not None:
         seal(rows, name, password, place)
         rows.unlink()
         name += ".zip"
@@ -152,7 +286,7 @@ def _write(
     )
     with place.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return password, {
+    return {
         "snapshot": snapshot,
         "rows": passing.content.rows,
         "content": passing.content.digest,
@@ -161,6 +295,20 @@ def _write(
         "bytes": place.stat().st_size,
         "sha256": sha256,
     }
+
+
+def _password() -> str:
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(4))
+
+
+def _context(name: str) -> str:
+    return f"extract:{name}"
+
+
+def _granted_rows(store: Store, outgoing: Outgoing) -> int:
+    with store.reading(store.snapshot()) as lake:
+        view, values = view_sql(outgoing, lake.table(outgoing.dataset), ordered=False, raw=True)
+        return int(lake.rows(f"SELECT count(*) AS n FROM ({view}) AS view", values)[0]["n"])
 
 
 def _rows(

@@ -7,16 +7,46 @@ VALUES (%(grant_id)s, %(application_id)s, %(department_code)s, %(provider_code)s
         %(shape)s, %(columns)s, %(marked)s)
 RETURNING id, created_at
 
+-- name: queue
+-- Left to the worker: the link is known already, what it is good for begins when the file is ready.
+UPDATE extract
+SET state = 'queued', link_hash = %(link_hash)s, hours = %(hours)s, secret = %(secret)s
+WHERE id = %(id)s AND state = 'making'
+
+-- name: open_files
+SELECT count(*) AS n FROM extract
+WHERE state IN ('queued', 'making') AND hours IS NOT NULL AND department_code = %(department)s
+
+-- name: waiting
+-- What a killed worker left in the making waits like the others.
+SELECT id FROM extract WHERE state IN ('queued', 'making') AND hours IS NOT NULL ORDER BY created_at, id
+
+-- name: hold
+-- Gone with whoever holds it, so that a file in the making is taken up again exactly when nobody makes it.
+SELECT pg_try_advisory_lock(hashtext('jutong_extract'), hashtext(%(id)s)) AS held
+
+-- name: let_go
+SELECT pg_advisory_unlock(hashtext('jutong_extract'), hashtext(%(id)s))
+
+-- name: claim
+UPDATE extract
+SET state = CASE WHEN tries < %(most)s THEN 'making' ELSE 'failed' END, tries = tries + 1, started_at = clock_timestamp(),
+    problem = CASE WHEN tries < %(most)s THEN NULL ELSE '生成多次中断，请缩小范围或改用 CSV、Parquet' END,
+    ended_at = CASE WHEN tries < %(most)s THEN NULL ELSE clock_timestamp() END,
+    secret = CASE WHEN tries < %(most)s THEN secret END
+WHERE id = %(id)s AND state IN ('queued', 'making')
+RETURNING state, secret, hours, link_hash
+
 -- name: made
 UPDATE extract
 SET state = 'ready', snapshot = %(snapshot)s, rows = %(rows)s, content = %(content)s, subjects = %(subjects)s,
     file_name = %(file_name)s, bytes = %(bytes)s, sha256 = %(sha256)s, link_hash = %(link_hash)s,
-    link_until = %(link_until)s, links = 1
+    link_until = %(link_until)s, links = 1, secret = NULL
 WHERE id = %(id)s AND state = 'making'
 RETURNING id
 
 -- name: failed
-UPDATE extract SET state = 'failed', problem = %(problem)s, ended_at = clock_timestamp()
+UPDATE extract SET state = 'failed', problem = %(problem)s, ended_at = clock_timestamp(), secret = NULL
 WHERE id = %(id)s AND state = 'making'
 
 -- name: find
@@ -51,8 +81,8 @@ UPDATE extract SET state = %(state)s, sent = %(sent)s, ended_at = clock_timestam
 WHERE id = %(id)s AND state = 'leaving'
 
 -- name: withdraw
-UPDATE extract SET state = 'withdrawn', problem = %(problem)s, ended_at = clock_timestamp()
-WHERE id = %(id)s AND state IN ('ready', 'cut')
+UPDATE extract SET state = 'withdrawn', problem = %(problem)s, ended_at = clock_timestamp(), secret = NULL
+WHERE id = %(id)s AND state IN ('ready', 'cut', 'queued', 'making')
 RETURNING id
 
 -- name: sweep
@@ -60,8 +90,9 @@ RETURNING id
 UPDATE extract
 SET state = CASE state WHEN 'ready' THEN 'expired' WHEN 'making' THEN 'failed' WHEN 'leaving' THEN 'cut' ELSE 'expired' END,
     problem = CASE state WHEN 'making' THEN '生成中断' WHEN 'leaving' THEN '下载中断，未见完成' ELSE problem END,
-    ended_at = clock_timestamp()
+    ended_at = clock_timestamp(), secret = NULL
 WHERE (state IN ('ready', 'cut') AND link_until <= %(now)s)
-   OR (state = 'making' AND created_at <= %(stale)s)
+   OR (state = 'making' AND coalesce(started_at, created_at) <= %(stale)s)
+   OR (state = 'queued' AND created_at <= %(forgotten)s)
    OR (state = 'leaving' AND left_at <= %(stale)s)
 RETURNING id, state

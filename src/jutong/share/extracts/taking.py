@@ -86,6 +86,10 @@ def _gone(extract: Extract, at: datetime) -> Refused | None:
             "cut": f"那次下载断在 {extract.sent or 0} / {extract.bytes} 字节，可换发新的链接",
         }[extract.state]
         return Refused("share.extract_link_used", f"下载链接只能用一次，已于 {when} 用过：{end}")
+    if extract.state in ("queued", "making"):
+        return Refused("share.extract_not_ready", "文件还在生成，好了以后用同一个链接来取")
+    if extract.state == "failed":
+        return Refused("share.extract_link_late", f"文件没有生成：{extract.problem or '请重新生成'}")
     if extract.state != "ready" or extract.link_until is None or extract.link_until <= at:
         return Refused("share.extract_link_late", "下载链接已过期或文件已撤下，请重新生成")
     return None

@@ -7,6 +7,7 @@ from typing import Any
 
 from jutong.share.receiver.checkpoint import CONTROL_TABLE, Checkpoint
 from jutong.share.receiver.contract import Locked, Receiver, swap_in
+from jutong.share.receiver.limit import opened_within
 from jutong.share.receiver.mysql import MysqlReceiver
 from jutong.share.receiver.postgres import PostgresReceiver
 from jutong.terms import BadInput
@@ -16,10 +17,21 @@ RECEIVER_KINDS = {"postgres": "PostgreSQL 系", "mysql": "MySQL 系", "sqlalchem
 #: driver of the kind sqlalchemy → its name; others are as good where they are installed.
 DRIVERS = {"oracle+oracledb": "Oracle", "mssql+pymssql": "SQL Server", "dm+dmPython": "达梦"}
 
+#: Seconds a receiver has to let us in, unless its ``connect_timeout`` says otherwise; then a driver's own limit comes first.
+_CONNECT_SECONDS = 10
+_MOST_SECONDS = 60
+_GRACE = 2
+
 
 def open_receiver(receiver: Mapping[str, Any], password: str | None) -> Receiver:
     """Raises Unavailable ``outside.postgres_unreachable``, ``outside.mysql_unreachable``,
-    ``outside.dialect_unreachable``, BadInput ``outside.dialect_missing``."""
+    ``outside.dialect_unreachable``, ``share.receiver_silent``, BadInput ``outside.dialect_missing``."""
+    asked = str(receiver.get("connect_timeout") or "")
+    seconds = min(int(asked), _MOST_SECONDS) if asked.isdecimal() else _CONNECT_SECONDS
+    return opened_within(seconds + _GRACE, lambda: _opened(receiver, password))
+
+
+def _opened(receiver: Mapping[str, Any], password: str | None) -> Receiver:
     if receiver.get("kind") == "sqlalchemy":
         try:
             from jutong.share.receiver.dialects import DialectReceiver
@@ -44,5 +56,6 @@ __all__ = [
     "PostgresReceiver",
     "Receiver",
     "open_receiver",
+    "opened_within",
     "swap_in",
 ]

@@ -80,7 +80,9 @@ class DialectReceiver(Receiver):
         """Raises BadInput ``outside.dialect_missing``, Unavailable ``outside.dialect_unreachable``."""
         driver = str(receiver.get("driver") or "")
         try:
-            engine = sa.create_engine(_url(receiver, password), poolclass=NullPool)
+            # Opened in a thread of its own (``limit``), used in another, never in both at once.
+            threads = {"check_same_thread": False} if driver.startswith("sqlite") else {}
+            engine = sa.create_engine(_url(receiver, password), poolclass=NullPool, connect_args=threads)
             connection = engine.connect()
         except (exc.NoSuchModuleError, ImportError, exc.ArgumentError) as problem:
             raise BadInput(

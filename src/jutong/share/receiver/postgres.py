@@ -203,7 +203,7 @@ class PostgresReceiver(Receiver):
         self, table: str, outgoing: Outgoing, after: Key | None = None, upto: Key | None = None
     ) -> ContentHash:
         where, values = self._range(outgoing, after, upto)
-        hashed, source = row_hash(outgoing.columns, "postgres"), f"{self._name(table)} WHERE {where}"
+        hashed, source = self._hashed(outgoing), f"{self._name(table)} WHERE {where}"
         if self._connection.info.server_version >= _SUMS_HEXADECIMAL:  # and several workers may sum
             summed = f"SELECT count(*) AS n, sum(('0x' || {hashed})::numeric) AS whole FROM {source}"
             row = self._run(summed, values).fetchone()
@@ -221,12 +221,17 @@ class PostgresReceiver(Receiver):
         where, values = self._range(outgoing, after, upto)
         types = zip(outgoing.keys, outgoing.key_types, strict=True)
         listed = ", ".join(field_text(key, item_type, "postgres") for key, item_type in types)
-        query = f"SELECT {listed}, {row_hash(outgoing.columns, 'postgres')} FROM {self._name(table)} WHERE {where}"
+        query = f"SELECT {listed}, {self._hashed(outgoing)} FROM {self._name(table)} WHERE {where}"
         if limit is not None:
             query += f" ORDER BY {', '.join(quote(key) for key in outgoing.keys)} LIMIT {limit}"
         with self._connection.cursor(row_factory=tuple_row) as cursor:
             cursor.execute(query.encode(), values)
             return {tuple(row[:-1]): row[-1] for row in cursor}
+
+    def _hashed(self, outgoing: Outgoing) -> str:
+        told = self._connection.info.parameter_status
+        plain = told("server_encoding") == "UTF8" and str(told("DateStyle")).startswith("ISO")
+        return row_hash(outgoing.columns, "postgres", plain=plain)
 
     def _range(self, outgoing: Outgoing, after: Key | None, upto: Key | None) -> tuple[str, list[str]]:
         columns = ", ".join(quote(key) for key in outgoing.keys)

@@ -203,7 +203,10 @@ def _sightings(visit: Visit, uscc: str) -> tuple[SightingView, ...]:
         visit.connection, "portal:subject:read", party=visit.who, at=visit.now, address=visit.address,
         detail={"uscc": uscc, "found": len(found)},
     )  # fmt: skip
-    keys = {"applications": [one.application for one in found], "entries": [one.entry for one in found]}
+    keys = {
+        "applications": [one.application for one in found],
+        "entries": [code for one in found for code in one.entries],
+    }
     known = {(row["kind"], row["code"]): row["name"] for row in visit.connection.execute(_SQL.names, keys)}
     names = department_names(visit.connection)
     return tuple(_sighting(one, known, names) for one in found)
@@ -214,9 +217,9 @@ def _sighting(one: Sighting, known: Mapping[tuple[str, str], str], names: Mappin
         at=one.at,
         consumer=names.get(one.consumer, one.consumer),
         application=known.get(("application", one.application), one.application),
-        entry=known.get(("entry", one.entry), one.entry),
+        entry="、".join(known.get(("entry", code), code) for code in one.entries),
         purpose=one.purpose,
-        grant_id=one.grant_id,
+        grant_id="、".join(grant for grant in one.grants if grant),
         index=one.log_index,
     )
 

@@ -108,6 +108,7 @@ def make(visit: Visit, form: MakeForm) -> Done:
     visit.must("delivery:run", grant)
     receiver = _receiver(form)
     if form.do == "try":
+        visit.connection.commit()  # nothing is held here while somebody else's server thinks
         tried = try_receiver(receiver, form.password or None, form.table)
         page = build(visit, NewQuestion(form.grant))
         shown = replace(page, form=replace(form, password=""), tried=tried)
@@ -145,6 +146,7 @@ def check(visit: Visit, _: CheckForm) -> Done:
     """Reach a delivery's receiver and see how its table stands."""
     delivery = find_delivery(visit.connection, visit.path["name"])
     visit.must("delivery:run", delivery)
+    visit.connection.commit()  # as above
     tried = try_delivery(visit.rooms.database, visit.rooms.keys, delivery.name)
     return Done(f"/deliveries/{delivery.name}", tried.words, value=tried)
 

@@ -18,10 +18,10 @@ from jutong.portal.routes import Act, Done, Download, NoQuestion, Page
 from jutong.portal.visits import Visit
 from jutong.share import (
     Extract,
+    ask_extract,
     extract_of_link,
     find_extract,
     find_grant,
-    make_extract,
     renew_link,
     take_extract,
     trace,
@@ -33,6 +33,7 @@ _SQL = named_sql(__file__)
 
 FORMS = {"csv": "CSV", "excel": "Excel", "parquet": "Parquet"}
 STATES = {
+    "queued": ("wait", "排队中"),
     "making": ("now", "生成中"),
     "failed": ("over", "未生成"),
     "ready": ("wait", "待取"),
@@ -121,6 +122,8 @@ class MadePage:
     link: str
     until: dt.datetime | None
     password: str
+    #: Whether it can be fetched now, or waits for the worker.
+    ready: bool
 
 
 @dataclass(frozen=True)
@@ -228,6 +231,7 @@ def build(visit: Visit, _: NoQuestion) -> ExtractPage:
     grant = find_grant(visit.connection, found.grant_id)
     headings = {name: heading for name, heading, _ in found.columns}
     open_still = found.state in ("ready", "cut")
+    not_yet = found.state in ("queued", "making")
     row = ExtractRow(
         found.id, found.grant_id, found.entry, found.entry_id,
         names.get(found.department_code, found.department_code), names.get(found.provider_code, found.provider_code),
@@ -248,15 +252,16 @@ def build(visit: Visit, _: NoQuestion) -> ExtractPage:
         sent=found.sent,
         problem=found.problem or "",
         may_renew=open_still and visit.can("extract:make", found),
-        may_withdraw=open_still and (visit.can("grant:suspend", grant) or visit.can("extract:make", found)),
+        may_withdraw=(open_still or not_yet)
+        and (visit.can("grant:suspend", grant) or visit.can("extract:make", found)),
     )
 
 
 def make(visit: Visit, form: MakeForm) -> Done:
-    """Make a file under a grant; its link, and its password if it is sealed, are shown once."""
+    """Make a file under a grant, or have it made if it is large; its link and password are shown once."""
     rooms = visit.rooms
     visit.must("extract:make", find_grant(visit.connection, form.grant))
-    made = make_extract(
+    made = ask_extract(
         rooms.database, rooms.store, rooms.keys, rooms.settings.extracts_folder, visit.who, form.grant, form.form,
         sealed=form.sealed, hours=form.hours,
     )  # fmt: skip
@@ -270,7 +275,7 @@ def make(visit: Visit, form: MakeForm) -> Done:
 def _shown(extract: Extract, link: str, password: str) -> Done:
     value = MadePage(
         extract.id, extract.entry, extract.rows or 0, extract.bytes or 0, extract.file_name or "",
-        f"/extracts/link/{link}", extract.link_until, password,
+        f"/extracts/link/{link}", extract.link_until, password, extract.state == "ready",
     )  # fmt: skip
     return Done(f"/extracts/{extract.id}", value=value, shows="pages/extracts/made.html")
 

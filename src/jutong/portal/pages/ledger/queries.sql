@@ -10,7 +10,8 @@ LEFT JOIN entry e ON e.code = x.entry
 WHERE {visible} AND x.origin = %(origin)s
   AND (%(application)s::text IS NULL OR x.application = %(application)s)
   AND (%(entry)s::text IS NULL OR x.entry = %(entry)s)
-  AND (%(grant)s::text IS NULL OR x.grant_id = %(grant)s)
+  AND (%(grant)s::text IS NULL OR x.grant_id = %(grant)s
+       OR (x.detail ? 'also' AND x.detail -> 'also' @> jsonb_build_array(jsonb_build_object('grant', %(grant)s::text))))
   AND (%(resource)s::text IS NULL OR x.resource = %(resource)s)
   AND (%(outcome)s::text IS NULL OR x.outcome = %(outcome)s)
   AND (%(day)s::date IS NULL OR (x.at >= %(day)s::timestamp AT TIME ZONE 'Asia/Shanghai'
@@ -25,7 +26,8 @@ SELECT count(*) AS total FROM (
     WHERE {visible} AND x.origin = %(origin)s
       AND (%(application)s::text IS NULL OR x.application = %(application)s)
       AND (%(entry)s::text IS NULL OR x.entry = %(entry)s)
-      AND (%(grant)s::text IS NULL OR x.grant_id = %(grant)s)
+      AND (%(grant)s::text IS NULL OR x.grant_id = %(grant)s
+           OR (x.detail ? 'also' AND x.detail -> 'also' @> jsonb_build_array(jsonb_build_object('grant', %(grant)s::text))))
       AND (%(resource)s::text IS NULL OR x.resource = %(resource)s)
       AND (%(outcome)s::text IS NULL OR x.outcome = %(outcome)s)
       AND (%(day)s::date IS NULL OR (x.at >= %(day)s::timestamp AT TIME ZONE 'Asia/Shanghai'

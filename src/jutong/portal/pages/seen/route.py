@@ -53,7 +53,7 @@ class SeenRow:
     kind: str
     resource: str
     purpose: str
-    grant_id: str
+    grants: tuple[str, ...]
     index: int
 
 
@@ -102,7 +102,10 @@ def answer(visit: Visit, form: SeenForm) -> Done:
         address=visit.address,
         detail={"ground": form.ground, "found": len(found)},
     )
-    keys = {"applications": [one.application for one in found], "entries": [one.entry for one in found]}
+    keys = {
+        "applications": [one.application for one in found],
+        "entries": [code for one in found for code in one.entries],
+    }
     known = {(row["kind"], row["code"]): row["name"] for row in visit.connection.execute(_SQL.names, keys)}
     names = department_names(visit.connection)
     rows = tuple(
@@ -111,11 +114,11 @@ def answer(visit: Visit, form: SeenForm) -> Done:
             department=names.get(one.consumer, one.consumer),
             application=known.get(("application", one.application), one.application),
             provider=names.get(one.provider, one.provider),
-            entry=known.get(("entry", one.entry), one.entry),
+            entry="、".join(known.get(("entry", code), code) for code in one.entries),
             kind=_KINDS.get(one.event, one.event),
             resource=one.resource,
             purpose=one.purpose,
-            grant_id=one.grant_id,
+            grants=tuple(grant for grant in one.grants if grant),
             index=one.log_index,
         )
         for one in found

@@ -26,6 +26,7 @@ from jutong.share import (
     Offer,
     Service,
     columns_of,
+    counted_beside,
     describe,
     find_interface,
     find_service,
@@ -194,6 +195,8 @@ class ServicePage:
     #: The SELECT it answers from, as written; its datasets; what tells its rows apart.
     sql: str
     tables: tuple[str, ...]
+    #: Services that tell of other groups of the same subjects.
+    beside: tuple[str, ...]
     unique: str
     may_edit: bool
     may_publish: bool
@@ -288,6 +291,7 @@ def build(visit: Visit, _: NoQuestion) -> ServicePage:
         examples=examples(service, gate_of(settings)),
         sql=service.selection.written if service.selection else "",
         tables=tuple(view.dataset for view in service.selection.views) if service.selection else (),
+        beside=counted_beside(visit.connection, service),
         unique="，".join(service.selection.keys) if service.selection else "",
         may_edit=visit.can("service:edit", service),
         may_publish=visit.can("service:publish", service),
