@@ -20,13 +20,22 @@ RAISERS = {
 def error_codes() -> dict[str, tuple[str, str]]:
     """Code → (kind, sentence as far as it is constant)."""
     found: dict[str, tuple[str, str]] = {}
-    for file in sorted((ROOT / "src" / "jutong").rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or len(node.args) < 2:
-                continue
+    nodes = [
+        node
+        for file in sorted((ROOT / "src" / "jutong").rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call | ast.ClassDef)
+    ]
+    raisers = RAISERS | {
+        node.name
+        for node in nodes
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) in RAISERS for base in node.bases)
+    }
+    for node in nodes:
+        if isinstance(node, ast.Call) and len(node.args) >= 2:
             name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
             code = node.args[0]
-            if name in RAISERS and isinstance(code, ast.Constant) and CODE.fullmatch(str(code.value)):
+            if name in raisers and isinstance(code, ast.Constant) and CODE.fullmatch(str(code.value)):
                 found.setdefault(str(code.value), (name, _sentence(node.args[1])))
     return found
 
