@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import datetime as dt
 import json
+import socket
 import threading
+import time
+import types
 from collections.abc import Callable, Iterator
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
 
 import jutong.outside.http.calling as calling
-from jutong.outside import Since, open_source
+from jutong.outside import HttpCaller, Since, open_source
 from jutong.outside.http.addresses import may_be_called
 from jutong.terms import BadInput, JutongError, Unavailable
 
@@ -44,7 +50,8 @@ class Interface:
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content)))
+                cut = "X-Cut" in headers  # it promises more than it sends
+                self.send_header("Content-Length", str(len(content) + cut))
                 self.end_headers()
                 self.wfile.write(content)
 
@@ -177,10 +184,23 @@ def test_a_watermark_is_asked_for_and_moves_on(interface: Interface) -> None:
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "169.254.169.254", "fe80::1", "::ffff:127.0.0.1", "100.100.100.200",
-     "64:ff9b::7f00:1", "224.0.0.1", "fd00:ec2::254"],
+     "64:ff9b::7f00:1", "224.0.0.1", "fd00:ec2::254", "0.1.2.3", "255.255.255.255", "::127.0.0.1", "2002:7f00:1::",
+     "192.0.0.192", "168.63.129.16", "::ffff:169.254.169.254"],
 )  # fmt: skip
 def test_the_machine_itself_and_its_link_may_not_be_called(address: str) -> None:
     assert not may_be_called(address)
+
+
+def test_this_machine_may_not_be_called_by_any_of_its_addresses(
+    interface: Interface, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JUTONG_HTTP_ALLOWED")
+    own = [types.SimpleNamespace(family=socket.AF_INET, address="10.9.8.7")]
+    monkeypatch.setattr("jutong.outside.http.addresses.psutil.net_if_addrs", lambda: {"eth0": own})
+    with pytest.raises(BadInput) as refused:
+        open_source("http", {"url": "http://10.9.8.7/"})
+    assert refused.value.code == "outside.http_forbidden_address"
+    open_source("http", {"url": "http://10.9.8.8/"})
 
 
 def test_departments_own_networks_may_be_called() -> None:
@@ -219,6 +239,18 @@ def test_a_forbidden_address_is_refused_whatever_name_it_hides_behind(
         (lambda *_: (200, {}, "<html>"), "outside.http_not_json"),
         (lambda *_: (200, {}, {"rows": []}), "outside.http_shape"),
         (lambda *_: (200, {}, {"data": [1]}), "outside.http_shape"),
+        (lambda *_: (200, {}, '{"data": [{"a": 1, "a": 2}]}'), "outside.http_not_json"),
+        (lambda *_: (200, {}, '{"data": [{"a": "\\ud800"}]}'), "outside.http_not_json"),
+        (lambda *_: (200, {}, '{"data": [{"a": NaN}]}'), "outside.http_not_json"),
+        (lambda *_: (200, {}, "[" * 60_000), "outside.http_not_json"),
+        (lambda *_: (200, {}, b'{"data": [{"a": "\xc9\xdb"}]}'), "outside.http_not_json"),
+        (lambda *_: (200, {}, '{"data": [{"a": "x\\u0000"}]}'), "outside.http_shape"),
+        (lambda *_: (200, {}, '{"data": [{"a": ' + "[" * 500 + "]" * 500 + "}]}"), "outside.http_shape"),
+        (lambda *_: (302, {"Location": "https://{host}/"}, ""), "outside.http_refused"),
+        (
+            lambda *_: (200, {"Link": '<https://{host}/>; rel="next"'}, {"data": RECORDS[:1]}),
+            "outside.http_url",
+        ),
         (lambda *_: (200, {}, b'{"data": [{"a": "' + b"x" * 70_000 + b'"}]}'), "outside.http_too_large"),
     ],
 )
@@ -226,10 +258,57 @@ def test_a_bad_answer_is_refused_with_its_own_code(
     interface: Interface, monkeypatch: pytest.MonkeyPatch, answer: Any, code: str
 ) -> None:
     monkeypatch.setattr(calling, "LARGEST", 66_000)
-    interface.answer = answer
+    host = urlsplit(interface.url).netloc
+
+    def answered(*asked: Any) -> Answer:
+        status, headers, body = answer(*asked)
+        return status, {name: value.replace("{host}", host) for name, value in headers.items()}, body
+
+    interface.answer = answered
     with pytest.raises(BadInput) as refused:
         rows_of(interface, locator={"paging": {"by": "link"}})
     assert refused.value.code == code
+
+
+def _dripping(first: bytes, drop: bytes) -> tuple[socket.socket, str]:
+    """A server that answers with ``first`` and then ``drop`` by ``drop``, for ever."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                line, _ = listening.accept()
+                with contextlib.suppress(OSError), line:
+                    line.sendall(first)
+                    while True:
+                        line.sendall(drop)
+                        time.sleep(0.005)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listening, f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "first", "drop"),
+    [
+        ("http", b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),  # a header without end
+        ("http", b"", b"HTTP/1.1 100 Continue\r\n\r\n"),  # an answer that never begins
+        ("http", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),  # a size without end
+        ("http", b"HTTP/1.1 200 OK\r\n\r\n", b" "),  # a body without end
+        ("https", b"", b"\x16\x03\x01\x00\x01\x02"),  # a handshake without end
+    ],
+)
+def test_a_server_that_drips_anywhere_is_left(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, first: bytes, drop: bytes
+) -> None:
+    monkeypatch.setenv("JUTONG_HTTP_ALLOWED", "127.0.0.1")
+    monkeypatch.setattr(calling, "SLOWEST", 0.1)
+    monkeypatch.setattr(calling, "PAUSE", 0.001)
+    listening, host = _dripping(first, drop)
+    with listening, pytest.raises(JutongError) as refused:
+        HttpCaller({}, None, rate=1000).get(f"{scheme}://{host}/", {})
+    if scheme == "http":
+        assert refused.value.code == "outside.http_too_slow"
 
 
 def test_a_dripping_server_is_left(interface: Interface, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,3 +317,106 @@ def test_a_dripping_server_is_left(interface: Interface, monkeypatch: pytest.Mon
     with pytest.raises(BadInput) as refused:
         rows_of(interface)
     assert refused.value.code == "outside.http_too_slow"
+
+
+def test_an_interface_that_never_turns_its_pages_is_held(interface: Interface) -> None:
+    interface.answer = lambda *_: (200, {}, {"data": RECORDS})
+    for by in ("page", "offset"):
+        with pytest.raises(BadInput) as held:
+            rows_of(interface, locator={"paging": {"by": by}})
+        assert held.value.code == "outside.http_circle"
+
+
+def test_chinese_in_path_and_answer_arrives(interface: Interface) -> None:
+    head = {"Content-Type": "application/json; charset=GBK"}
+    interface.answer = lambda *_: (200, head, '{"data": [{"名称": "邵阳"}]}'.encode("gbk"))
+    assert rows_of(interface, locator={"path": "企业 名录", "parameters": {"区": "双清"}}) == [
+        {"名称": "邵阳"}
+    ]
+    [(path, query)] = interface.asked
+    assert (unquote(path), query) == ("/api/企业 名录", {"区": "双清"})
+
+
+@pytest.mark.parametrize(
+    "asked", ["²", "soon", "9" * 400, "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 99 Foo 2015"]
+)
+def test_whatever_a_busy_server_asks_for_it_is_asked_again(interface: Interface, asked: str) -> None:
+    statuses = [429, 200]
+    interface.answer = lambda *_: (statuses.pop(0), {"Retry-After": asked}, {"data": RECORDS[:2]})
+    assert len(rows_of(interface)) == 2
+
+
+def test_a_busy_server_may_name_the_instant() -> None:
+    instant = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    assert 3500 < calling._asked(format_datetime(instant, usegmt=True)) < 3601
+    assert calling._asked("7") == 7
+
+
+def test_an_answer_that_was_cut_is_asked_for_again(interface: Interface) -> None:
+    whole = b'{"data": [{"id": 1}]}'
+    cut = [True, False]
+
+    def answer(*_: Any) -> Answer:
+        return 200, {"X-Cut": "1"} if cut.pop(0) else {}, whole
+
+    interface.answer = answer
+    assert rows_of(interface) == [{"id": "1"}]
+    assert cut == []
+
+
+@pytest.mark.parametrize(
+    ("token", "lasts", "refused"),
+    [("t", '"soon"', False), ("t", "[]", False), ("t", "1e999", False), ("t", "-1", False), ("a\r\nX: y", "9", True),
+     ("邵", "9", True), ("x" * 70_000, "9", True)],
+)  # fmt: skip
+def test_a_token_service_that_answers_strangely_breaks_nothing(
+    interface: Interface, token: str, lasts: str, refused: bool
+) -> None:
+    def answer(path: str, *_: Any) -> Answer:
+        if path == "/token":
+            return 200, {}, f'{{"access_token": {json.dumps(token)}, "expires_in": {lasts}}}'
+        return 200, {}, {"data": RECORDS[:1]}
+
+    interface.answer = answer
+    auth = {"type": "oauth", "url": interface.url.replace("/api", "/token")}
+    if refused:
+        with pytest.raises(BadInput) as told:
+            rows_of(interface, secret="s", auth=auth)
+        assert told.value.code == "outside.http_refused"
+    else:
+        assert len(rows_of(interface, secret="s", auth=auth)) == 1
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"rate": "often"}, {"auth": "key"}, {"headers": [1]}, {"headers": {"X": "a\r\nY: b"}}, {"headers": {"X": "邵"}},
+     {"headers": {"Authorization": "Bearer x"}}, {"headers": {"cookie": "x"}}, {"timeout": None},
+     {"locator": {"paging": {"by": "page", "size": "many"}}}, {"locator": {"parameters": "x"}}],
+)  # fmt: skip
+def test_parameters_that_cannot_work_are_told(interface: Interface, how: dict[str, Any]) -> None:
+    with pytest.raises(BadInput) as told:
+        rows_of(interface, **how)
+    assert told.value.code == "outside.http_config"
+
+
+@pytest.mark.parametrize("kind", ["header", "query", "bearer", "basic", "oauth"])
+def test_no_problem_tells_the_secret_in_any_dress(interface: Interface, kind: str) -> None:
+    """Every way a call can fail, with a marked secret, and nothing of it in what is said."""
+    secret = "Zq9/mar ked+s3cret?&="
+    dresses = ("mar ked", "mar%20ked", "mar+ked", base64.b64encode(f"u:{secret}".encode()).decode())
+    auth = {"type": kind, "user": "u", "url": interface.url.replace("/api", "/token")}
+    answers: list[Callable[..., Answer]] = [
+        lambda *_: (500, {}, secret), lambda *_: (403, {}, secret), lambda *_: (200, {}, secret),
+        lambda *_: (302, {"Location": f"http://169.254.169.254/?k={quote(secret)}"}, ""),
+        lambda *_: (302, {"Location": f"/%zz\x01{quote(secret)}"}, ""), lambda *_: (200, {"X-Cut": "1"}, "{"),
+        lambda *_: (200, {}, {"data": [secret]}), lambda *_: (200, {}, {"access_token": "t"}),
+    ]  # fmt: skip
+    for answer in answers:
+        interface.answer = answer
+        with pytest.raises(JutongError) as told:
+            rows_of(interface, secret=secret, auth=auth)
+        words = f"{told.value} {told.value.address} {told.value.sentence}"
+        assert not any(dress in words for dress in dresses), words
+    with pytest.raises(JutongError) as told:
+        rows_of(interface, secret="bad\r\nmarked", auth={"type": "header"})
+    assert "marked" not in str(told.value)

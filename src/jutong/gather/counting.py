@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 from typing import Self
 
 import duckdb
@@ -21,12 +22,10 @@ class Engine:
     """A DuckDB of our own, for hashing and for leaving out rows that are held already; the lake is not in it.
 
     Hashing has a thread to itself: while one batch is hashed, the next is read and the one before written.
+    It is there once it is needed: a table taken in chunks is hashed by its files.
     """
 
     def __init__(self) -> None:
-        self.duck = duckdb.connect(config={"memory_limit": "1GB", "threads": 1})
-        self.duck.execute("SET TimeZone = 'Asia/Shanghai'")
-        self._hashing = self.duck.cursor()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gather-hash")
 
     def __enter__(self) -> Self:
@@ -34,10 +33,19 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown(cancel_futures=True)
-        self._hashing.close()
-        self.duck.close()
+        if "duck" in self.__dict__:
+            self._hashing.close()
+            self.duck.close()
+
+    @cached_property
+    def duck(self) -> duckdb.DuckDBPyConnection:
+        duck = duckdb.connect(config={"memory_limit": "1GB", "threads": 1})
+        duck.execute("SET TimeZone = 'Asia/Shanghai'")
+        self._hashing = duck.cursor()
+        return duck
 
     def hash(self, rows: pa.Table, columns: Sequence[tuple[str, str]]) -> Future[ContentHash]:
+        self.duck  # noqa: B018  made here, by one thread
         return self._thread.submit(self._hash, rows, columns)
 
     def _hash(self, rows: pa.Table, columns: Sequence[tuple[str, str]]) -> ContentHash:

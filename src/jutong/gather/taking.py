@@ -52,7 +52,7 @@ RETRY_PAUSES = (1.0, 4.0)
 #: How often in one run a captured table that was emptied in between is taken whole again.
 _ROUNDS = 3
 
-#: Seconds for a killed run's last commit to arrive.
+#: Seconds for a killed run's last commit to arrive, and for its locks to be let go.
 _PATIENCE = 1.0
 
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -417,12 +417,20 @@ def _of_run(connection: Any, run_id: str, tables: Sequence[SourceTable]) -> dict
 
 @contextmanager
 def _held(database: Database, sources: Sequence[str]) -> Iterator[None]:
-    """One taker per source; the locks end with their connection, however that ends."""
+    """One taker per source; the locks end with their connection, however that ends.
+
+    The server hears a little late that a killed taker is gone, so a source is asked for until ``_PATIENCE`` is over.
+    """
     connection = database.connect(autocommit=True)
+    wanted, until = list(sources), time.monotonic() + _PATIENCE
     try:
-        for row in connection.execute(_sql.lock_sources, {"sources": list(sources)}).fetchall():
-            if not row["taken"]:
-                raise Conflict("gather.source_busy", f"数据源 {row['source']} 正在归集，请稍后再试")
+        while wanted:
+            taken = connection.execute(_sql.lock_sources, {"sources": wanted}).fetchall()
+            wanted = [row["source"] for row in taken if not row["taken"]]
+            if wanted and time.monotonic() > until:
+                raise Conflict("gather.source_busy", f"数据源 {wanted[0]} 正在归集，请稍后再试")
+            if wanted:
+                time.sleep(0.05)
         yield
     finally:
         with connection, suppress(psycopg.Error):  # a lost connection has let go already

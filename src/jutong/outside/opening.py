@@ -24,6 +24,7 @@ KINDS = {
     "sqlite": "SQLite 文件",
     "dialect": "其他数据库（SQLAlchemy）",
     "http": "HTTP 接口",
+    "dlt": "dlt 数据源",
     "csv": "CSV 文件",
     "excel": "Excel 工作簿",
     "file": "文件（各种格式）",
@@ -48,6 +49,10 @@ def open_source(kind: str, config: Mapping[str, Any], secret: str | None = None)
         return _dialect(config, secret)
     if kind == "http":
         return HttpSource(config, secret)
+    if kind == "dlt":
+        from jutong.outside.dlt import DltSource
+
+        return DltSource(config, secret)
     if kind == "sqlite":
         return SqliteSource(config)
     if kind == "csv":

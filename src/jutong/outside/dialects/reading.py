@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import queue
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -17,6 +19,7 @@ from typing import Any, Self
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy import exc
+from sqlalchemy.dialects import mssql, oracle
 from sqlalchemy.engine import URL
 
 from jutong.outside.ranges import Part
@@ -34,6 +37,14 @@ _ROWS = 10_000
 #: How a dialect is asked for one state of all tables; others give what their reading gives.
 _SNAPSHOT = {"postgresql": "REPEATABLE READ", "mysql": "REPEATABLE READ", "mariadb": "REPEATABLE READ",
              "oracle": "SERIALIZABLE", "mssql": "SNAPSHOT"}  # fmt: skip
+#: Seconds a server may take until it has let us in, whatever its driver thinks of it.
+CONNECT = 20.0
+#: How drivers are told to give up by themselves: seconds until let in, and until an answer comes.
+_LIMITS: dict[str, dict[str, Any]] = {
+    "psycopg": {"connect_timeout": 10}, "psycopg2": {"connect_timeout": 10}, "mysqldb": {"connect_timeout": 10},
+    "pymysql": {"connect_timeout": 10, "read_timeout": 300}, "mariadbconnector": {"connect_timeout": 10},
+    "oracledb": {"tcp_connect_timeout": 10.0}, "pymssql": {"login_timeout": 10, "timeout": 300}, "pyodbc": {"timeout": 10},
+}  # fmt: skip
 _WHOLE = range(-(2**63), 2**63)
 
 
@@ -50,10 +61,12 @@ class DialectSource:
         self._schema = str(config["schema"]) if config.get("schema") else None
         self._tables: dict[tuple[str | None, str], sa.Table] = {}
         try:
-            self._engine = sa.create_engine(url.set(password=secret) if secret else url, pool_size=1)
+            self._engine = sa.create_engine(
+                url.set(password=secret) if secret else url, pool_size=1, connect_args=_limits(url)
+            )
             level = _SNAPSHOT.get(self._engine.dialect.name)
             options = {"isolation_level": level} if level else {}
-            self._connection = self._engine.connect().execution_options(**options)
+            self._connection = _in_time(self._engine).execution_options(**options)
             self._inspector = sa.inspect(self._connection)
         except (exc.NoSuchModuleError, ImportError) as problem:
             raise BadInput(
@@ -99,7 +112,8 @@ class DialectSource:
         table = self._table(locator)
         address = Address(file=self._name, sheet=table.name)
         columns = tuple(_item(column, text) for column in table.columns)
-        query = sa.select(*(_selected(column) for column in table.columns))
+        family = self._engine.dialect.name
+        query = sa.select(*(_selected(column, family) for column in table.columns))
         if part is not None:
             by = [table.columns[name] for name in part.by]
             query = query.where(*_within(by, part)).order_by(*by)
@@ -161,7 +175,7 @@ class DialectSource:
         if since.item not in table.columns:
             raise BadInput("outside.watermark_missing", f"表里没有增量字段「{since.item}」", address)
         column = table.columns[since.item]
-        if _kind(column.type) not in ("integer", "date", "timestamp"):
+        if _ordered(column.type) not in ("integer", "date", "timestamp"):
             raise BadInput("outside.watermark_type", f"增量字段「{since.item}」须是时间、日期或整数", address)
         return column
 
@@ -169,9 +183,9 @@ class DialectSource:
         """The greatest value, but of a time none that lies ahead of the clock here."""
         asked = sa.select(sa.func.max(item))
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-        if _kind(item.type) == "timestamp":
+        if _ordered(item.type) == "timestamp":
             asked = asked.where(item <= now)
-        elif _kind(item.type) == "date":
+        elif _ordered(item.type) == "date":
             asked = asked.where(item <= now.date())
         with self._explained(address):
             found = self._connection.execute(asked).scalar()
@@ -244,15 +258,59 @@ def _url(config: Mapping[str, Any]) -> URL:
     return url
 
 
+def _limits(url: URL) -> dict[str, Any]:
+    known = _LIMITS.get(url.get_driver_name(), {})
+    return {name: value for name, value in known.items() if name not in url.query}
+
+
+def _in_time(engine: sa.Engine) -> sa.Connection:
+    """A connection, or TimeoutError: a server that lets nobody in may not hold us (a silent port, a firewall)."""
+    if engine.dialect.name == "sqlite":  # a file
+        return engine.connect()
+    told: queue.Queue[sa.Connection | BaseException] = queue.Queue()
+
+    def connect() -> None:
+        try:
+            told.put(engine.connect())
+        except BaseException as problem:  # noqa: BLE001  raised where it is waited for
+            told.put(problem)
+
+    threading.Thread(target=connect, name="dialect-connect", daemon=True).start()
+    try:
+        got = told.get(timeout=CONNECT)
+    except queue.Empty:
+        raise TimeoutError(f"{CONNECT:g} 秒没有连上") from None
+    if isinstance(got, BaseException):
+        raise got
+    return got
+
+
 def _kind(kind: sa.types.TypeEngine[Any]) -> str:
     """The item type a column keeps."""
+    return "text" if _cut_by_drivers(kind) else _ordered(kind)
+
+
+def _ordered(kind: sa.types.TypeEngine[Any]) -> str:
+    """The item type by whose order its values can be asked for."""
     if isinstance(kind, sa.Boolean):
         return "boolean"
+    if isinstance(
+        kind, oracle.NUMBER
+    ):  # one type for all numbers, which SQLAlchemy also counts among integers
+        return "integer" if kind.scale == 0 and 0 < (kind.precision or 0) <= 18 else "text"
     if isinstance(kind, sa.Integer):
         return "integer"
     if isinstance(kind, sa.DateTime):  # before the date: Oracle's DATE is both
-        return "text" if getattr(kind, "timezone", False) else "timestamp"
+        zoned = getattr(kind, "timezone", False) or getattr(kind, "local_timezone", False)
+        return "text" if zoned or isinstance(kind, mssql.DATETIMEOFFSET) else "timestamp"
     return "date" if isinstance(kind, sa.Date) else "text"
+
+
+def _cut_by_drivers(kind: sa.types.TypeEngine[Any]) -> bool:
+    """Times that drivers hand over without their offset, or without what is finer than a microsecond."""
+    if isinstance(kind, oracle.TIMESTAMP | mssql.DATETIMEOFFSET):
+        return True  # how fine an Oracle column is, its description does not say
+    return isinstance(kind, mssql.DATETIME2 | mssql.TIME) and (kind.precision is None or kind.precision > 6)
 
 
 def _item(column: sa.Column[Any], text: frozenset[str] = frozenset()) -> Item:
@@ -260,16 +318,30 @@ def _item(column: sa.Column[Any], text: frozenset[str] = frozenset()) -> Item:
     return Item(column.name, column.comment or column.name, kind)
 
 
-def _selected(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+def _selected(column: sa.Column[Any], family: str) -> sa.ColumnElement[Any]:
     """Raw values of the driver where it gives them exactly; what it would take apart is cast there."""
     kind = column.type
+    if _cut_by_drivers(kind):
+        return _time_told(column).label(column.name)
     if _kind(kind) != "text" or isinstance(kind, sa.String | sa.LargeBinary | sa.Uuid):
         return column
-    if isinstance(kind, sa.Numeric) and not isinstance(kind, sa.Float):
-        return sa.type_coerce(column, sa.types.NullType()).label(column.name)
-    if isinstance(kind, sa.types.NullType | sa.JSON | sa.ARRAY | sa.Interval):
-        return sa.cast(column, sa.Text).label(column.name)
+    if isinstance(kind, sa.types.NullType | sa.JSON | sa.ARRAY | sa.Interval | oracle.INTERVAL):
+        return sa.cast(column, _TEXTS.get(family, sa.Text())).label(column.name)
     return sa.type_coerce(column, sa.types.NullType()).label(column.name)
+
+
+#: What a server casts a value of an unknown type to: Oracle casts to no CLOB, SQL Server's VARCHAR has no Chinese.
+_TEXTS: dict[str, sa.types.TypeEngine[str]] = {"oracle": sa.String(4000), "mssql": mssql.NVARCHAR()}
+
+
+def _time_told(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    if isinstance(column.type, oracle.TIMESTAMP):
+        zoned = column.type.timezone or column.type.local_timezone
+        form = "YYYY-MM-DD HH24:MI:SS.FF9" + (" TZH:TZM" if zoned else "")
+        return sa.func.to_char(column, form, type_=sa.String())
+    return sa.func.convert(
+        sa.literal_column("varchar(40)"), column, sa.literal_column("121"), type_=sa.String()
+    )
 
 
 def _within(by: Sequence[sa.Column[Any]], part: Part) -> Iterator[sa.ColumnElement[bool]]:
@@ -293,7 +365,7 @@ def _bound(item: sa.Column[Any], value: str, address: Address) -> Any:
         "integer": int, "date": dt.date.fromisoformat, "timestamp": dt.datetime.fromisoformat,
     }  # fmt: skip
     try:
-        return read[_kind(item.type)](value)
+        return read[_ordered(item.type)](value)
     except ValueError:
         raise BadInput(
             "outside.watermark_type", f"增量值「{value}」不是「{item.name}」的值", address

@@ -13,12 +13,17 @@ import ipaddress
 import os
 import socket
 import ssl
+from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
+
+import psutil
 
 from jutong.terms import Address, BadInput, Unavailable
 
 #: The settings variable by which the system administrator allows hosts.
 ALLOWED = "JUTONG_HTTP_ALLOWED"
+#: Where clouds tell a machine its own secrets, outside the link-local range: Aliyun, AWS, Oracle, Azure.
+_METADATA = ("100.100.100.200", "fd00:ec2::254", "192.0.0.192", "168.63.129.16")
 
 
 def checked_url(url: str) -> SplitResult:
@@ -48,7 +53,7 @@ def resolved(parts: SplitResult) -> str:
         raise Unavailable("outside.http_unreachable", f"找不到主机 {host}", where) from None
     addresses = [str(one[4][0]).split("%", maxsplit=1)[0] for one in found]
     allowed = {name.strip() for name in os.environ.get(ALLOWED, "").split(",") if name.strip()}
-    if host not in allowed and not all(map(may_be_called, addresses)):
+    if host not in allowed and not (all(map(may_be_called, addresses)) and _elsewhere(addresses)):
         raise BadInput(
             "outside.http_forbidden_address",
             "接口地址指向本机或链路本地地址，不允许访问；确有需要请由系统管理员放行",
@@ -61,17 +66,32 @@ def may_be_called(address: str) -> bool:
     """Departments lie in private networks, so those may be called; the machine itself and its link may not."""
     one = ipaddress.ip_address(address)
     if isinstance(one, ipaddress.IPv6Address):
-        inner = one.ipv4_mapped or one.sixtofour
+        inner = one.ipv4_mapped or one.sixtofour or (one.teredo or (None, None))[1]
         if inner is not None:
             one = inner
-        elif one in ipaddress.ip_network("64:ff9b::/96"):
+        elif any(one in ipaddress.ip_network(net) for net in ("64:ff9b::/96", "::/96")) and int(one) > 1:
             one = ipaddress.IPv4Address(int(one) & 0xFFFFFFFF)
-    metadata = str(one) in ("100.100.100.200", "fd00:ec2::254")
+    if isinstance(one, ipaddress.IPv4Address) and (int(one) >> 24 == 0 or int(one) == 0xFFFFFFFF):
+        return False  # "this host" (RFC 1122) and everybody
+    metadata = str(one) in _METADATA
     return not (one.is_loopback or one.is_link_local or one.is_unspecified or one.is_multicast or metadata)
 
 
-def connection_to(parts: SplitResult, address: str, timeout: float) -> http.client.HTTPConnection:
-    """A connection to the checked address that still speaks to the host by its name."""
+def _elsewhere(addresses: list[str]) -> bool:
+    """None of them is an address of this machine, by whatever network it has it."""
+    ours = {
+        ipaddress.ip_address(one.address.split("%", maxsplit=1)[0])
+        for card in psutil.net_if_addrs().values()
+        for one in card
+        if one.family in (socket.AF_INET, socket.AF_INET6)
+    }
+    return ours.isdisjoint(map(ipaddress.ip_address, addresses))
+
+
+def connection_to(
+    parts: SplitResult, address: str, timeout: float, watch: Callable[[socket.socket], None] | None = None
+) -> http.client.HTTPConnection:
+    """A connection to the checked address that still speaks to the host by its name; ``watch`` sees its line."""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     made: http.client.HTTPConnection
     if parts.scheme == "https":
@@ -82,7 +102,10 @@ def connection_to(parts: SplitResult, address: str, timeout: float) -> http.clie
         made = http.client.HTTPConnection(str(parts.hostname), port, timeout=timeout)
 
     def reach(_: object, limit: float | None = None, source: object = None) -> socket.socket:  # noqa: ARG001
-        return socket.create_connection((address, port), timeout)
+        line = socket.create_connection((address, port), timeout)
+        if watch is not None:
+            watch(line)
+        return line
 
     made._create_connection = reach  # type: ignore[attr-defined]
     return made

@@ -10,7 +10,7 @@ Paging (``locator["paging"]``), by what the interface understands:
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -21,12 +21,15 @@ from urllib.parse import urljoin, urlsplit
 import pyarrow as pa
 
 from jutong.outside.http.addresses import checked_url, resolved
-from jutong.outside.http.calling import Caller, Digits
+from jutong.outside.http.answers import text_of
+from jutong.outside.http.calling import Caller
 from jutong.outside.reading import Found, Reading, Since, schema_of
 from jutong.terms import Address, BadInput, Item
 
 #: Pages after which an interface is taken to go round in circles.
 MOST_PAGES = 100_000
+#: Headers that hold secrets; a source's config is shown and exported.
+_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
 
 
@@ -38,9 +41,15 @@ class HttpSource:
     def __init__(self, config: Mapping[str, Any], secret: str | None = None) -> None:
         self._base = str(config.get("url", ""))
         resolved(checked_url(self._base))
+        headers = _mapping(config, "headers")
+        secrets = sorted(name for name in headers if name.lower() in _SECRET_HEADERS)
+        if secrets:
+            raise BadInput(
+                "outside.http_config", f"密钥不能写在请求头「{secrets[0]}」里，请用 auth，另存为密文"
+            )
         self._caller = Caller(
-            dict(config.get("auth") or {}), secret, dict(config.get("headers") or {}),
-            max(0.01, float(config.get("rate", 10))), min(300.0, float(config.get("timeout", 30))),
+            _mapping(config, "auth"), secret, headers, _number(config, "rate", 10, 0.01, 1000),
+            _number(config, "timeout", 30, 0.1, 300),
         )  # fmt: skip
 
     def find(self) -> list[Found]:
@@ -59,9 +68,9 @@ class HttpSource:
         """Raises BadInput ``outside.http_shape`` and what ``Caller.get`` raises."""
         url = urljoin(self._base.rstrip("/") + "/", str(locator.get("path", "")).lstrip("/"))
         address = Address(file=urlsplit(url).hostname, sheet=str(locator.get("path", "")))
-        if urlsplit(url).netloc != urlsplit(self._base).netloc:
+        if _origin(url) != _origin(self._base):
             raise BadInput("outside.http_url", "接口路径不能指到另一台主机", address)
-        asked = {name: str(value) for name, value in dict(locator.get("parameters") or {}).items()}
+        asked = {name: str(value) for name, value in _mapping(locator, "parameters").items()}
         if since is not None and since.value is not None and locator.get("since"):
             asked[str(locator["since"])] = since.value
         pages = self._pages(url, asked, locator, address)
@@ -79,9 +88,10 @@ class HttpSource:
     def _pages(
         self, url: str, asked: dict[str, str], locator: Mapping[str, Any], address: Address
     ) -> Iterator[list[Any]]:
-        paging = dict(locator.get("paging") or {})
-        by, size = paging.get("by"), int(paging.get("size", 100))
-        at, seen = int(paging.get("first", 1 if by == "page" else 0)), set[str]()
+        paging = _mapping(locator, "paging")
+        by, size = paging.get("by"), int(_number(paging, "size", 100, 1, 1_000_000))
+        at, seen = int(_number(paging, "first", 1 if by == "page" else 0, 0, 1 << 31)), set[str]()
+        before: list[Any] = []
         for _ in range(MOST_PAGES):
             params = dict(asked)
             if by in ("page", "offset"):
@@ -92,6 +102,9 @@ class HttpSource:
             rows = _at(body, str(locator.get("records", "")), address)
             if not isinstance(rows, list):
                 raise BadInput("outside.http_shape", "接口的回答里，登记的位置上不是记录列表", address)
+            if by in ("page", "offset") and rows and rows == before:  # it does not turn pages for what we ask
+                raise BadInput("outside.http_circle", "接口每一页都给出同样的记录，请核对分页参数", address)
+            before = rows
             yield rows
             if by == "page" and rows:
                 at += 1
@@ -108,7 +121,7 @@ class HttpSource:
                     asked = {**asked, str(paging.get("parameter", "cursor")): following}
                 else:
                     url, asked = urljoin(url, following), {}
-                    if urlsplit(url).netloc != urlsplit(self._base).netloc:
+                    if _origin(url) != _origin(self._base):
                         raise BadInput("outside.http_url", "下一页指到了另一台主机，不跟随", address)
             else:
                 return
@@ -128,7 +141,7 @@ def _following(
     body: Any, headers: Mapping[str, str], paging: Mapping[str, Any], address: Address
 ) -> str | None:
     if paging.get("at"):
-        return _text(_at(body, str(paging["at"]), address, missing=None))
+        return text_of(_at(body, str(paging["at"]), address, missing=None))
     found = _NEXT.search(headers.get("link", ""))
     return found[1] if found else None
 
@@ -173,34 +186,50 @@ def _batches(
                 extra = "、".join(f"「{name}」" for name in row if name not in known)
                 raise BadInput("outside.http_shape", f"记录里有没登记的字段 {extra}，请在列名里登记", where)
         if rows:
-            arrays = [pa.array([_text(row.get(name)) for row in rows], pa.string()) for name in names]
+            arrays = [
+                _array([row.get(name) for row in rows], name, number - len(rows), address) for name in names
+            ]
             if since is not None:
-                values = [text for row in rows if (text := _text(row.get(since.item))) is not None]
+                values = [text for row in rows if (text := text_of(row.get(since.item))) is not None]
                 reading.watermark = _later([*values, *([reading.watermark] if reading.watermark else [])])
             yield pa.record_batch(arrays, schema=schema_of(columns))
 
 
-def _text(value: Any) -> str | None:
-    """Numbers are the digits they were sent with; what is nested stays JSON."""
-    if value is None:
-        return None
-    return str(value) if isinstance(value, str) else _json(value)
+def _array(values: list[Any], name: str, before: int, address: Address) -> pa.Array[Any]:
+    texts: list[str | None] = []
+    for place, value in enumerate(values, start=before + 1):
+        try:
+            text = text_of(value)
+        except RecursionError:
+            where = Address(address.file, address.sheet, place, name)
+            raise BadInput("outside.http_shape", "这个值嵌套得太深", where) from None
+        if text is not None and "\0" in text:
+            where = Address(address.file, address.sheet, place, name)
+            raise BadInput("outside.http_shape", "值里有空字符（\\u0000），没有系统收得下", where)
+        texts.append(text)
+    return pa.array(texts, pa.string())
 
 
-def _json(value: Any) -> str:
-    if isinstance(value, Digits):
-        return str(value)
-    if isinstance(value, dict):
-        return (
-            "{"
-            + ", ".join(
-                f"{json.dumps(key, ensure_ascii=False)}: {_json(inner)}" for key, inner in value.items()
-            )
-            + "}"
-        )
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_json, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+def _mapping(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = config.get(name) or {}
+    if not isinstance(value, Mapping):
+        raise BadInput("outside.http_config", f"{name} 须是名称到值的对照")
+    return {str(one): inner for one, inner in value.items()}
+
+
+def _number(config: Mapping[str, Any], name: str, usual: float, least: float, most: float) -> float:
+    try:
+        value = float(config.get(name, usual))
+    except (TypeError, ValueError):
+        value = math.nan
+    if math.isnan(value):
+        raise BadInput("outside.http_config", f"{name} 须是数")
+    return min(most, max(least, value))
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 def _later(values: list[str]) -> str | None:

@@ -70,6 +70,10 @@ _WATERMARKS = {*_NOW, "int2", "int4", "int8", "text", "varchar"}
 _PART_BYTES, _SMALL_BYTES = 160 << 20, 48 << 20
 
 
+#: Bytes the driver collects before it hands over: the lake writes while the next ones come.
+_BATCH, _BATCH_BYTES = "adbc.postgresql.batch_size_hint_bytes", 4 << 20
+
+
 class PostgresSource:
     """``config``: libpq keywords or a ``url``; the secret is the password.
 
@@ -84,7 +88,7 @@ class PostgresSource:
         try:
             # Our own BEGIN: the driver's would refuse to go back to a savepoint after an error.
             self._connection = adbc.connect(conninfo, autocommit=True)
-            self._cursor = self._connection.cursor()
+            self._cursor = self._connection.cursor(adbc_stmt_kwargs={_BATCH: str(_BATCH_BYTES)})
             self._cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             self._cursor.execute("SET LOCAL TimeZone = 'Asia/Shanghai'")
             self._cursor.execute("SET LOCAL DateStyle = 'ISO, YMD'")

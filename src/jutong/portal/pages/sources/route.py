@@ -365,7 +365,9 @@ def test(visit: Visit, _: NoForm) -> Done:
     """Reach a source now and look at its tables; nothing is taken."""
     source = _visible(visit)
     visit.must("source:run", source)
-    probed = probe_source(source, find_tables(visit.connection, source.name), visit.rooms.keys, rows=0)
+    tables = find_tables(visit.connection, source.name)
+    visit.connection.commit()  # a source may be slow to answer: no transaction of ours waits for it
+    probed = probe_source(source, tables, visit.rooms.keys, rows=0)
     value = Probe(
         source.name,
         source.label,
