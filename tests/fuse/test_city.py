@@ -77,7 +77,7 @@ def standardise(scale: float, store: Store, truth: Path, register: Register | No
             store.declare(
                 [DatasetSpec(DatasetName.parse(dataset), source.label, tuple(items), (key,), table.unit)]
             )
-            with store.writing(f"standard:{table.name}", dataset, author="test") as writer:
+            with store.writing(f"standard:{table.name}:{scale}", dataset, author="test") as writer:
                 writer.register("given", duck.execute(f"SELECT {typed} FROM standard").to_arrow_table())
                 writer.append(dataset, "SELECT * FROM given")
             pq.write_table(

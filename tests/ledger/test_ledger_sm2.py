@@ -10,6 +10,7 @@ from tests.ledger_facts import ORIGIN, fact, open_ledger
 
 from jutong.keys import SoftwareKeys
 from jutong.ledger import Ledger, Witness, of_folder
+from jutong.terms import Conflict
 from jutong_verify import Sm2Key, VerifierKey, main, open_note, verify_folder
 
 
@@ -98,6 +99,21 @@ def test_an_interrupted_beginning_is_gone_on_with(tmp_path):
     own = reopened(tmp_path)
     assert own.verify().ok
     assert own.note().count("— ") == 2
+
+
+def test_the_next_merge_finishes_an_interrupted_beginning_too(tmp_path):
+    plain = open_ledger(tmp_path)
+    reopened(tmp_path)
+    (plain.folder / "vkey.sm2").unlink()
+    plain.sequence()
+    assert plain.sm2_vkey is not None
+    assert plain.verify().ok
+
+
+def test_a_lost_sm2_key_is_told_and_not_made_anew_in_silence(ledger, tmp_path):
+    (tmp_path / "keys" / "ledger.sm2.key").unlink()
+    with pytest.raises(Conflict, match="来源或密钥不同"):
+        reopened(tmp_path)
 
 
 def test_an_auditor_s_copy_takes_the_key_along(ledger, tmp_path):

@@ -45,7 +45,7 @@ def rows_by_source(duck: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Rows of each source as this run leaves them: judged here, and remembered beyond its reach."""
     beyond = ""
     if duck.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'reach'").fetchone():
-        beyond = " UNION ALL SELECT dataset FROM known.record ANTI JOIN reach USING (dataset, source_key)"
+        beyond = " UNION ALL SELECT dataset FROM known.record r ANTI JOIN reached x ON x.place = r.rowid"
     rows = duck.execute(
         f"SELECT dataset, count(*) FROM (SELECT dataset FROM judged{beyond}) GROUP BY 1"
     ).fetchall()

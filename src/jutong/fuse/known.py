@@ -102,9 +102,7 @@ def remember(register: Register, duck: duckdb.DuckDBPyConnection, stamp: Stamp, 
     if whole:
         duck.execute(f"CREATE OR REPLACE TABLE known.record AS {found}")
     else:
-        duck.execute(
-            "DELETE FROM known.record r WHERE EXISTS (SELECT 1 FROM reach x WHERE x.dataset = r.dataset AND x.source_key = r.source_key)"
-        )
+        duck.execute("DELETE FROM known.record WHERE rowid IN (SELECT place FROM reached)")
         duck.execute(f"INSERT INTO known.record {found}")
     duck.execute("CREATE OR REPLACE TABLE known.stamp AS SELECT ? AS told", [json.dumps(asdict(stamp))])
     duck.execute("COMMIT")
@@ -114,13 +112,22 @@ def restamp(duck: duckdb.DuckDBPyConnection, stamp: Stamp) -> None:
     duck.execute("CREATE OR REPLACE TABLE known.stamp AS SELECT ? AS told", [json.dumps(asdict(stamp))])
 
 
+#: The records reached so far, by name: those that came are nowhere in the memory yet.
+_REACHED = (
+    "SELECT dataset, source_key FROM touched UNION ALL "
+    "SELECT dataset, source_key FROM known.record r SEMI JOIN reached x ON x.place = r.rowid"
+)
+
+
 def reach(register: Register, duck: duckdb.DuckDBPyConnection) -> None:
-    """``reach (dataset, source_key)``: every record whose cluster the ``touched`` ones can change.
+    """``reach (dataset, source_key)``: every record whose cluster the ``touched`` ones can change; ``reached (place)``:
+    where those of them that were there before lie in the memory.
 
     ``touched (dataset, source_key)`` are the rows that came, changed or went, ``arriving`` the traces of what they
     are now.  Records are neighbours when they share a key, an entity, or a block that is not crowded before and
     after and of which one of them is soft; ``reach`` is everything connected.  What lies outside has no
-    neighbour within, so it stays as it is.
+    neighbour within, so it stays as it is.  The memory is asked for places and one number at a time: its texts are
+    most of what it holds and are read once, at the end.
     """
     keys, blocks = columns(register)
     own = ", ".join(["soft", *keys, *blocks])
@@ -129,13 +136,14 @@ def reach(register: Register, duck: duckdb.DuckDBPyConnection) -> None:
         [
             Step(
                 "going",
-                "SELECT r.* FROM known.record r JOIN touched t ON t.dataset = r.dataset AND t.source_key = r.source_key",
+                f"SELECT r.rowid AS place, r.entity, {own} FROM known.record r "
+                "SEMI JOIN touched t ON t.dataset = r.dataset AND t.source_key = r.source_key",
             ),
             Step(
                 "frontier",
                 f"SELECT entity, {own} FROM going UNION ALL SELECT CAST(NULL AS VARCHAR), {own} FROM arriving",
             ),
-            Step("reach", "SELECT dataset, source_key FROM touched"),
+            Step("reached", "SELECT place FROM going"),
             *(Step(f"seen_{name}", f"SELECT {name} FROM frontier WHERE false") for name in ("entity", *keys)),
             *(Step(f"seen_{name}", f"SELECT {name}, soft FROM frontier WHERE false") for name in blocks),
         ],
@@ -148,15 +156,21 @@ def reach(register: Register, duck: duckdb.DuckDBPyConnection) -> None:
         run(
             duck,
             [
-                Step("frontier", f"SELECT entity, {own} FROM found"),
                 Step(
-                    "reached",
-                    "SELECT dataset, source_key FROM reach UNION ALL SELECT dataset, source_key FROM found",
+                    "frontier",
+                    f"SELECT entity, {own} FROM known.record r SEMI JOIN found f ON f.place = r.rowid",
                 ),
-                Step("reach", "SELECT DISTINCT * FROM reached"),
+                Step("further", "SELECT place FROM reached UNION ALL SELECT place FROM found"),
+                Step("reached", "SELECT place FROM further"),
             ],
         )
-    run(duck, drops("frontier", "found", "reached", *(f"seen_{name}" for name in ("entity", *keys, *blocks))))
+    run(
+        duck,
+        [
+            Step("reach", f"SELECT DISTINCT dataset, source_key FROM ({_REACHED})"),
+            *drops("frontier", "found", "further", *(f"seen_{name}" for name in ("entity", *keys, *blocks))),
+        ],
+    )
 
 
 def _widen(register: Register, *, decided: bool) -> list[Step]:
@@ -171,7 +185,9 @@ def _widen(register: Register, *, decided: bool) -> list[Step]:
             Step(f"seen_{name}", f"SELECT * FROM now_{name}"),
             Step(f"now_{name}"),
         ]  # fmt: skip
-        hits.append(f"SELECT r.* FROM known.record r SEMI JOIN new_{name} n ON n.{name} = r.{name}")
+        hits.append(
+            f"SELECT r.rowid AS place FROM known.record r SEMI JOIN new_{name} n ON n.{name} = r.{name}"
+        )
     for name in blocks:
         steps += [
             Step(
@@ -181,22 +197,22 @@ def _widen(register: Register, *, decided: bool) -> list[Step]:
             Step(f"now_{name}", f"SELECT * FROM seen_{name} UNION ALL SELECT * FROM new_{name}"),
             Step(f"seen_{name}", f"SELECT * FROM now_{name}"),
             Step(f"now_{name}"),
-            Step(f"met_{name}", f"SELECT r.*, n.soft AS by_soft FROM known.record r JOIN new_{name} n ON n.{name} = r.{name}"),
+            Step(f"met_{name}", f"SELECT r.rowid AS place, r.{name}, r.soft, n.soft AS by_soft FROM known.record r JOIN new_{name} n ON n.{name} = r.{name}"),
             Step(f"open_{name}", _open_sql(register, name)),
         ]  # fmt: skip
         hits.append(
-            f"SELECT * EXCLUDE (by_soft) FROM met_{name} WHERE (soft OR by_soft) AND {name} IN (SELECT {name} FROM open_{name})"
+            f"SELECT place FROM met_{name} WHERE (soft OR by_soft) AND {name} IN (SELECT {name} FROM open_{name})"
         )
     if decided:
         hits += [
-            f"SELECT r.* FROM known.record r JOIN decision d ON d.dataset_{here} = r.dataset AND d.key_{here} = r.source_key "
-            f"JOIN reach x ON x.dataset = d.dataset_{there} AND x.source_key = d.key_{there}"
+            f"SELECT r.rowid AS place FROM known.record r JOIN decision d ON d.dataset_{here} = r.dataset AND d.key_{here} = r.source_key "
+            f"JOIN ({_REACHED}) x ON x.dataset = d.dataset_{there} AND x.source_key = d.key_{there}"
             for here, there in ("lr", "rl")
         ]
     steps.append(
         Step(
             "found",
-            f"SELECT DISTINCT h.* FROM ({' UNION ALL '.join(hits)}) h ANTI JOIN reach x ON x.dataset = h.dataset AND x.source_key = h.source_key",
+            f"SELECT DISTINCT h.place FROM ({' UNION ALL '.join(hits)}) h ANTI JOIN reached x ON x.place = h.place",
         )
     )
     steps += drops(
@@ -209,7 +225,7 @@ def _widen(register: Register, *, decided: bool) -> list[Step]:
 def _open_sql(register: Register, name: str) -> str:
     """Blocks that are not crowded, now or before the change."""
     return (
-        f"SELECT k.{name} FROM (SELECT {name}, count(DISTINCT (dataset, source_key)) AS n FROM met_{name} GROUP BY 1) k "
+        f"SELECT k.{name} FROM (SELECT {name}, count(DISTINCT place) AS n FROM met_{name} GROUP BY 1) k "
         f"LEFT JOIN (SELECT {name}, count(*) AS n FROM going GROUP BY 1) g USING ({name}) "
         f"LEFT JOIN (SELECT {name}, count(*) AS n FROM arriving GROUP BY 1) a USING ({name}) "
         f"WHERE least(k.n, k.n - coalesce(g.n, 0) + coalesce(a.n, 0)) <= {register.likeness.crowd}"
@@ -221,7 +237,7 @@ def crowded_steps(register: Register) -> list[Step]:
     _, blocks = columns(register)
     parts = [
         f"SELECT '{name}' AS block, i.{name} AS value FROM (SELECT {name}, count(*) AS n FROM record WHERE {name} IS NOT NULL GROUP BY 1) i "
-        f"JOIN (SELECT r.{name}, count(*) AS n FROM known.record r ANTI JOIN reach x ON x.dataset = r.dataset AND x.source_key = r.source_key "
+        f"JOIN (SELECT r.{name}, count(*) AS n FROM known.record r ANTI JOIN reached x ON x.place = r.rowid "
         f"WHERE r.{name} IN (SELECT {name} FROM record) GROUP BY 1) o USING ({name}) WHERE i.n + o.n > {register.likeness.crowd}"
         for name in blocks
     ]

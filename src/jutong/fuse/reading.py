@@ -120,7 +120,7 @@ def read_changes(
             Step(
                 "held",
                 "SELECT r.dataset, r.source_key, r.entity, r.digest, r.liked FROM known.record r "
-                "JOIN reach x ON x.dataset = r.dataset AND x.source_key = r.source_key",
+                "SEMI JOIN reached x ON x.place = r.rowid",
             ),
             *drops("arriving", "going"),
         ],
@@ -173,4 +173,4 @@ def _fill(duck: duckdb.DuckDBPyConnection, table: str, rows: pa.RecordBatchReade
 
 def forget_reading(duck: duckdb.DuckDBPyConnection) -> None:
     """Clear what a run that turned out too large had read."""
-    run(duck, drops("incoming", "touched", "held", "reach", "arriving", "going"))
+    run(duck, drops("incoming", "touched", "held", "reach", "reached", "arriving", "going"))

@@ -12,7 +12,7 @@ from jutong.keys import KeyProvider
 from jutong.ledger.exchange import Exchange
 from jutong.ledger.files import check_room, locked, write_whole
 from jutong.ledger.notes import sm2_key
-from jutong.ledger.sequencer import Log
+from jutong.ledger.sequencer import SM2_VKEY, Log
 from jutong.ledger.stream import Head, Stream
 from jutong.terms import Conflict, NotFound, Unavailable
 from jutong_verify import (
@@ -59,10 +59,13 @@ class Ledger:
                     if not log.has_sm2:
                         log.begin_sm2()
             if (folder / "vkey").read_text(encoding="utf-8") != f"{log.key}\n":
-                raise Conflict(
-                    "ledger.other_origin",
-                    f"账本文件 {folder / 'vkey'} 不是 {origin} 与本机密钥的公钥：来源或密钥不同，或文件被改动",
-                )
+                raise _other_origin(folder / "vkey", origin)
+            # A key that is lost must not be made anew in silence: nobody would believe the next checkpoint.
+            if (
+                log.has_sm2
+                and (folder / SM2_VKEY).read_text(encoding="utf-8") != f"{sm2_key(origin, keys)}\n"
+            ):
+                raise _other_origin(folder / SM2_VKEY, origin)
         except OSError as problem:
             raise _no_room(problem) from problem
         return cls(log)
@@ -181,6 +184,12 @@ class Ledger:
                 self._log.finish()
             report = verify_folder(self.folder, str(self.vkey), since, sm2)
         return report
+
+
+def _other_origin(file: Path, origin: str) -> Conflict:
+    return Conflict(
+        "ledger.other_origin", f"账本文件 {file} 不是 {origin} 与本机密钥的公钥：来源或密钥不同，或文件被改动"
+    )
 
 
 def _no_room(problem: OSError) -> Unavailable:

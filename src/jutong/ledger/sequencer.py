@@ -84,6 +84,8 @@ class Log:
         for left in (self.folder / "tmp").iterdir():
             if left.stat().st_mtime < time.time() - _ABANDONED and is_free(left):
                 left.unlink(missing_ok=True)
+        if not self.has_sm2 and (self.folder / "checkpoint").read_text(encoding="utf-8").count("\n— ") > 1:
+            self.begin_sm2()  # it was begun, and its key not yet laid down
         plan, size = self._plan(), self.checkpoint().size
         if size < plan.after:
             if size != plan.before:
