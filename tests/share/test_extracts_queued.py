@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -10,11 +11,13 @@ import sys
 
 import pytest
 import pyzipper
+from psycopg import OperationalError
 from tests.share_city import agree, company
 
-from jutong.flows import Platform, prepare
+from jutong.flows import Platform, ask, jobs, prepare
 from jutong.flows.working import _files, run_stage
 from jutong.share import (
+    anything_to_make,
     ask_extract,
     find_extract,
     make_waiting,
@@ -24,7 +27,7 @@ from jutong.share import (
     withdraw_extract,
 )
 from jutong.share.extracts import making
-from jutong.terms import BadInput, Conflict, Denied
+from jutong.terms import BadInput, Conflict, Denied, Unavailable
 
 ITEMS = ("uscc", "name", "division")
 ROWS = 60
@@ -46,8 +49,34 @@ def ordered(city, grant, form="csv", **more):
     return ask_extract(city.database, city.store, city.keys, city.folder, city.asker, grant, form, **more)
 
 
-def worked(city):
+def worked_once(city):
     return make_waiting(city.database, city.store, city.keys, city.folder)
+
+
+def worked(city):
+    made = []
+    for _ in range(20):
+        one = worked_once(city)
+        if one is None:
+            return made
+        made.append(one)
+    raise AssertionError(f"there is always one more: {made}")
+
+
+def let_go(city, name):
+    """The server lets go of a lock once it notices that nobody is there: seen by waiting for the lock itself."""
+    with city.database.connect(autocommit=True) as connection:
+        connection.execute("SET lock_timeout = '60s'")
+        for step in ("lock", "unlock"):
+            connection.execute(f"SELECT pg_advisory_{step}(hashtext('jutong_extract'), hashtext(%s))", [name])
+
+
+def paused(city, name):
+    """A minute or two later."""
+    with city.database.connection() as connection:
+        connection.execute(
+            "UPDATE extract SET started_at = started_at - interval '1 hour' WHERE id = %s", [name]
+        )
 
 
 def row(city, name):
@@ -149,6 +178,7 @@ def test_a_file_in_the_making_is_taken_up_again_exactly_when_nobody_makes_it(cit
         assert worked(city) == []
     finally:
         other.close()  # killed
+    let_go(city, made.extract.id)
     (ready,) = worked(city)
     assert (ready.state, row(city, ready.id)["tries"]) == ("ready", 2)
     assert take(city, made).count(b"91430502MA") == ROWS
@@ -176,6 +206,113 @@ def test_one_that_cannot_be_made_says_why_and_holds_up_no_other(city, grant):
     assert states[lost.extract.id][0] == "failed"
     assert states[lost.extract.id][1]
     assert states[kept.extract.id] == ("ready", None)
+
+
+def test_one_job_makes_one_file_and_the_loop_asks_again(city, grant, settings):
+    platform = Platform(settings, city.database, city.keys, city.store, city.ledger)
+    names = [ordered(city, grant).extract.id for _ in range(2)]
+    for done in (1, 2):
+        with city.database.connection() as connection:
+            assert anything_to_make(connection)
+        run_stage(platform, "extract", None)
+        assert [row(city, name)["state"] for name in names].count("ready") == done
+    with city.database.connection() as connection:
+        assert not anything_to_make(connection)
+
+
+class _Killed(BaseException):
+    """Nothing in between hears of it, as of SIGKILL."""
+
+
+def _subjects(city, name):
+    with city.database.connection() as connection:
+        return connection.execute(
+            "SELECT count(DISTINCT bucket) AS buckets, count(*) AS rows, sum(length(hashes)) / 8 AS hashes"
+            " FROM exchange_subjects WHERE request_id = %s",
+            [f"extract/{name}"],
+        ).fetchone()
+
+
+@pytest.mark.parametrize("end", [_Killed, OperationalError])
+def test_a_file_whose_subjects_were_kept_before_its_worker_ended_is_made_by_the_next(
+    city, grant, monkeypatch, end
+):
+    made = ordered(city, grant, sealed=True)
+    keep = making._keep
+
+    def and_then_ended(*given):
+        keep(*given)
+        raise end("between the two")
+
+    with monkeypatch.context() as only, contextlib.suppress(_Killed):
+        only.setattr(making, "_keep", and_then_ended)
+        worked_once(city)
+    assert row(city, made.extract.id)["state"] == ("making" if end is _Killed else "queued")
+    kept = _subjects(city, made.extract.id)
+    assert kept["hashes"] == ROWS
+    let_go(city, made.extract.id)
+    paused(city, made.extract.id)
+    assert [(one.id, one.state) for one in worked(city)] == [(made.extract.id, "ready")]
+    assert _subjects(city, made.extract.id) == kept
+    assert take(city, made)
+
+
+def test_what_is_seen_waiting_and_made_by_another_meanwhile_keeps_its_file(city, grant):
+    made = ordered(city, grant)
+    assert worked(city)
+    assert not making._make_one(city.database, city.store, city.keys, city.folder, made.extract.id)
+    assert take(city, made).count(b"91430502MA") == ROWS
+
+
+@pytest.mark.parametrize("fault", [Unavailable("store.busy", "湖正忙"), OperationalError("connection lost")])
+def test_a_passing_fault_lets_the_file_wait_again_and_three_end_it(city, grant, monkeypatch, fault):
+    made, behind = ordered(city, grant, sealed=True), ordered(city, grant, "parquet")
+
+    def faulty(*_):
+        raise fault
+
+    with monkeypatch.context() as only:
+        only.setitem(making.WRITERS, "csv", faulty)
+        assert worked_once(city).state == "queued"
+        assert not (city.folder / made.extract.id).exists()
+        assert [(one.id, one.state) for one in worked(city)] == [(behind.extract.id, "ready")]
+    waits = row(city, made.extract.id)
+    assert (waits["tries"], waits["problem"], bool(waits["secret"])) == (1, None, True)
+    paused(city, made.extract.id)
+    assert worked_once(city).state == "ready"
+    assert take(city, made)
+
+    lost = ordered(city, grant)
+    monkeypatch.setitem(making.WRITERS, "csv", faulty)
+    became = []
+    for _ in range(3):
+        became.append(worked_once(city).state)
+        paused(city, lost.extract.id)
+    assert became == ["queued", "queued", "failed"]
+    assert row(city, lost.extract.id)["problem"] in ("湖正忙", "OperationalError")
+
+
+def test_a_fault_of_the_code_ends_the_file_and_leaves_its_traceback(city, grant, monkeypatch, caplog):
+    made = ordered(city, grant)
+
+    def faulty(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(making.WRITERS, "csv", faulty)
+    assert (worked_once(city).state, row(city, made.extract.id)["problem"]) == ("failed", "ZeroDivisionError")
+    assert "in faulty" in caplog.text
+
+
+def test_what_a_job_that_ended_well_said_of_a_fault_is_in_the_worker_s_log(
+    city, settings, tmp_path, monkeypatch, caplog
+):
+    prepare(city.database)
+    child = tmp_path / "child"
+    child.write_text("#!/bin/sh\necho 'Traceback of a file' >&2\n")
+    child.chmod(0o700)
+    monkeypatch.setattr(jobs.sys, "executable", str(child))
+    jobs.run_in_child(settings, city.database, ask(city.database, "fuse", "test"), "fuse")
+    assert "Traceback of a file" in caplog.text
 
 
 _WORKER = """
@@ -217,10 +354,9 @@ def test_a_killed_worker_s_file_is_made_by_the_next(city, grant, settings):
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()
-    became = []
-    while not became:  # the server lets go of the lock as soon as it notices that nobody is there
-        became = worked(city)
-    assert became[0].state == "ready"
+    let_go(city, made.extract.id)
+    assert row(city, made.extract.id)["state"] == "making"
+    assert [(one.id, one.state) for one in worked(city)] == [(made.extract.id, "ready")]
     assert take(city, made).count(b"91430502MA") == ROWS
     with city.database.connection() as connection:
         assert find_extract(connection, made.extract.id).state == "taken"

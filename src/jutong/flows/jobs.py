@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -27,10 +28,12 @@ from jutong.settings import Settings
 
 sql = named_sql(__file__)
 
+log = logging.getLogger(__name__)
+
 #: Twice DuckDB's own limit and some: beyond it a job is taken for runaway (design §11: limit = half the budget).
 _MEMORY_FACTOR = 2.5
-#: Of what a failed child said, enough for its last sentence.
-_LAST_BYTES = 4096
+#: Of what a child said, enough for its last traceback.
+_LAST_BYTES = 16_384
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
@@ -127,6 +130,9 @@ def run_in_child(settings: Settings, database: Database, job: int, stage: str) -
             row = connection.execute(sql.start_job, {"id": job, "process_id": child.pid}).fetchone()
         timeout = int((row or {}).get("timeout") or settings.job_timeout)
         state, note = _watch(child, settings, words, timeout)
+        # Also of one that ended well: it may have gone on after a fault, and its words end with this file.
+        if said := _said(words):
+            log.warning("job %s, %s: %s\n%s", job, stage, state, said)
     with database.connection() as connection:
         connection.execute(sql.end_job, {"id": job, "state": state, "note": note})
 
@@ -146,9 +152,13 @@ def _watch(
         time.sleep(0.2)
     if child.returncode == 0:
         return "done", "完成"
-    words.seek(max(0, words.seek(0, os.SEEK_END) - _LAST_BYTES))
-    said = words.read().decode(errors="replace").strip().splitlines()
+    said = _said(words).splitlines()
     return "failed", said[-1] if said else f"进程以 {child.returncode} 结束"
+
+
+def _said(words: IO[bytes]) -> str:
+    words.seek(max(0, words.seek(0, os.SEEK_END) - _LAST_BYTES))
+    return words.read().decode(errors="replace").strip()
 
 
 def _resident(pid: int) -> int:

@@ -71,7 +71,8 @@ def _reconciling(platform: Platform) -> None:
 
 
 def _files(platform: Platform) -> None:
-    """Put the making of files on the queue when one waits and nobody makes them."""
+    """Put the making of a file on the queue when one waits and nobody makes any; a job makes one, the next is asked for
+    when it has ended, so that other work comes in between."""
     with platform.database.connection() as connection:
         wanted = share.anything_to_make(connection)
         under_way = connection.execute(sql.stage_open, {"stage": "extract"}).fetchone()

@@ -79,13 +79,17 @@ def keep_subjects(database: Database, *, request_id: str, attempt: str, period: 
 
     Each attempt at a chunk keeps its own, so nothing here is ever written twice.
     """
+    with database.connection() as connection:
+        return copy_subjects(connection, request_id=request_id, attempt=attempt, period=period, hashes=hashes)
+
+
+def copy_subjects(
+    connection: Connection, *, request_id: str, attempt: str, period: str, hashes: bytes
+) -> str:
+    """As ``keep_subjects``, within the caller's transaction."""
     if not hashes:
         return ""
-    with (
-        database.connection() as connection,
-        connection.cursor() as cursor,
-        cursor.copy(_SQL.keep_subjects) as copy,
-    ):
+    with connection.cursor() as cursor, cursor.copy(_SQL.keep_subjects) as copy:
         for bucket, found in _buckets(hashes):
             copy.write_row((bucket, period, request_id, attempt, found))
     return digest(hashes)

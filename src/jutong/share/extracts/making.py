@@ -7,10 +7,12 @@ import logging
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pyarrow as pa
 from psycopg.types.json import Jsonb
 
@@ -47,7 +49,7 @@ from jutong.share.outgoing import (
     tables,
     view_sql,
 )
-from jutong.share.seen import keep_subjects, subject_secret, this_period
+from jutong.share.seen import copy_subjects, period_of, subject_secret, this_period
 from jutong.store import Store
 from jutong.terms import EMPTY_CONTENT, BadInput, Conflict, ContentHash, Denied, JutongError, Refused, quote
 
@@ -61,6 +63,7 @@ _MOST_WAITING = 10
 _MOST_TRIES = 3
 _LOG = logging.getLogger("jutong.share")
 _MARK = "_jutong_mark"
+_GONE = "文件在生成时被撤下了"
 #: 20 letters of 32, without those that look like others: 100 bits, to be read over a telephone.
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -106,11 +109,9 @@ def make_extract(
     with database.connection() as connection:
         extract, bound = _begun(connection, party, grant_id, form, sealed, now)
     password = _password() if sealed else None
-    return Made(
-        _made(database, store, keys, folder, extract, bound, password, link_hash(token), until),
-        token,
-        password,
-    )
+    with _told(database, folder, extract.id):
+        made = _made(database, store, keys, folder, extract, bound, password, link_hash(token), until)
+    return Made(made, token, password)
 
 
 def ask_extract(
@@ -166,47 +167,73 @@ def make_waiting(
     keys: KeyProvider,
     folder: Path,
     tell: Callable[[int, int, str], None] | None = None,
-) -> list[Extract]:
-    """Make every file that waits, oldest first, also what a killed worker left half made; what they have become.
+) -> Extract | None:
+    """Make the file that waits longest, also one a killed worker left half made; what it has become, None for none.
 
-    One that cannot be made says why in its row and holds up no other.
+    One and no more, that other work need not wait for the whole queue.  One that cannot be made says why in its row,
+    one that met a passing fault waits again; neither holds up another.
     """
-    made: list[Extract] = []
     with database.connect(autocommit=True) as holding:
-        waiting = [row["id"] for row in holding.execute(_SQL.waiting).fetchall()]
-        for place, name in enumerate(waiting):
-            if tell is not None:
-                tell(place, len(waiting), f"生成文件 {name}")
+        for row in holding.execute(_SQL.waiting).fetchall():
+            name = row["id"]
             held = holding.execute(_SQL.hold, {"id": name}).fetchone()
             if not held or not held["held"]:
                 continue
             try:
-                _make_one(database, store, keys, folder, name)
-            except Exception as problem:  # noqa: BLE001 - it is told in the file's row
+                if tell is not None:
+                    tell(0, 1, f"生成文件 {name}")
+                if not _make_one(database, store, keys, folder, name):
+                    continue
+            except JutongError as problem:  # it is told in the file's row
                 _LOG.warning("extract %s: %s", name, problem)
+            except Exception:  # noqa: BLE001 - its traceback is for the worker's log
+                _LOG.exception("extract %s", name)
             finally:
                 holding.execute(_SQL.let_go, {"id": name})
             with database.connection() as connection:
-                made.append(find_extract(connection, name))
-    return made
+                return find_extract(connection, name)
+    return None
 
 
-def _make_one(database: Database, store: Store, keys: KeyProvider, folder: Path, name: str) -> None:
-    with database.connection() as connection:
+def _make_one(database: Database, store: Store, keys: KeyProvider, folder: Path, name: str) -> bool:
+    """False where it needs no making any more: somebody has made it, or taken it back, since it was seen waiting."""
+    with database.connection() as connection:  # a try counts whatever comes of it
         row = connection.execute(_SQL.claim, {"id": name, "most": _MOST_TRIES}).fetchone()
-        extract = find_extract(connection, name)
-        bound = bound_of(connection, extract.grant_id)
+    if row is None:
+        return False
     shutil.rmtree(folder / name, ignore_errors=True)  # what an earlier worker left
-    if row is None or row["state"] != "making":
-        return
-    if isinstance(bound, Refused) or bound.outgoing.signature != extract.shape:
-        words = bound.reason if isinstance(bound, Refused) else "排队时授权或目录有变化，请重新生成"
+    if row["state"] != "making":  # tried often enough
+        return True
+    with _told(database, folder, name):
         with database.connection() as connection:
-            connection.execute(_SQL.failed, {"id": name, "problem": words})
-        return
-    password = keys.unseal(row["secret"], context=_context(name)).decode() if row["secret"] else None
-    until = datetime.now(UTC) + timedelta(hours=row["hours"])
-    _made(database, store, keys, folder, extract, bound, password, row["link_hash"], until)
+            extract = find_extract(connection, name)
+            bound = bound_of(connection, extract.grant_id)
+            if isinstance(bound, Refused) or bound.outgoing.signature != extract.shape:
+                words = bound.reason if isinstance(bound, Refused) else "排队时授权或目录有变化，请重新生成"
+                connection.execute(_SQL.failed, {"id": name, "problem": words})
+                return True
+        password = keys.unseal(row["secret"], context=_context(name)).decode() if row["secret"] else None
+        until = datetime.now(UTC) + timedelta(hours=row["hours"])
+        _made(database, store, keys, folder, extract, bound, password, row["link_hash"], until)
+    return True
+
+
+@contextmanager
+def _told(database: Database, folder: Path, name: str) -> Iterator[None]:
+    """No half file is left; the row says why there is none, or waits again after what may pass by itself."""
+    try:
+        yield
+    except Exception as problem:
+        shutil.rmtree(folder / name, ignore_errors=True)
+        if isinstance(problem, JutongError):
+            words, passing = problem.sentence, problem.temporary
+        else:
+            words, passing = type(problem).__name__, isinstance(problem, psycopg.OperationalError)
+        with database.connection() as connection:
+            again = passing and connection.execute(_SQL.again, {"id": name, "most": _MOST_TRIES}).fetchone()
+            if not again:
+                connection.execute(_SQL.failed, {"id": name, "problem": words})
+        raise
 
 
 def _begun(
@@ -239,20 +266,13 @@ def _made(
     link: str,
     until: datetime,
 ) -> Extract:
-    """Write the file and open its link; a failure is kept with its words."""
-    try:
-        found = _write(database, store, keys, folder, extract, bound, password)
-        with database.connection() as connection:
-            values = {**found, "id": extract.id, "link_hash": link, "link_until": until}
-            if connection.execute(_SQL.made, values).fetchone() is None:
-                raise Conflict("share.extract_gone", "文件在生成时被撤下了")
-            return find_extract(connection, extract.id)
-    except Exception as problem:
-        shutil.rmtree(folder / extract.id, ignore_errors=True)
-        words = problem.sentence if isinstance(problem, JutongError) else type(problem).__name__
-        with database.connection() as connection:
-            connection.execute(_SQL.failed, {"id": extract.id, "problem": words})
-        raise
+    """Write the file and open its link."""
+    found = _write(database, store, keys, folder, extract, bound, password)
+    with database.connection() as connection:
+        values = {**found, "id": extract.id, "link_hash": link, "link_until": until}
+        if connection.execute(_SQL.made, values).fetchone() is None:
+            raise Conflict("share.extract_gone", _GONE)
+        return find_extract(connection, extract.id)
 
 
 def _write(
@@ -277,15 +297,9 @@ def _write(
         name += ".zip"
     else:
         rows.rename(place)
-    subjects = keep_subjects(
-        database,
-        request_id=extract.request_id,
-        attempt="",
-        period=this_period(),
-        hashes=merged_subjects(passing.subjects),
-    )
     with place.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    subjects = _keep(database, extract, merged_subjects(passing.subjects))
     return {
         "snapshot": snapshot,
         "rows": passing.content.rows,
@@ -295,6 +309,23 @@ def _write(
         "bytes": place.stat().st_size,
         "sha256": sha256,
     }
+
+
+def _keep(database: Database, extract: Extract, hashes: bytes) -> str:
+    """The subjects' hashes, durable, in place of those a worker kept that ended before the file was ready.
+
+    Those are evidence of nothing: while a file is in the making none of it has left.  Only a file has them replaced;
+    what a delivery or the gate keeps may be of rows already with the receiver.
+    """
+    period = this_period()
+    periods = [period_of(extract.created_at.astimezone(UTC)), period]  # the year may have turned since
+    with database.connection() as connection:
+        if connection.execute(_SQL.still_making, {"id": extract.id}).fetchone() is None:
+            raise Conflict("share.extract_gone", _GONE)
+        connection.execute(_SQL.forget_subjects, {"request_id": extract.request_id, "periods": periods})
+        return copy_subjects(
+            connection, request_id=extract.request_id, attempt="", period=period, hashes=hashes
+        )
 
 
 def _password() -> str:

@@ -18,8 +18,12 @@ SELECT count(*) AS n FROM extract
 WHERE state IN ('queued', 'making') AND hours IS NOT NULL AND department_code = %(department)s
 
 -- name: waiting
--- What a killed worker left in the making waits like the others.
-SELECT id FROM extract WHERE state IN ('queued', 'making') AND hours IS NOT NULL ORDER BY created_at, id
+-- What a killed worker left in the making waits like the others.  What a passing fault ended pauses first: it would
+-- meet the same fault again at once, and hold up those behind it.
+SELECT id FROM extract
+WHERE state IN ('queued', 'making') AND hours IS NOT NULL
+  AND (state = 'making' OR tries = 0 OR started_at <= clock_timestamp() - tries * interval '1 minute')
+ORDER BY created_at, id
 
 -- name: hold
 -- Gone with whoever holds it, so that a file in the making is taken up again exactly when nobody makes it.
@@ -44,6 +48,21 @@ SET state = 'ready', snapshot = %(snapshot)s, rows = %(rows)s, content = %(conte
     link_until = %(link_until)s, links = 1, secret = NULL
 WHERE id = %(id)s AND state = 'making'
 RETURNING id
+
+-- name: again
+-- Only what the worker makes; it keeps its password, for whoever asked has been shown it.
+UPDATE extract SET state = 'queued'
+WHERE id = %(id)s AND state = 'making' AND hours IS NOT NULL AND tries < %(most)s
+RETURNING id
+
+-- name: still_making
+SELECT id FROM extract WHERE id = %(id)s AND state = 'making' FOR UPDATE
+
+-- name: forget_subjects
+-- Every bucket is named, that the primary key finds them.
+DELETE FROM exchange_subjects
+WHERE bucket = ANY (ARRAY(SELECT generate_series(0, 255)::smallint)) AND period = ANY (%(periods)s)
+  AND request_id = %(request_id)s AND attempt = ''
 
 -- name: failed
 UPDATE extract SET state = 'failed', problem = %(problem)s, ended_at = clock_timestamp(), secret = NULL
