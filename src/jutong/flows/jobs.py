@@ -130,9 +130,10 @@ def run_in_child(settings: Settings, database: Database, job: int, stage: str) -
             row = connection.execute(sql.start_job, {"id": job, "process_id": child.pid}).fetchone()
         timeout = int((row or {}).get("timeout") or settings.job_timeout)
         state, note = _watch(child, settings, words, timeout)
-        # Also of one that ended well: it may have gone on after a fault, and its words end with this file.
-        if said := _said(words):
-            log.warning("job %s, %s: %s\n%s", job, stage, state, said)
+        # One that ended well may have gone on after a fault, and its words end with this file.  What a broken one says
+        # last may hold rows' values: of that the note keeps one line, the log none.
+        if state == "done" and (said := _said(words)):
+            log.warning("job %s, %s\n%s", job, stage, said)
     with database.connection() as connection:
         connection.execute(sql.end_job, {"id": job, "state": state, "note": note})
 

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import secrets
 import shutil
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -186,13 +187,18 @@ def make_waiting(
                     continue
             except JutongError as problem:  # it is told in the file's row
                 _LOG.warning("extract %s: %s", name, problem)
-            except Exception:  # noqa: BLE001 - its traceback is for the worker's log
-                _LOG.exception("extract %s", name)
+            except Exception as problem:  # noqa: BLE001 - where it was is for the worker's log; what it says may hold values
+                _LOG.error("extract %s: %s\n%s", name, type(problem).__name__, _places(problem))
             finally:
                 holding.execute(_SQL.let_go, {"id": name})
             with database.connection() as connection:
                 return find_extract(connection, name)
     return None
+
+
+def _places(problem: BaseException) -> str:
+    frames = traceback.extract_tb(problem.__traceback__)
+    return "\n".join(f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames)
 
 
 def _make_one(database: Database, store: Store, keys: KeyProvider, folder: Path, name: str) -> bool:
