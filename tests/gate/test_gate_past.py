@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import random
+import socket
+import threading
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
+import duckdb
 import psycopg
 import pytest
 from tests.gate.conftest import COMPANIES, wait_for
 from tests.share_city import agree, company
 
-from jutong.gate.past import SOCKET, answer_past
+from jutong.gate import past as gate_past
+from jutong.gate import past_answers
+from jutong.gate.asking import Asked
+from jutong.gate.calls import Call, Pending
+from jutong.gate.past import SOCKET, Answering, Past, Picture, answer_past, stopped_after
 from jutong.share import Offer, publish_service, terminate_grant
 from jutong.terms import BadInput
 
@@ -21,8 +30,17 @@ _TIME = psycopg.sql.SQL(
 )
 
 
+_CITY = ZoneInfo("Asia/Shanghai")
+#: Read once: what is asked about stays the same when midnight comes between two tests.
+_TODAY = dt.datetime.now(_CITY).date()
+
+
 def ago(days):
-    return (dt.datetime.now(ZoneInfo("Asia/Shanghai")) - dt.timedelta(days=days)).date()
+    return _TODAY - dt.timedelta(days=days)
+
+
+def noon(days):
+    return dt.datetime.combine(ago(days), dt.time(12), _CITY)
 
 
 def row(key, **said):
@@ -35,11 +53,9 @@ def past(city, gate):
     lake = city.store._lake
 
     def then(snapshot, days):
-        at = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
-        lake.ask(_TIME.format(psycopg.sql.SQL("=")), id=snapshot, at=at)
+        lake.ask(_TIME.format(psycopg.sql.SQL("=")), id=snapshot, at=noon(days))
 
-    lake.ask(_TIME.format(psycopg.sql.SQL("<=")), id=city.store.snapshot(),
-             at=dt.datetime.now(dt.UTC) - dt.timedelta(days=20))  # fmt: skip
+    lake.ask(_TIME.format(psycopg.sql.SQL("<=")), id=city.store.snapshot(), at=noon(20))
     first = [row(KEY, name="旧名"), row(MOVED, division="430511"), row(GONE, name="已注销")]
     then(city.merge(first), 9)
     then(city.merge([row(KEY, name="中名", phone="13907390001")]), 4)
@@ -47,6 +63,9 @@ def past(city, gate):
     with city.database.connection() as connection:
         publish_service(
             connection, Offer(name="then", entry_id=city.entry_id, keys=["uscc"], max_rows=25, past_days=30)
+        )
+        publish_service(
+            connection, Offer(name="many", entry_id=city.entry_id, keys=["division"], past_days=30)
         )
 
 
@@ -74,7 +93,7 @@ def test_each_day_answers_as_it_ended_and_the_evidence_says_which_day(caller, ci
     assert name(12).rows == []
     assert gate.call("then", token, uscc=GONE, items="name", as_of=ago(4)).rows == [{"name": "已注销"}]
     answer = name(5)
-    ended = dt.datetime.combine(ago(4), dt.time(), ZoneInfo("Asia/Shanghai"))
+    ended = dt.datetime.combine(ago(4), dt.time(), _CITY)
     assert dt.datetime.fromisoformat(answer.headers["jutong-as-of"]) == ended
     assert answer.receipt
     city.ledger.sequence()
@@ -110,7 +129,7 @@ def test_the_grant_of_today_bounds_the_row_as_it_was(caller, city, gate):
 @pytest.mark.parametrize(("query", "code"), [
     ({"as_of": "2026-13-01"}, "gate.bad_query"),
     ({"as_of": "yesterday"}, "gate.bad_query"),
-    ({"as_of": "today"}, "gate.bad_query"),
+    ({"as_of": "tomorrow"}, "gate.bad_query"),
     ({"as_of": "31"}, "gate.past_too_old"),
     ({"as_of": "25"}, "gate.past_forgotten"),
     ({"as_of": "4", "uscc": ""}, "gate.bad_query"),
@@ -121,8 +140,8 @@ def test_what_cannot_be_told_is_refused_by_name(caller, gate, query, code):
     given = {"uscc": KEY, **query}
     if given["as_of"].isdecimal():
         given["as_of"] = str(ago(int(given["as_of"])))
-    elif given["as_of"] == "today":
-        given["as_of"] = str(ago(0))
+    elif given["as_of"] == "tomorrow":
+        given["as_of"] = str(ago(-1))
     assert (
         gate.call("then", token, **{name: one for name, one in given.items() if one is not None}).code == code
     )
@@ -131,6 +150,136 @@ def test_what_cannot_be_told_is_refused_by_name(caller, gate, query, code):
 def test_a_service_that_does_not_offer_it_says_so(past, granted, gate):
     reply = gate.call("company", granted[1], uscc=KEY, as_of=ago(4))
     assert (reply.status, reply.code) == (404, "gate.past_not_offered")
+
+
+def test_where_a_question_finds_many_records_the_past_is_not_offered(caller, gate):
+    """A limit before the row filter would tell of records outside the grant."""
+    _, token = caller(row_filter=[{"item": "division", "op": "eq", "value": "430502"}])
+    reply = gate.call("many", token, division="430502", as_of=ago(4))
+    assert (reply.status, reply.code) == (404, "gate.past_not_offered")
+
+
+def test_of_a_record_outside_the_granted_rows_it_is_not_told_that_it_held_something_else():
+    differs = Past("gate.past_differs", "那时不同", of_row=True)
+    some, every = SimpleNamespace(where=("division = ?",)), SimpleNamespace(where=())
+
+    def told(problem, *grounds):
+        return past_answers._refused(SimpleNamespace(grounds=grounds), problem).code
+
+    assert gate_past.raised(gate_past._said(differs)).of_row
+    assert told(differs, some, some) == "share.row_not_granted"
+    assert told(differs, some, every) == "gate.past_differs"
+    assert told(Past("gate.past_differs", "没有主键"), some) == "gate.past_differs"
+
+
+def test_a_refused_question_records_the_day_it_asked_about(caller, city, gate):
+    _, token = caller()
+    assert gate.call("then", token, uscc=KEY, as_of=ago(32)).code == "gate.past_too_old"
+    city.ledger.sequence()
+    last = [one for _, one in city.ledger.entries() if one.resource == "then"][-1]
+    assert (last.outcome, last.code, last.detail["as_of"]) == ("refused", "gate.past_too_old", str(ago(32)))
+
+
+def _pending(application):
+    call = Call("GET", "then", "", b"", None, "127.0.0.1", noon(0), "request-1")
+    who = SimpleNamespace(application=application, department="D25")
+    return Pending(call, who, None, Asked({}, as_of=str(ago(4))), ())
+
+
+def test_an_application_has_one_question_under_way_and_leaves_the_others_theirs(tmp_path):
+    async def ask():
+        answers = past_answers.PastAnswers(tmp_path, lambda: None, str)
+        go = asyncio.Event()
+
+        async def told(_pending):
+            await go.wait()
+            return {}
+
+        answers._told = told
+        first = asyncio.create_task(answers.answer(_pending("A")))
+        await asyncio.sleep(0)
+        second = await answers.answer(_pending("A"))
+        other = asyncio.create_task(answers.answer(_pending("B")))
+        await asyncio.sleep(0)
+        assert not other.done()
+        go.set()
+        codes = [second.exchange.code, (await first).exchange.code, (await other).exchange.code]
+        # Without rights nobody is answered, but both have been at the lake.
+        assert codes == ["gate.past_busy", "gate.grants_stale", "gate.grants_stale"]
+        assert (await answers.answer(_pending("A"))).exchange.code == "gate.grants_stale"
+
+    asyncio.run(ask())
+
+
+@pytest.fixture
+def answering(tmp_path, city):
+    """The keeper's end, at a socket of its own; it is not started."""
+    made = Answering(tmp_path, city.database, city.store)
+    yield made
+    made._listening.close()
+
+
+def test_at_the_lake_too_an_application_has_one_place(answering, monkeypatch):
+    begun, go = threading.Event(), threading.Event()
+
+    def told(_rights, _store, asked):
+        if asked["application"] == "A":
+            begun.set()
+            assert go.wait(60)
+        return {"rows": []}
+
+    monkeypatch.setattr(gate_past, "told", told)
+    first = threading.Thread(target=answering._answer, args=({"application": "A"},))
+    first.start()
+    try:
+        assert begun.wait(60)
+        assert answering._answer({"application": "A"})["code"] == "gate.past_busy"
+        assert answering._answer({"application": "B"}) == {"rows": []}
+    finally:
+        go.set()
+        first.join()
+    assert answering._answer({"application": "A"}) == {"rows": []}
+
+
+def test_a_machine_without_a_file_or_thread_to_spare_ends_nothing(answering, monkeypatch, caplog):
+    monkeypatch.setattr(gate_past, "_PAUSE", 0)
+    ours, theirs = socket.socketpair()
+    real = answering._listening
+
+    def accept():
+        raise OSError(24, "Too many open files")
+
+    answering._listening = SimpleNamespace(accept=accept)
+    answering.take()
+    answering._listening = SimpleNamespace(accept=lambda: (theirs, ""))
+    with monkeypatch.context() as patch, ours:
+
+        def start(_thread):
+            raise RuntimeError("can't start new thread")
+
+        patch.setattr(threading.Thread, "start", start)
+        answering.take()
+        assert theirs.fileno() == -1
+    answering._listening = real
+    assert caplog.text.count("没有接上") == 2
+
+
+def test_a_statement_that_takes_too_long_is_interrupted():
+    with duckdb.connect() as cursor:
+        lake = SimpleNamespace(_cursor=cursor)
+        with pytest.raises(duckdb.InterruptException), stopped_after(lake, 0.01):
+            cursor.execute("SELECT count(*) FROM range(100000000000) a (i) WHERE hash(i) = 7").fetchall()
+        with stopped_after(lake, 600):
+            assert cursor.execute("SELECT 1").fetchall() == [(1,)]
+
+
+def test_rights_are_read_again_only_when_they_have_changed(past, city):
+    picture = Picture(city.database)
+    first = picture.now()
+    assert picture.now() is first
+    with city.database.connection() as connection:
+        publish_service(connection, Offer(name="newer", entry_id=city.entry_id, keys=["uscc"], past_days=30))
+    assert "newer" in picture.now().services
 
 
 def test_without_a_grant_the_lake_is_not_asked(past, application, city, gate):
@@ -149,7 +298,7 @@ def test_a_grant_that_ended_answers_the_past_no_more(caller, city, gate):
 def test_a_day_whose_snapshot_has_expired_is_refused_and_not_answered_with_an_older_one(caller, city, gate):
     _, token = caller()
     with city.database.connection() as connection:
-        at = dt.datetime.now(dt.UTC) - dt.timedelta(days=7)
+        at = noon(7)
         newest = city.store._lake.ask(
             psycopg.sql.SQL(
                 "SELECT max(snapshot_id) AS id FROM lake.ducklake_snapshot WHERE snapshot_time <= %(at)s"

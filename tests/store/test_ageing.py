@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jutong.store import History, full_on, thinned
-from jutong.store.ageing import seen_at
+from jutong.store.ageing import Gap, gap_after, seen_at
 
 NOW = dt.datetime(2026, 11, 20, 4, 0, tzinfo=dt.UTC)
 RULE = History(all_days=7, daily_days=92, months=24)
@@ -105,3 +105,48 @@ def test_a_clock_that_jumped_makes_no_later_snapshot_the_past_and_no_earlier_one
 def test_two_processes_that_commit_at_once_are_no_jump():
     half = dt.timedelta(seconds=0.5)
     assert seen_at([(1, NOW), (2, NOW + half), (3, NOW), (4, NOW + half * 2)], NOW + half) == 3
+
+
+def _ahead(jump: dt.timedelta) -> list[tuple[int, dt.datetime]]:
+    """Ten days of one commit each, then on the tenth twenty under a clock that stood ahead, and five right ones."""
+    hour = dt.timedelta(hours=1)
+    right = [(n, NOW + DAY * n) for n in range(10)]
+    wrong = [(n, NOW + DAY * 9 + hour + jump + dt.timedelta(minutes=n)) for n in range(10, 30)]
+    return [*right, *wrong, *((n, NOW + DAY * 9 + hour * (n - 28)) for n in range(30, 35))]
+
+
+def test_more_commits_under_a_clock_ahead_than_right_ones_after_them_hide_nothing():
+    night, now = NOW + DAY * 9.5, NOW + DAY * 11
+    # Their times are still to come, so they are known to be wrong.
+    told = _ahead(DAY * 40)
+    found = seen_at(told, night, now)
+    assert found == 34
+    assert gap_after(told, found, night, now) == Gap(34, told[34][1], None, now)
+    # Of the day before nobody knows whether it saw them; of any earlier day everybody does.
+    before = NOW + DAY * 9 + dt.timedelta(minutes=30)
+    assert seen_at(told, before, now) == 9
+    assert gap_after(told, 9, before, now) is None
+    assert gap_after(told, 8, NOW + DAY * 8.5, now) == Gap(8, told[8][1], 9, told[9][1])
+
+
+def test_when_the_wrong_times_have_come_the_day_is_refused_and_not_answered_with_an_older_one():
+    told, night, now = _ahead(DAY * 4), NOW + DAY * 9.5, NOW + DAY * 30
+    found = seen_at(told, night, now)
+    assert found == 9
+    assert gap_after(told, found, night, now) is None
+    assert gap_after(told, 5, NOW + DAY * 5.5, now) is not None
+
+
+def test_what_a_clock_behind_wrote_makes_only_its_own_gap_doubtful():
+    told = [(n, NOW + DAY * n) for n in range(10)]
+    told[5] = (5, NOW - DAY * 9999)
+    now = NOW + DAY * 20
+    for day in range(10):
+        instant = NOW + DAY * (day + 0.5)
+        found = seen_at(told, instant, now)
+        assert found is not None
+        assert (gap_after(told, found, instant, now) is None) == (day in (4, 5))
+
+
+def test_a_snapshot_that_went_meanwhile_is_not_vouched_for():
+    assert gap_after([(2, NOW)], 1, NOW, NOW) is None

@@ -13,6 +13,7 @@ import pytest
 from jutong.database import Database
 from jutong.settings import Settings
 from jutong.store import DatasetSpec, Store
+from jutong.store.lake import SQL
 from jutong.terms import Conflict, DatasetName, Item, NotFound
 
 NAME = DatasetName.parse("standard.changing")
@@ -101,7 +102,65 @@ def test_what_was_written_under_a_clock_that_stood_behind_is_not_the_past(
     try:
         with pytest.raises(NotFound), store.reading(as_of=now - dt.timedelta(days=200)):
             pass
-        assert store.remembers(now) == ended[-1] - 1
+        # It was there by now, but since when nobody can say.
+        with pytest.raises(NotFound) as refused:
+            store.remembers(now)
+        assert refused.value.code == "store.forgotten"
     finally:
         store._lake.ask(move, at=now, id=ended[-1])
     assert store.remembers(dt.datetime.now(dt.UTC)) == ended[-1]
+
+
+@pytest.fixture
+def dated(days: tuple[Store, list[int]]) -> Iterator[tuple[Store, list[int], dt.datetime]]:
+    """The snapshots at whose end a day stood, ten, five and two days ago; those before each bear its time."""
+    store, ended = days
+    times = store._lake.ask(SQL.lake_times)
+    now = dt.datetime.now(dt.UTC)
+    for last, ago in reversed(list(zip(ended, (10, 5, 2), strict=True))):
+        _move(store, 0, last, now - dt.timedelta(days=ago))
+    yield store, ended, now
+    for each in times:
+        _move(store, each["snapshot_id"], each["snapshot_id"], each["snapshot_time"])
+    with store._lake.database.connection() as control:
+        control.execute("DELETE FROM lake_commit WHERE commit_id = 'behind'")
+
+
+def _move(store: Store, first: int, last: int, at: dt.datetime) -> None:
+    store._lake.ask(
+        psycopg.sql.SQL(
+            "UPDATE lake.ducklake_snapshot SET snapshot_time = %(at)s WHERE snapshot_id BETWEEN %(first)s AND %(last)s"
+        ),
+        at=at,
+        first=first,
+        last=last,
+    )
+
+
+def test_a_commit_under_a_clock_behind_that_expired_takes_no_earlier_day_along(
+    dated: tuple[Store, list[int], dt.datetime],
+) -> None:
+    store, ended, now = dated
+    with store._lake.database.connection() as control:
+        at = dt.datetime(1970, 1, 2, tzinfo=dt.UTC)
+        control.execute("INSERT INTO lake_commit VALUES ('behind', %s, %s)", (ended[-1] + 1, at))
+    for number, ago in ((0, 7), (1, 3)):
+        assert store.remembers(now - dt.timedelta(days=ago)) == ended[number]
+    with pytest.raises(NotFound) as refused:  # it came after the last one, nobody knows when
+        store.remembers(now - dt.timedelta(days=1))
+    assert refused.value.code == "store.forgotten"
+
+
+def test_a_clock_that_stood_ahead_for_most_commits_makes_no_day_an_older_one(
+    dated: tuple[Store, list[int], dt.datetime],
+) -> None:
+    store, ended, now = dated
+    wrong, night = (ended[0] + 1, ended[-1] - 1), now - dt.timedelta(days=1.5)
+    assert wrong[1] > wrong[0]
+    # Still to come, so known to be wrong; and come, so that nobody can tell.
+    _move(store, *wrong, now + dt.timedelta(days=300))
+    assert store.remembers(night) == ended[-1]
+    _move(store, *wrong, now - dt.timedelta(days=1))
+    with pytest.raises(NotFound) as refused:
+        store.remembers(night)
+    assert refused.value.code == "store.forgotten"

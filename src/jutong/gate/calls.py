@@ -97,9 +97,15 @@ def refusal(call: Call, problem: JutongError, known: Known) -> Draft:
         code=problem.code,
         request_id=call.request_id,
         content=hashlib.sha256(body).hexdigest(),
-        detail={"from": call.came_from},
+        detail=_asked_from(call, known.asked),
     )
     return Draft(status, problem_headers(status), body, exchange)
+
+
+def _asked_from(call: Call, asked: Asked | None) -> dict[str, str]:
+    """Where a call came from, and the past day it asked about: who looks for what once was, is seen looking."""
+    day = {"as_of": asked.as_of} if asked is not None and asked.as_of is not None else {}
+    return {"from": call.came_from, **day}
 
 
 def unrecorded(call: Call, draft: Draft, problem: JutongError) -> Draft:

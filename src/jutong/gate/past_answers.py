@@ -29,7 +29,7 @@ from jutong.gate.answering import (
 )
 from jutong.gate.answering import told as objects
 from jutong.gate.calls import Draft, Known, Pending, refusal
-from jutong.gate.past import raised, short_path
+from jutong.gate.past import BUSY, Past, raised, short_path
 from jutong.gate.replicas import Replica
 from jutong.gate.rights import Rights
 from jutong.terms import Denied, JutongError, Unavailable, quote
@@ -46,19 +46,21 @@ class PastAnswers:
 
     def __init__(self, folder: Path, rights: Callable[[], Rights | None], hashed: Hasher) -> None:
         self._folder, self._rights, self._hashed = folder, rights, hashed
-        self._under_way = 0
+        #: The applications that wait, each for one answer: nobody can shut the others out.
+        self._under_way: set[str] = set()
 
     async def answer(self, pending: Pending) -> Draft:
         """The draft of the answer or of a problem document."""
         known = Known(pending.who, pending.service, pending.asked)
         try:
-            if self._under_way >= _MOST:
-                raise Unavailable("gate.past_busy", "查过去某日的请求正多，请稍后再试")
-            self._under_way += 1
+            application = pending.who.application
+            if application in self._under_way or len(self._under_way) >= _MOST:
+                raise Unavailable(BUSY.code, BUSY.sentence)
+            self._under_way.add(application)
             try:
                 said = await self._told(pending)
             finally:
-                self._under_way -= 1
+                self._under_way.discard(application)
             return self._answer(pending, said, known)
         except JutongError as problem:
             return refusal(pending.call, problem, known)
@@ -67,6 +69,8 @@ class PastAnswers:
         """3 and 5 again, for rights may have changed while the lake was asked; then 6 and 7."""
         rights = fresh(self._rights())
         still = renewed(pending, rights, dt.datetime.now(dt.UTC))
+        if "code" in said:
+            raise _refused(still, raised(said))
         asked = still.asked._replace(as_of=None)
         values = key_values(asked.where, still.service)
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
@@ -80,18 +84,20 @@ class PastAnswers:
                     more, rows = len(rows) > ready.limit, rows[: ready.limit]
                     body = orjson.dumps({"rows": objects(ready, rows), "next": None, "more": more})
                     return evidenced(still.call, ready, body, rows, self._hashed)
-        raise Denied("share.row_not_granted", "授权的行范围内没有这条记录")
+        raise _no_row()
 
     async def _told(self, pending: Pending) -> dict[str, Any]:
         values = dict(key_values(pending.asked.where, pending.service))
-        question = {"service": pending.service.name, "where": values, "as_of": pending.asked.as_of}
+        question = {
+            "service": pending.service.name,
+            "application": pending.who.application,
+            "where": values,
+            "as_of": pending.asked.as_of,
+        }
         try:
-            said = await asyncio.wait_for(self._said(json.dumps(question).encode()), PATIENCE)
+            return await asyncio.wait_for(self._said(json.dumps(question).encode()), PATIENCE)
         except (OSError, ValueError, TimeoutError) as problem:
             raise Unavailable("gate.past_away", "现在查不了过去某日的记录，请稍后再试") from problem
-        if "code" in said:
-            raise raised(said)
-        return said
 
     async def _said(self, question: bytes) -> dict[str, Any]:
         with short_path(self._folder) as place:
@@ -103,6 +109,17 @@ class PastAnswers:
             return said
         finally:
             writer.close()
+
+
+def _refused(pending: Pending, problem: JutongError) -> JutongError:
+    """The keeper knows no row filter: whether the record is one of the granted rows, nobody can say here."""
+    if isinstance(problem, Past) and problem.of_row and all(one.where for one in pending.grounds):
+        return _no_row()
+    return problem
+
+
+def _no_row() -> Denied:
+    return Denied("share.row_not_granted", "授权的行范围内没有这条记录")
 
 
 def _replica(service: str, connection: sqlite3.Connection, said: Mapping[str, Any]) -> Replica:

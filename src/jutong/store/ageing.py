@@ -65,13 +65,15 @@ def thinned(
     return sorted(snapshot for snapshot, span in spans if span is None or last[span] != snapshot)
 
 
-def seen_at(snapshots: Sequence[tuple[int, dt.datetime]], instant: dt.datetime) -> int | None:
+def seen_at(
+    snapshots: Sequence[tuple[int, dt.datetime]], instant: dt.datetime, now: dt.datetime | None = None
+) -> int | None:
     """What an instant saw where a clock once jumped: numbers are right always, times only while they rise with them.
 
     The last snapshot in step up to the instant, or one that came at once with it; what was made while the clock stood
-    wrong is seen with what came after.
+    wrong is seen with what came after.  ``now``: a time still to come is wrong, however many snapshots bear such.
     """
-    steps = in_step(snapshots)
+    steps = in_step(_come(snapshots, instant, now) if now else snapshots)
     passed = bisect_right([at for _, at in steps], instant)
     if not passed:
         return None
@@ -82,6 +84,47 @@ def seen_at(snapshots: Sequence[tuple[int, dt.datetime]], instant: dt.datetime) 
         for n, at in snapshots
         if first <= n and (upto is None or n < upto) and since - _AT_ONCE <= at <= instant
     )
+
+
+@dataclass(frozen=True)
+class Gap:
+    """From the snapshot an instant saw to the next one in step, which came after the instant."""
+
+    found: int
+    since: dt.datetime
+    #: None, and until now, where there is no next one.
+    upto: int | None
+    until: dt.datetime
+
+
+def gap_after(
+    snapshots: Sequence[tuple[int, dt.datetime]], found: int, instant: dt.datetime, now: dt.datetime
+) -> Gap | None:
+    """What follows the snapshot found for an instant; None where one that follows may have been there already.
+
+    Either a later one says by its time that it was, which is so where more was written under a clock that stood ahead
+    than after it was put right, or one of the gap was made while the clock stood wrong, and nobody can say when.
+    """
+    since = next((at for n, at in snapshots if n == found), None)
+    if since is None:  # it has expired meanwhile
+        return None
+    later = [(n, at) for n, at in in_step(_come(snapshots, instant, now)) if n > found]
+    upto, until = later[0] if later else (None, max(instant, now))
+    for n, at in snapshots:
+        within = n > found and (upto is None or n < upto)
+        if within and not since - _AT_ONCE <= at <= until + _AT_ONCE:
+            return None
+        if n > found and since < at <= instant:
+            return None
+    return Gap(found, since, upto, until)
+
+
+def _come(
+    snapshots: Sequence[tuple[int, dt.datetime]], instant: dt.datetime, now: dt.datetime
+) -> list[tuple[int, dt.datetime]]:
+    """Without those whose time is still to come: a clock stood ahead."""
+    last = max(instant, now) + _AT_ONCE
+    return [(n, at) for n, at in snapshots if at <= last]
 
 
 def in_step(snapshots: Sequence[tuple[int, dt.datetime]]) -> list[tuple[int, dt.datetime]]:

@@ -33,8 +33,14 @@ SELECT snapshot FROM lake_commit WHERE commit_id = %(commit_id)s;
 SELECT snapshot, at, commit_id FROM lake_commit WHERE snapshot = ANY(%(snapshots)s);
 
 -- name: expired_since
--- A commit after a kept snapshot and up to an instant whose own snapshot has expired.
-SELECT snapshot FROM lake_commit WHERE snapshot > %(snapshot)s AND at <= %(instant)s LIMIT 1;
+-- A commit after a kept snapshot and up to an instant whose own snapshot has expired.  One made under a wrong clock may
+-- have come anywhere between the kept ones around it, by their numbers, and nowhere else.
+SELECT snapshot FROM lake_commit
+WHERE snapshot > %(found)s
+  AND (at > %(since)s - interval '1 minute' AND at <= %(instant)s
+       OR (%(upto)s::bigint IS NULL OR snapshot < %(upto)s)
+          AND at NOT BETWEEN %(since)s - interval '1 minute' AND %(until)s + interval '1 minute')
+LIMIT 1;
 
 -- name: follow
 INSERT INTO lake_follower (name, dataset, snapshot) VALUES (%(name)s, %(dataset)s, %(snapshot)s)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict
 
-from jutong.store.ageing import seen_at
+from jutong.store.ageing import Gap, gap_after, seen_at
 from jutong.store.changes import State, state_at
 from jutong.store.lake import SQL, Lake
 from jutong.store.spec import column_type
@@ -44,21 +45,33 @@ def snapshot_at(lake: Lake, instant: dt.datetime) -> int | None:
     row = lake.ask(SQL.lake_snapshot_at, instant=instant)[0]
     if not row["jumped"]:
         return None if row["snapshot"] is None else int(row["snapshot"])
-    times = [(each["snapshot_id"], each["snapshot_time"]) for each in lake.ask(SQL.lake_times)]
-    return seen_at(times, instant)
+    return seen_at(_times(lake), instant, dt.datetime.now(dt.UTC))
 
 
 def remembered(lake: Lake, instant: dt.datetime) -> int:
-    """See ``Store.remembers``: the newest snapshot up to an instant, unless a newer one was there and has expired."""
+    """See ``Store.remembers``: the newest snapshot up to an instant, unless a newer one was or may have been there.
+
+    A newer one has expired, or bears a time that a wrong clock gave it or its neighbours.
+    """
     found = snapshot_at(lake, instant)
     if found is None:
         raise NotFound(
             "store.no_snapshot", f"数据湖没有 {instant:%Y-%m-%d %H:%M} 以前的快照（或已按历史保留规则清理）"
         )
-    with lake.database.connection() as control:
-        newer = control.execute(SQL.expired_since, {"snapshot": found, "instant": instant}).fetchone()
-    if newer is not None:
+    gap = gap_after(_times(lake), found, instant, dt.datetime.now(dt.UTC))
+    if gap is not None and _expired(lake, gap, instant):
         raise NotFound(
             "store.forgotten", f"{instant:%Y-%m-%d %H:%M} 的历史已按保留规则并入更早的快照，说不准当时的记录"
         )
+    if gap is None:
+        raise NotFound("store.forgotten", f"{instant:%Y-%m-%d %H:%M} 前后服务器时钟有误，说不准当时的记录")
     return found
+
+
+def _expired(lake: Lake, gap: Gap, instant: dt.datetime) -> bool:
+    with lake.database.connection() as control:
+        return control.execute(SQL.expired_since, {**asdict(gap), "instant": instant}).fetchone() is not None
+
+
+def _times(lake: Lake) -> list[tuple[int, dt.datetime]]:
+    return [(each["snapshot_id"], each["snapshot_time"]) for each in lake.ask(SQL.lake_times)]
