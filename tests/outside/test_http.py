@@ -197,9 +197,10 @@ def test_this_machine_may_not_be_called_by_any_of_its_addresses(
     monkeypatch.delenv("JUTONG_HTTP_ALLOWED")
     own = [types.SimpleNamespace(family=socket.AF_INET, address="10.9.8.7")]
     monkeypatch.setattr("jutong.outside.http.addresses.psutil.net_if_addrs", lambda: {"eth0": own})
-    with pytest.raises(BadInput) as refused:
-        open_source("http", {"url": "http://10.9.8.7/"})
-    assert refused.value.code == "outside.http_forbidden_address"
+    for host in ("10.9.8.7", "[::ffff:10.9.8.7]"):
+        with pytest.raises(BadInput) as refused:
+            open_source("http", {"url": f"http://{host}/"})
+        assert refused.value.code == "outside.http_forbidden_address"
     open_source("http", {"url": "http://10.9.8.8/"})
 
 

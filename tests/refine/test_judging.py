@@ -190,6 +190,24 @@ def test_a_batch_is_judged_alike_alone_and_in_the_pool(
         assert again[3] == sorted(issues, key=lambda each: tuple(str(part) for part in each))
 
 
+@pytest.mark.parametrize(
+    ("width", "given", "problem"),
+    [("decimal(9,2)", "12345678.00", "amount.form"), ("decimal(12,0)", "1234.56", "amount.scale")],
+)
+def test_a_plain_amount_too_wide_for_its_item_is_told(
+    engine: duckdb.DuckDBPyConnection, width: str, given: str, problem: str
+) -> None:
+    """A value the element knows to be plain in its own type may not fit the item's: it is lost to nobody unsaid."""
+    items = [ITEMS[0], {**ITEMS[12], "type": width}]
+    made = make_plan({"name": "x", "label": "表", "mode": "full", "keys": ("no",), "items": items}, None)
+    land(engine, [dict.fromkeys((name for name, *_ in KINDS)) | {"no": "A1", "amt": given}])
+    for judged in (alone, pooled):
+        *_, issues = judged(engine, made)
+        [(_, _, item, number, *_)] = issues
+        assert made.items[item - 1].item.name == "amt"
+        assert made.items[item - 1].element.checks[number - 1].code == problem
+
+
 @everything
 @given(rows=tables)
 def test_accepted_rows_given_once_more_are_accepted_unchanged(

@@ -6,7 +6,7 @@ day) and the same with a time behind.  Two-digit years and day-first forms are n
 
 from __future__ import annotations
 
-from jutong.elements.cleaning import half_width, let, nothing_to_null, one_of, trimmed, unless, wordy
+from jutong.elements.cleaning import half_width, let, nothing_to_null, trimmed, unless, wordy
 
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = "[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\\.[0-9]{1,6})?"
@@ -20,10 +20,6 @@ _PARTS = "['y', 'm', 'd', 'hh', 'mi', 'ss', 'ff']"
 _SERIAL = "[1-6][0-9]{4}(?:\\.[0-9]+)?"
 
 
-#: 有效期至 of what does not end: the data standard of 双公示 (2018) has 2099-12-31 written for it.
-_OPEN_ENDED = ("长期", "长期有效", "永久", "永久有效", "无固定期限", "无期限")
-
-
 def day_of_year(between: str = "") -> str:
     """Month and day of any year as a regex: all days but the 29th of February."""
     return (
@@ -35,8 +31,7 @@ def day_of_year(between: str = "") -> str:
 def clean_date(expression: str) -> str:
     """Midnight is dropped, another time of day stays behind the date."""
     remark = wordy(expression, "〇零一二三四五六七八九十")
-    open_ended = _open_ended(expression, midnight=False)
-    more = f"CASE {_usual(expression, '')} {open_ended} {remark} ELSE {_read(expression, midnight=False)} END"
+    more = f"CASE {_usual(expression, '')} {remark} ELSE {_read(expression, midnight=False)} END"
     return unless(_DAY, expression, more)
 
 
@@ -66,18 +61,7 @@ def _usual(expression: str, clock: str) -> str:
 
 def _read(expression: str, *, midnight: bool) -> str:
     blank = nothing_to_null(f"replace({trimmed(half_width(expression))}, '。', '.')")
-    return let(
-        blank,
-        lambda u: (
-            f"CASE {_open_ended(u, midnight)} ELSE {let(_western(u), lambda t: _shape(t, midnight), name='w')} END"
-        ),
-        name="u",
-    )
-
-
-def _open_ended(text: str, midnight: bool) -> str:
-    end = "2099-12-31 00:00:00" if midnight else "2099-12-31"
-    return f"WHEN {one_of(text, _OPEN_ENDED)} THEN '{end}'"
+    return let(blank, lambda u: let(_western(u), lambda t: _shape(t, midnight), name="w"), name="u")
 
 
 def _western(text: str) -> str:

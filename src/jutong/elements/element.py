@@ -81,16 +81,24 @@ class Element:
     called: tuple[str, ...] = ()
 
 
-def verdict_sql(element: Element, text: str, value: str, excused: Mapping[str, str] | None = None) -> str:
+def verdict_sql(
+    element: Element,
+    text: str,
+    value: str,
+    excused: Mapping[str, str] | None = None,
+    *,
+    narrowed: bool = False,
+) -> str:
     """SQL for the number of the element's first check that fails, 0 for none; checks count from 1.
 
     ``excused`` maps a check's code to a SQL boolean over the text: rows for which that check is waived
-    (whitelisted values with a reason and an owner).
+    (whitelisted values with a reason and an owner).  ``narrowed``: the value is of another type than the element's
+    (a decimal of other width), of which ``plain`` promises nothing.
     """
     checks = element.checks
     if not checks:
         return "0::UTINYINT"
-    plain = f"WHEN {element.plain(text)} THEN 0 " if element.plain else ""
+    plain = f"WHEN {element.plain(text)} THEN 0 " if element.plain and not narrowed else ""
     waived = excused or {}
     arms = []
     for number, check in enumerate(checks, start=1):

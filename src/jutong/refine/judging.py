@@ -66,7 +66,8 @@ def _value(place: int, planned: PlannedItem) -> str:
 
 
 def _asked(place: int, planned: PlannedItem, whitelist: Mapping[str, tuple[str, ...]]) -> str:
-    verdict = element_verdict_sql(planned.element, f"t{place}", f"v{place}", whitelist)
+    narrowed = planned.value_type != planned.element.type
+    verdict = element_verdict_sql(planned.element, f"t{place}", f"v{place}", whitelist, narrowed=narrowed)
     return _unless_plain(place, planned, "0::UTINYINT", verdict)
 
 
@@ -75,14 +76,15 @@ def _unless_plain(place: int, planned: PlannedItem, then: str, otherwise: str) -
 
 
 def element_verdict_sql(
-    element: Element, text: str, value: str, whitelist: Mapping[str, tuple[str, ...]]
+    element: Element, text: str, value: str, whitelist: Mapping[str, tuple[str, ...]], *, narrowed: bool
 ) -> str:
+    """The element's verdict with what the steward has excused; ``narrowed``: see ``verdict_sql``."""
     excused = {
         check.code: f"{text} IN ({', '.join(literal(known) for known in whitelist[check.code])})"
         for check in element.checks
         if whitelist.get(check.code)
     }
-    return verdict_sql(element, text, value, excused)
+    return verdict_sql(element, text, value, excused, narrowed=narrowed)
 
 
 def staged_sql(plan: Plan, batch_id: str, day: dt.date, stage: str) -> str:

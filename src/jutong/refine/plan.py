@@ -111,7 +111,7 @@ class PlannedItem:
     def plain(self, given: str) -> str:
         """Nothing given needs nothing either."""
         assert self.element.plain
-        return f"coalesce({self.element.plain(given)}, {given} IS NULL)"
+        return f"({given} IS NULL OR coalesce({self.element.plain(given)}, false))"
 
     def cast(self, text: str) -> str:
         return cast_to(self.element, text, self.value_type)

@@ -134,7 +134,8 @@ def judge_sql(pool: Pool) -> str:
 
 def _verdict(lane: Lane, whitelist: Mapping[str, tuple[str, ...]]) -> str:
     stands_for = _stand_in(lane)
-    own = element_verdict_sql(lane.element, "z[1]", "z[2]", whitelist)
+    narrowed = lane.value_type != lane.element.type
+    own = element_verdict_sql(lane.element, "z[1]", "z[2]", whitelist, narrowed=narrowed)
     stored = "z[1]" if stands_for.kept_as_text else "z[2]"
     return own_verdict_sql(stands_for, "z[1]", stored, own)
 

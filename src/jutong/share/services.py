@@ -224,11 +224,11 @@ def _check_kind(offer: Offer, dataset: str, dataset_keys: Sequence[str]) -> None
         raise Conflict("share.service_no_key", f"{said}，不能逐页列出，也说不出变更")
     if offer.kind == "statistics" and not 2 <= offer.least <= 1000:
         raise BadInput("share.service_least", "统计服务的最小计数须在 2 至 1000 之间")
-    if offer.past_days is not None and (
-        offer.kind != "query" or offer.selection or not 1 <= offer.past_days <= 3660
-    ):
+    by_record = offer.kind == "query" and not offer.selection and set(dataset_keys) <= set(offer.keys)
+    if offer.past_days is not None and not (by_record and dataset_keys and 1 <= offer.past_days <= 3660):
         raise BadInput(
-            "share.service_past", "只有直接取自数据集的查询服务可以按过去某日应答，天数须在 1 至 3660 之间"
+            "share.service_past",
+            "只有直接取自数据集、查询项含其主键的查询服务可以按过去某日应答，天数须在 1 至 3660 之间",
         )
 
 

@@ -17,12 +17,15 @@ import os
 import re
 import sys
 import threading
+import time
 import urllib.parse
 from decimal import Decimal
 from typing import Any, TextIO
 
 #: Rows and characters of one line; a field may not be larger than this (giant fields).
 ROWS, SIZE, LARGEST = 5_000, 4 << 20, 64 << 20
+#: A page is told after so many seconds, however few its rows.
+SECONDS = 5.0
 #: dlt's types that mean the same everywhere; every other is told as text.
 _TYPES = {"bigint": "integer", "bool": "boolean", "date": "date"}
 
@@ -151,6 +154,7 @@ def _since(dlt: Any, resource: Any, declared: dict[str, str], since: dict[str, A
 def _tell(resource: Any, job: dict[str, Any], out: TextIO) -> None:
     page: list[str] = []
     size = count = 0
+    told_at = time.monotonic()
     for item in resource:
         for row in _rows(item):
             count += 1
@@ -159,9 +163,11 @@ def _tell(resource: Any, job: dict[str, Any], out: TextIO) -> None:
                 raise Wrong("outside.dlt_too_large", str(count))
             page.append(told)
             size += len(told)
-            if len(page) >= ROWS or size >= SIZE:
+            # A slow interface is heard of as well: silence is taken for death.
+            if len(page) >= ROWS or size >= SIZE or time.monotonic() - told_at > SECONDS:
                 out.write('{"rows": [' + ",".join(page) + "]}\n")
-                page, size = [], 0
+                out.flush()
+                page, size, told_at = [], 0, time.monotonic()
     if page:
         out.write('{"rows": [' + ",".join(page) + "]}\n")
     _say(out, {"end": count})
@@ -195,6 +201,8 @@ def _arrow_rows(table: Any) -> Any:
     import pyarrow as pa
 
     names = table.schema.names
+    if len(set(names)) < len(names):
+        raise Wrong("outside.dlt_shape", "1")
     columns = []
     for field, column in zip(table.schema, table.columns, strict=True):
         fine = pa.types.is_timestamp(field.type) and field.type.unit == "ns"

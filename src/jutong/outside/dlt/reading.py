@@ -11,6 +11,7 @@ import json
 import os
 import selectors
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -155,20 +156,21 @@ class DltSource:
                         child.stdin.flush()
                     yield from self._heard(child, address)
                 finally:
-                    child.kill()
+                    with contextlib.suppress(ProcessLookupError):  # with whatever it started itself
+                        os.killpg(child.pid, signal.SIGKILL)
         finally:
             shutil.rmtree(home, ignore_errors=True)
 
     def _heard(self, child: subprocess.Popen[bytes], address: Address) -> Iterator[dict[str, Any]]:
-        over = False
         for line in _lines(child, self._patience, address):
             told = json.loads(line)
             if "problem" in told:
                 raise self._problem(told, address)
-            over = over or "end" in told or "tables" in told
             yield told
-        if not over:  # it said nothing of its end: whatever came is not all
-            raise Unavailable("outside.dlt_unreachable", "dlt 数据源的进程中途没有了", address)
+            if "end" in told or "tables" in told:
+                return  # its own children may hold the pipe open
+        # It said nothing of its end: whatever came is not all.
+        raise Unavailable("outside.dlt_unreachable", "dlt 数据源的进程中途没有了", address)
 
     def _problem(self, told: Mapping[str, str], address: Address) -> JutongError:
         words = str(told.get("words", ""))
@@ -204,7 +206,7 @@ def _started(home: str) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             [python, "-I", "-X", "utf8", str(_CHILD)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, env=environment, cwd=home,
+            stderr=subprocess.DEVNULL, env=environment, cwd=home, start_new_session=True,
         )  # fmt: skip
     except OSError:
         raise BadInput("outside.extra_missing", f"{PYTHON} 指的 Python 启动不了") from None

@@ -64,28 +64,35 @@ def resolved(parts: SplitResult) -> str:
 
 def may_be_called(address: str) -> bool:
     """Departments lie in private networks, so those may be called; the machine itself and its link may not."""
-    one = ipaddress.ip_address(address)
-    if isinstance(one, ipaddress.IPv6Address):
-        inner = one.ipv4_mapped or one.sixtofour or (one.teredo or (None, None))[1]
-        if inner is not None:
-            one = inner
-        elif any(one in ipaddress.ip_network(net) for net in ("64:ff9b::/96", "::/96")) and int(one) > 1:
-            one = ipaddress.IPv4Address(int(one) & 0xFFFFFFFF)
+    one = _unwrapped(address)
     if isinstance(one, ipaddress.IPv4Address) and (int(one) >> 24 == 0 or int(one) == 0xFFFFFFFF):
         return False  # "this host" (RFC 1122) and everybody
     metadata = str(one) in _METADATA
     return not (one.is_loopback or one.is_link_local or one.is_unspecified or one.is_multicast or metadata)
 
 
+def _unwrapped(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address that an IPv6 one leads to, else the address itself."""
+    one = ipaddress.ip_address(address)
+    if isinstance(one, ipaddress.IPv6Address):
+        inner = one.ipv4_mapped or one.sixtofour or (one.teredo or (None, None))[1]
+        if inner is not None:
+            return inner
+        embedding = ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")
+        if any(one in ipaddress.ip_network(net) for net in embedding) and int(one) > 1:
+            return ipaddress.IPv4Address(int(one) & 0xFFFFFFFF)
+    return one
+
+
 def _elsewhere(addresses: list[str]) -> bool:
     """None of them is an address of this machine, by whatever network it has it."""
     ours = {
-        ipaddress.ip_address(one.address.split("%", maxsplit=1)[0])
+        _unwrapped(one.address.split("%", maxsplit=1)[0])
         for card in psutil.net_if_addrs().values()
         for one in card
         if one.family in (socket.AF_INET, socket.AF_INET6)
     }
-    return ours.isdisjoint(map(ipaddress.ip_address, addresses))
+    return ours.isdisjoint(map(_unwrapped, addresses))
 
 
 def connection_to(
