@@ -266,7 +266,7 @@ def test_a_machine_without_a_file_or_thread_to_spare_ends_nothing(answering, mon
 
 def test_a_statement_that_takes_too_long_is_interrupted():
     with duckdb.connect() as cursor:
-        lake = SimpleNamespace(_cursor=cursor)
+        lake = SimpleNamespace(interrupt=cursor.interrupt)
         with pytest.raises(duckdb.InterruptException), stopped_after(lake, 0.01):
             cursor.execute("SELECT count(*) FROM range(100000000000) a (i) WHERE hash(i) = 7").fetchall()
         with stopped_after(lake, 600):

@@ -18,8 +18,8 @@ from jutong.flows import Platform, ask, jobs, prepare
 from jutong.flows.working import _files, run_stage
 from jutong.share import (
     anything_to_make,
-    ask_extract,
     find_extract,
+    make_extract,
     make_waiting,
     renew_link,
     suspend_grant,
@@ -46,7 +46,9 @@ def few(monkeypatch):
 
 
 def ordered(city, grant, form="csv", **more):
-    return ask_extract(city.database, city.store, city.keys, city.folder, city.asker, grant, form, **more)
+    return make_extract(
+        city.database, city.store, city.keys, city.folder, city.asker, grant, form, may_wait=True, **more
+    )
 
 
 def worked_once(city):

@@ -128,7 +128,7 @@ def stopped_after(lake: Reading, seconds: float) -> Iterator[None]:
         wait = seconds
         while not done.wait(wait):
             # Again and again, for one that comes between two statements is forgotten.
-            lake._cursor.interrupt()
+            lake.interrupt()
             wait = 0.2
 
     stopping = threading.Thread(target=stop, name="past-stop", daemon=True)
@@ -159,7 +159,7 @@ class Picture:
             return self._rights
 
 
-_AWAY = Unavailable("gate.past_away", "现在查不了过去某日的记录，请稍后再试")
+AWAY = Unavailable("gate.past_away", "现在查不了过去某日的记录，请稍后再试")
 BUSY = Unavailable("gate.past_busy", "查过去某日的请求正多，请稍后再试")
 
 
@@ -225,11 +225,11 @@ class Answering(threading.Thread):
             if problem.code.startswith("gate."):
                 return _said(problem)
             _LOG.warning("过去某日的查询没有答成：%s", problem.code)
-            return _said(_AWAY)
+            return _said(AWAY)
         except (duckdb.Error, psycopg.Error, OSError) as problem:
             # The engine's own words may hold a value it stumbled over.
             _LOG.warning("过去某日的查询没有答成：%s", type(problem).__name__)
-            return _said(_AWAY)
+            return _said(AWAY)
         finally:
             with self._lock:
                 self._asking.discard(application)

@@ -29,13 +29,13 @@ from jutong.gate.answering import (
 )
 from jutong.gate.answering import told as objects
 from jutong.gate.calls import Draft, Known, Pending, refusal
-from jutong.gate.past import BUSY, Past, raised, short_path
+from jutong.gate.past import AWAY, BUSY, LONGEST_READ, Past, raised, short_path
 from jutong.gate.replicas import Replica
 from jutong.gate.rights import Rights
 from jutong.terms import Denied, JutongError, Unavailable, quote
 
-#: How long a caller waits for the lake, in seconds.
-PATIENCE = 15.0
+#: How long a caller waits for the lake, in seconds: as long as a question may take there.
+PATIENCE = LONGEST_READ
 #: Questions of one worker under way.
 _MOST = 8
 _LONGEST = 16 << 20
@@ -97,7 +97,7 @@ class PastAnswers:
         try:
             return await asyncio.wait_for(self._said(json.dumps(question).encode()), PATIENCE)
         except (OSError, ValueError, TimeoutError) as problem:
-            raise Unavailable("gate.past_away", "现在查不了过去某日的记录，请稍后再试") from problem
+            raise Unavailable(AWAY.code, AWAY.sentence) from problem
 
     async def _said(self, question: bytes) -> dict[str, Any]:
         with short_path(self._folder) as place:

@@ -19,6 +19,7 @@ from jutong.outside.mysql import (
     writing_session,
 )
 from jutong.outside.opening import KINDS, Capture, capturable, default_schema, open_capture, open_source
+from jutong.outside.patience import NotLetIn, opened_within
 from jutong.outside.postgres import (
     connect_postgres,
     content_hash,
@@ -44,6 +45,7 @@ __all__ = [
     "Found",
     "HttpCaller",
     "Name",
+    "NotLetIn",
     "Notice",
     "Part",
     "Reading",
@@ -73,6 +75,7 @@ __all__ = [
     "open_capture",
     "open_remote",
     "open_source",
+    "opened_within",
     "read_file",
     "writing_session",
 ]

@@ -38,6 +38,10 @@ class Reading:
         self._lake = lake
         self.snapshot = snapshot
 
+    def interrupt(self) -> None:
+        """End the statement under way, from another thread: it raises ``duckdb.InterruptException``."""
+        self._cursor.interrupt()
+
     def table(self, dataset: DatasetName | str) -> str:
         """The dataset at this snapshot, as SQL may stand behind FROM: its name, or with what lies in the archive."""
         name = as_name(dataset)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import queue
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -22,6 +20,7 @@ from sqlalchemy import exc
 from sqlalchemy.dialects import mssql, oracle
 from sqlalchemy.engine import URL
 
+from jutong.outside.patience import opened_within
 from jutong.outside.ranges import Part
 from jutong.outside.reading import Found, Reading, Since, Widened, content_of, schema_of
 from jutong.terms import (
@@ -66,7 +65,7 @@ class DialectSource:
             )
             level = _SNAPSHOT.get(self._engine.dialect.name)
             options = {"isolation_level": level} if level else {}
-            self._connection = _in_time(self._engine).execution_options(**options)
+            self._connection = _let_in(self._engine).execution_options(**options)
             self._inspector = sa.inspect(self._connection)
         except (exc.NoSuchModuleError, ImportError) as problem:
             raise BadInput(
@@ -263,26 +262,11 @@ def _limits(url: URL) -> dict[str, Any]:
     return {name: value for name, value in known.items() if name not in url.query}
 
 
-def _in_time(engine: sa.Engine) -> sa.Connection:
-    """A connection, or TimeoutError: a server that lets nobody in may not hold us (a silent port, a firewall)."""
+def _let_in(engine: sa.Engine) -> sa.Connection:
+    """A connection, or NotLetIn: a server that lets nobody in may not hold us (a silent port, a firewall)."""
     if engine.dialect.name == "sqlite":  # a file
         return engine.connect()
-    told: queue.Queue[sa.Connection | BaseException] = queue.Queue()
-
-    def connect() -> None:
-        try:
-            told.put(engine.connect())
-        except BaseException as problem:  # noqa: BLE001  raised where it is waited for
-            told.put(problem)
-
-    threading.Thread(target=connect, name="dialect-connect", daemon=True).start()
-    try:
-        got = told.get(timeout=CONNECT)
-    except queue.Empty:
-        raise TimeoutError(f"{CONNECT:g} 秒没有连上") from None
-    if isinstance(got, BaseException):
-        raise got
-    return got
+    return opened_within(CONNECT, engine.connect)
 
 
 def _kind(kind: sa.types.TypeEngine[Any]) -> str:

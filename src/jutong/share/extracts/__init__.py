@@ -11,7 +11,7 @@ from jutong.share.extracts.extracts import (
     sweep_extracts,
 )
 from jutong.share.extracts.forms import FORMS as EXTRACT_FORMS
-from jutong.share.extracts.making import Made, anything_to_make, ask_extract, make_extract, make_waiting
+from jutong.share.extracts.making import Made, anything_to_make, make_extract, make_waiting
 from jutong.share.extracts.taking import Leaving, take_extract, withdraw_extract
 from jutong.share.extracts.tracing import Suspect, Traced, trace
 
@@ -25,7 +25,6 @@ __all__ = [
     "Suspect",
     "Traced",
     "anything_to_make",
-    "ask_extract",
     "extract_of_link",
     "extracts",
     "find_extract",

@@ -98,63 +98,47 @@ def make_extract(
     sealed: bool = False,
     hours: int = LINK_HOURS,
     now: datetime | None = None,
+    may_wait: bool = False,
 ) -> Made:
     """Make one file under a grant whose method is 文件下载, for ``party``, an officer of the consumer.
 
+    ``may_wait``: a file of many rows is left to the worker (``make_waiting``) and its state is ``queued``; its link and
+    password are good once it is ready.
+
     Nothing has left when this returns: the file leaves by its link alone.  Raises Denied with the grant's or the
     party's reason, BadInput ``share.extract_method``, ``share.extract_form``, ``share.extract_hours``,
-    ``share.extract_too_large``, Conflict ``share.extract_gone`` if it is taken back meanwhile.
+    ``share.extract_too_large``, Conflict ``share.extract_gone`` if it is taken back meanwhile,
+    ``share.extract_many`` where the department has many waiting.
     """
     sweep_extracts(database, folder, now=now)
     token, until = new_link(hours, now)
-    with database.connection() as connection:
-        extract, bound = _begun(connection, party, grant_id, form, sealed, now)
     password = _password() if sealed else None
-    with _told(database, folder, extract.id):
-        made = _made(database, store, keys, folder, extract, bound, password, link_hash(token), until)
-    return Made(made, token, password)
-
-
-def ask_extract(
-    database: Database,
-    store: Store,
-    keys: KeyProvider,
-    folder: Path,
-    party: Party,
-    grant_id: str,
-    form: str,
-    *,
-    sealed: bool = False,
-    hours: int = LINK_HOURS,
-    now: datetime | None = None,
-) -> Made:
-    """As ``make_extract``, but a file of many rows is left to the worker (``make_waiting``): its state is ``queued``.
-
-    Its link and password are good once it is ready.  Raises what ``make_extract`` raises, Conflict
-    ``share.extract_many`` where the department has many waiting.
-    """
-    token, _ = new_link(hours, now)
     with database.connection() as connection:
         extract, bound = _begun(connection, party, grant_id, form, sealed, now)
-        rows = _granted_rows(store, bound.outgoing)
-        if form == "excel":
-            _must_fit(rows)
-        if rows > AT_ONCE_ROWS:
-            waiting = connection.execute(_SQL.open_files, {"department": extract.department_code}).fetchone()
-            if waiting and waiting["n"] >= _MOST_WAITING:
-                raise Conflict(
-                    "share.extract_many", f"本部门已有 {_MOST_WAITING} 个文件在排队生成，请等它们好了再要"
-                )
-            password = _password() if sealed else None
+        if may_wait and _is_large(store, bound.outgoing, form):
+            _may_queue(connection, extract)
             kept = keys.seal(password.encode(), context=_context(extract.id)) if password else None
             connection.execute(
                 _SQL.queue, {"id": extract.id, "link_hash": link_hash(token), "hours": hours, "secret": kept}
             )
             return Made(find_extract(connection, extract.id), token, password)
-        connection.rollback()  # what is made at once begins for itself
-    return make_extract(
-        database, store, keys, folder, party, grant_id, form, sealed=sealed, hours=hours, now=now
-    )
+    with _told(database, folder, extract.id):
+        made = _made(database, store, keys, folder, extract, bound, password, link_hash(token), until)
+    return Made(made, token, password)
+
+
+def _is_large(store: Store, outgoing: Outgoing, form: str) -> bool:
+    """Whether a page should not wait for it.  Raises BadInput ``share.extract_too_large``."""
+    rows = _granted_rows(store, outgoing)
+    if form == "excel":
+        _must_fit(rows)
+    return rows > AT_ONCE_ROWS
+
+
+def _may_queue(connection: Connection, extract: Extract) -> None:
+    waiting = connection.execute(_SQL.open_files, {"department": extract.department_code}).fetchone()
+    if waiting and waiting["n"] >= _MOST_WAITING:
+        raise Conflict("share.extract_many", f"本部门已有 {_MOST_WAITING} 个文件在排队生成，请等它们好了再要")
 
 
 def anything_to_make(connection: Connection) -> bool:

@@ -18,10 +18,10 @@ from jutong.portal.routes import Act, Done, Download, NoQuestion, Page
 from jutong.portal.visits import Visit
 from jutong.share import (
     Extract,
-    ask_extract,
     extract_of_link,
     find_extract,
     find_grant,
+    make_extract,
     renew_link,
     take_extract,
     trace,
@@ -261,9 +261,9 @@ def make(visit: Visit, form: MakeForm) -> Done:
     """Make a file under a grant, or have it made if it is large; its link and password are shown once."""
     rooms = visit.rooms
     visit.must("extract:make", find_grant(visit.connection, form.grant))
-    made = ask_extract(
+    made = make_extract(
         rooms.database, rooms.store, rooms.keys, rooms.settings.extracts_folder, visit.who, form.grant, form.form,
-        sealed=form.sealed, hours=form.hours,
+        sealed=form.sealed, hours=form.hours, may_wait=True,
     )  # fmt: skip
     log(
         visit.connection, "portal:extract:make", party=visit.who, at=visit.now, address=visit.address,
